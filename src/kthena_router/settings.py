@@ -1,5 +1,9 @@
-"""Everything an operator can set, as frozen values. Only `cli` builds them, from arguments, environment and file."""
+"""Everything an operator can set, as frozen values, and the notations they are written in.
 
+Only `cli` builds `Settings`, from arguments, environment and file.
+"""
+
+import re
 from typing import Literal
 
 import msgspec
@@ -9,6 +13,42 @@ CONTROLLER_NAME = "volcano.sh/kthena-router"
 GATEWAY_CLASS_NAME = "kthena-router"
 DEFAULT_GATEWAY_NAME = "default"
 LEASE_NAME = "kthena-router"
+
+
+_UNIT_SECONDS = {
+    "ns": 1e-9,
+    "us": 1e-6,
+    "µs": 1e-6,
+    "μs": 1e-6,
+    "ms": 1e-3,
+    "s": 1.0,
+    "m": 60.0,
+    "h": 3600.0,
+}
+_DURATION_PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
+_TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
+_FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
+
+
+def parse_duration(text: str) -> float:
+    """Return the seconds of a Go duration such as `100ms`, `1m30s` or `0`; raise ValueError for anything else."""
+    sign = -1.0 if text.startswith("-") else 1.0
+    digits = text[1:] if text[:1] in {"-", "+"} else text
+    if digits == "0":
+        return 0.0
+    parts = list(_DURATION_PART.finditer(digits))
+    if not parts or "".join(part[0] for part in parts) != digits:
+        raise ValueError(f"{text!r} is not a duration: write it as 100ms, 1m30s or 1h")
+    return sign * sum(float(part[1]) * _UNIT_SECONDS[part[2]] for part in parts)
+
+
+def parse_bool(text: str) -> bool:
+    """Return the truth of a Go boolean (`1 t T TRUE true True` or `0 f F FALSE false False`); raise ValueError for anything else."""
+    if text in _TRUE:
+        return True
+    if text in _FALSE:
+        return False
+    raise ValueError(f"{text!r} is not a boolean: write true or false")
 
 
 class AccessLogSettings(msgspec.Struct, frozen=True, kw_only=True):

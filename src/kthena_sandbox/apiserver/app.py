@@ -1,0 +1,186 @@
+"""The ASGI app of the Kubernetes API: one request in, one answer, errors as Status objects."""
+
+import logging
+from collections import Counter
+
+from kthena_sandbox import __version__
+from kthena_sandbox.apiserver.cluster import Cluster
+from kthena_sandbox.apiserver.documents import Documents
+from kthena_sandbox.apiserver.errors import ApiError, internal, method_not_allowed
+from kthena_sandbox.apiserver.negotiation import JSON, Form, encode
+from kthena_sandbox.apiserver.objects import Answer, Call, answer
+from kthena_sandbox.apiserver.paths import Target, parse_target
+from kthena_sandbox.apiserver.web import (
+    Interruption,
+    Message,
+    Receive,
+    Request,
+    Response,
+    Send,
+    Streaming,
+    read_request,
+    write_response,
+    write_stream,
+)
+
+_LOG = logging.getLogger(__name__)
+_NO_SUCH_PATH = Response(404, b"404 page not found\n", "text/plain; charset=utf-8")
+_HEALTH = frozenset({"/healthz", "/livez", "/readyz"})
+VERSION = {
+    "major": "1",
+    "minor": "33",
+    "gitVersion": f"v1.33.0+sandbox-{__version__}",
+    "gitCommit": "",
+    "gitTreeState": "clean",
+    "buildDate": "1970-01-01T00:00:00Z",
+    "goVersion": "",
+    "compiler": "",
+    "platform": "linux/amd64",
+}
+
+
+class Api:
+    """The API over one cluster. `interruption` ends its streams, when the server stops or to rehearse that."""
+
+    def __init__(self, cluster: Cluster, bookmark_seconds: float = 60.0) -> None:
+        self.cluster = cluster
+        self.interruption = Interruption()
+        self._bookmark_seconds = bookmark_seconds
+        self._documents = Documents(cluster.catalogue)
+        self._counts: Counter[tuple[str, str, int]] = Counter()
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Serve one ASGI connection."""
+        if scope["type"] == "lifespan":
+            await _live(receive, send)
+        elif scope["type"] == "http":
+            await self._serve(scope, receive, send)
+        else:
+            await send({"type": "websocket.close"})
+
+    async def _serve(self, scope: Message, receive: Receive, send: Send) -> None:
+        try:
+            request = await read_request(scope, receive)
+            if request is None:
+                return
+            answered = await self._guarded(request)
+        except ApiError as error:
+            request, answered = None, status_response(error)
+        code = answered.code if isinstance(answered, Response) else 200
+        self._count(scope["method"], scope["path"], code)
+        if isinstance(answered, Streaming):
+            await write_stream(receive, send, answered, self.interruption)
+        else:
+            await write_response(send, answered)
+
+    async def _guarded(self, request: Request) -> Answer:
+        try:
+            return await self._answer(request)
+        except ApiError as error:
+            return status_response(error)
+        except Exception as error:  # noqa: BLE001  one bad request must not end the server
+            _LOG.exception("%s %s failed", request.method, request.path)
+            return status_response(internal(f"{type(error).__name__}: {error}"))
+
+    async def _answer(self, request: Request) -> Answer:
+        path = request.path.rstrip("/") or "/"
+        fixed = self._fixed(path, request)
+        if fixed is not None:
+            return fixed
+        target = parse_target(path)
+        if target is None:
+            return self._group(path, request)
+        if not target.resource:
+            self._only_get(request)
+            found = self._current().resources(request, target.group, target.version)
+            return found or _NO_SUCH_PATH
+        return await self._of_resource(target, request)
+
+    def _fixed(self, path: str, request: Request) -> Response | None:
+        if path.startswith("/sandbox/"):
+            return self._control(path, request)
+        if path in _HEALTH or path.startswith(tuple(f"{name}/" for name in _HEALTH)):
+            return Response(200, b"ok", "text/plain; charset=utf-8")
+        match path:
+            case "/version":
+                return Response(200, encode(VERSION, Form(JSON)))
+            case "/metrics":
+                return Response(200, self._metrics(), "text/plain; version=0.0.4")
+            case "/":
+                return Response(200, encode({"paths": self._paths()}, Form(JSON)))
+            case "/api" | "/apis":
+                self._only_get(request)
+                return self._current().roots(request, legacy=path == "/api")
+            case "/openapi/v2":
+                return self._current().openapi_v2(request)
+            case _ if path.startswith("/openapi/v3"):
+                return self._current().openapi_v3(request)
+        return None
+
+    def _group(self, path: str, request: Request) -> Response:
+        _, _, group = path.rpartition("/apis/")
+        found = self._current().group(request, group) if path.startswith("/apis/") else None
+        return found or _NO_SUCH_PATH
+
+    def _current(self) -> Documents:
+        if self._documents.catalogue is not self.cluster.catalogue:
+            self._documents = Documents(self.cluster.catalogue)
+        return self._documents
+
+    def _paths(self) -> list[str]:
+        roots = [f"/apis/{group}" for group in self.cluster.catalogue.groups if group]
+        return ["/api", "/api/v1", "/apis", *sorted(roots), "/healthz", "/livez", "/metrics",
+                "/openapi/v2", "/openapi/v3", "/readyz", "/version"]  # fmt: skip
+
+    @staticmethod
+    def _only_get(request: Request) -> None:
+        if request.method not in {"GET", "HEAD"}:
+            raise method_not_allowed()
+
+    async def _of_resource(self, target: Target, request: Request) -> Answer:
+        resource = self.cluster.catalogue.find(target.group, target.version, target.resource)
+        if resource is None:
+            return _NO_SUCH_PATH
+        call = Call(self.cluster, resource, target, request, self._bookmark_seconds)
+        return await answer(call)
+
+    def _control(self, path: str, request: Request) -> Response:
+        """What Kubernetes has no request for: forget the history now, cut all watches now."""
+        if request.method != "POST":
+            raise method_not_allowed()
+        if path == "/sandbox/compact":
+            revision = self.cluster.store.compact()
+            return Response(200, encode({"revision": str(revision)}, Form(JSON)))
+        if path == "/sandbox/cut-watches":
+            self.interruption.cut()
+            return Response(200, b"{}\n")
+        return _NO_SUCH_PATH
+
+    def _count(self, method: str, path: str, code: int) -> None:
+        target = parse_target(path)
+        served = target and self.cluster.catalogue.find(
+            target.group, target.version, target.resource
+        )
+        self._counts[method, served.plural if served else "", code] += 1
+
+    def _metrics(self) -> bytes:
+        lines = ["# TYPE apiserver_request_total counter"]
+        for (method, plural, code), count in sorted(self._counts.items()):
+            labels = f'verb="{method}",resource="{plural}",code="{code}"'
+            lines.append(f"apiserver_request_total{{{labels}}} {count}")
+        return ("\n".join(lines) + "\n").encode()
+
+
+def status_response(error: ApiError) -> Response:
+    """An error as Kubernetes answers it."""
+    retry = error.details.get("retryAfterSeconds")
+    headers = (("retry-after", str(retry)),) if retry else ()
+    return Response(error.code, encode(error.status(), Form(JSON)), headers=headers)
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

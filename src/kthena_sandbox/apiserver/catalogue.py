@@ -1,0 +1,69 @@
+"""The kinds that are served now, as one value that is replaced when a CRD comes or goes."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from kthena_sandbox.apiserver.storage import CollectionKey
+from kthena_sandbox.resources import ResourceType
+
+_KUBE_VERSION = re.compile(r"^v(\d+)(?:(alpha|beta)(\d+))?$")
+_STABILITY = {"alpha": 0, "beta": 1, None: 2}
+
+
+def version_priority(version: str) -> tuple[int, int, int, str]:
+    """Sort key of API versions, greatest is preferred: v2 > v1 > v2beta1 > v1alpha1 > others."""
+    found = _KUBE_VERSION.match(version)
+    if found is None:
+        return (-1, 0, 0, version)
+    major, stability, minor = found.groups()
+    return (_STABILITY[stability], int(major), int(minor or 0), "")
+
+
+def collection_key(resource: ResourceType) -> CollectionKey:
+    """Where objects of the kind are kept: the two Event groups share one collection."""
+    group = (
+        "" if (resource.group, resource.plural) == ("events.k8s.io", "events") else resource.group
+    )
+    return CollectionKey(group, resource.plural)
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """All served types; compared by identity, so that documents derived from it can be kept."""
+
+    types: tuple[ResourceType, ...]
+
+    @cached_property
+    def _by_name(self) -> dict[tuple[str, str, str], ResourceType]:
+        return {(kind.group, kind.version, kind.plural): kind for kind in self.types}
+
+    def find(self, group: str, version: str, plural: str) -> ResourceType | None:
+        """The type behind a URL."""
+        return self._by_name.get((group, version, plural))
+
+    @cached_property
+    def groups(self) -> dict[str, tuple[str, ...]]:
+        """Every group and its versions, the preferred one first; the core group is ""."""
+        found: dict[str, set[str]] = {}
+        for kind in self.types:
+            found.setdefault(kind.group, set()).add(kind.version)
+        return {
+            group: tuple(sorted(versions, key=version_priority, reverse=True))
+            for group, versions in found.items()
+        }
+
+    def of_version(self, group: str, version: str) -> tuple[ResourceType, ...]:
+        """The types of one group version, by plural."""
+        kinds = (kind for kind in self.types if (kind.group, kind.version) == (group, version))
+        return tuple(sorted(kinds, key=lambda kind: kind.plural))
+
+    def collections(self) -> tuple[ResourceType, ...]:
+        """One type for every collection that keeps objects."""
+        return tuple({collection_key(kind): kind for kind in self.types}.values())
+
+    def with_types(self, group: str, plural: str, types: Iterable[ResourceType]) -> "Catalogue":
+        """Another catalogue in which exactly *types* serve that plural of the group."""
+        kept = (kind for kind in self.types if (kind.group, kind.plural) != (group, plural))
+        return Catalogue((*kept, *types))

@@ -1,0 +1,105 @@
+"""The state behind the API: what is stored, which kinds are served, the time and the dice."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from random import Random
+from typing import Any
+from uuid import UUID
+
+from kthena_sandbox.apiserver import definitions
+from kthena_sandbox.apiserver.catalogue import Catalogue, collection_key
+from kthena_sandbox.apiserver.conversion import from_storage, to_storage
+from kthena_sandbox.apiserver.errors import Cause, forbidden, not_found
+from kthena_sandbox.apiserver.metadata import timestamp
+from kthena_sandbox.apiserver.storage import Collection, Key, Store
+from kthena_sandbox.apiserver.strategies import Surroundings
+from kthena_sandbox.resources import ResourceType
+
+Document = dict[str, Any]
+_SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"  # of apimachinery's util/rand: no vowels, no words
+
+
+@dataclass(eq=False)
+class Cluster:
+    """One cluster. Its methods never wait, so each call is a transaction."""
+
+    store: Store
+    catalogue: Catalogue
+    clock: Callable[[], datetime]
+    dice: Random
+
+    def kind(self, group: str, version: str, plural: str) -> ResourceType:
+        """A kind that is known to be there. Raises LookupError."""
+        found = self.catalogue.find(group, version, plural)
+        if found is None:
+            raise LookupError(f"{plural}.{group}/{version}")
+        return found
+
+    def collection(self, resource: ResourceType) -> Collection:
+        """The stored objects of the kind."""
+        return self.store.collection(collection_key(resource))
+
+    def stored(self, resource: ResourceType, key: Key) -> Document:
+        """The object as it is kept. Raises ApiError 404."""
+        document = self.store.get(collection_key(resource), key)
+        if document is None:
+            raise not_found(resource, key.name)
+        return document
+
+    def read(self, resource: ResourceType, key: Key) -> Document:
+        """The object in the version of *resource*. Raises ApiError 404."""
+        return from_storage(resource, self.stored(resource, key))
+
+    def write(self, resource: ResourceType, document: Document) -> Document:
+        """Store an object, serve its kind if it defines one; returns it with its resourceVersion."""
+        key = key_of(document)
+        stored = self.store.put(collection_key(resource), key, to_storage(resource, document))
+        if definitions.is_definition(resource):
+            self.catalogue = definitions.defined(self.catalogue, stored)
+        return from_storage(resource, stored)
+
+    def remove(self, resource: ResourceType, key: Key) -> Document:
+        """Delete an object for good; the last object of a dying CRD takes the CRD along."""
+        last = self.store.delete(collection_key(resource), key)
+        if definitions.is_definition(resource):
+            self.catalogue = definitions.undefined(self.catalogue, last)
+        elif resource.custom:
+            definitions.finish(self, f"{resource.plural}.{resource.group}")
+        return from_storage(resource, last)
+
+    def surroundings(self) -> Surroundings:
+        """What the rules of single kinds may look at."""
+        return Surroundings(timestamp(self.clock()), self._addresses)
+
+    def _addresses(self) -> frozenset[str]:
+        services = self.collection(self.kind("", "v1", "services")).documents.values()
+        return frozenset(document["spec"].get("clusterIP", "") for document in services)
+
+    def uid(self) -> str:
+        """A random UUID, version 4."""
+        return str(UUID(int=self.dice.getrandbits(128), version=4))
+
+    def suffix(self) -> str:
+        """The five characters that complete a `generateName`."""
+        return "".join(self.dice.choices(_SUFFIX_LETTERS, k=5))
+
+    def require_namespace(self, resource: ResourceType, namespace: str, name: str) -> None:
+        """Refuse new content where it cannot live. Raises ApiError 404, or 403 while it terminates."""
+        if not resource.namespaced:
+            return
+        home = self.stored(self.kind("", "v1", "namespaces"), Key("", namespace))
+        if "deletionTimestamp" not in home["metadata"]:
+            return
+        going = f"namespace {namespace} is being terminated"
+        cause = Cause("NamespaceTerminating", going, "metadata.namespace")
+        why = (
+            f"unable to create new content in namespace {namespace} because it is being terminated"
+        )
+        raise forbidden(resource, name, why, [cause])
+
+
+def key_of(document: Document) -> Key:
+    """Where an object is kept in its collection."""
+    metadata = document["metadata"]
+    return Key(metadata.get("namespace", ""), metadata["name"])

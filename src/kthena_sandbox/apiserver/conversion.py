@@ -1,0 +1,42 @@
+"""Objects of one collection in another version: CRDs by strategy None, and the two Event groups."""
+
+from typing import Any
+
+from kthena_sandbox.resources import ResourceType
+
+Document = dict[str, Any]
+
+# events.k8s.io/v1 name, core/v1 name (staging/src/k8s.io/api/events/v1, conversion of events)
+_EVENT_FIELDS = (
+    ("regarding", "involvedObject"),
+    ("note", "message"),
+    ("reportingController", "reportingComponent"),
+    ("deprecatedSource", "source"),
+    ("deprecatedFirstTimestamp", "firstTimestamp"),
+    ("deprecatedLastTimestamp", "lastTimestamp"),
+    ("deprecatedCount", "count"),
+)
+_TO_CORE = dict(_EVENT_FIELDS)
+_FROM_CORE = {core: new for new, core in _EVENT_FIELDS}
+
+
+def to_storage(resource: ResourceType, document: Document) -> Document:
+    """The object as it is kept."""
+    if resource.group == "events.k8s.io":
+        return _renamed(document, _TO_CORE) | {"apiVersion": "v1"}
+    if resource.storage_version and resource.storage_version != resource.version:
+        return document | {"apiVersion": f"{resource.group}/{resource.storage_version}"}
+    return document
+
+
+def from_storage(resource: ResourceType, document: Document) -> Document:
+    """The object in the version it is asked for in."""
+    if document.get("apiVersion") == resource.api_version:
+        return document
+    if resource.group == "events.k8s.io":
+        document = _renamed(document, _FROM_CORE)
+    return document | {"apiVersion": resource.api_version}
+
+
+def _renamed(document: Document, names: dict[str, str]) -> Document:
+    return {names.get(name, name): value for name, value in document.items()}

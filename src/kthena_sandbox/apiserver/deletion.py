@@ -1,0 +1,135 @@
+"""Delete objects: preconditions, propagation, grace, finalizers."""
+
+from typing import Any
+
+from kthena_sandbox.apiserver import definitions, lifecycle
+from kthena_sandbox.apiserver.cluster import Cluster
+from kthena_sandbox.apiserver.errors import conflict, forbidden
+from kthena_sandbox.apiserver.metadata import timestamp
+from kthena_sandbox.apiserver.mutations import Outcome
+from kthena_sandbox.apiserver.options import DeleteOptions
+from kthena_sandbox.apiserver.storage import Key
+from kthena_sandbox.resources import ResourceType
+
+Document = dict[str, Any]
+
+_PROTECTED = frozenset({"default", "kube-system", "kube-public"})
+# Kinds whose deletion answers with the object instead of a Status (`ReturnDeletedObject`).
+_RETURNED = frozenset({"pods", "services", "serviceaccounts"})
+_FINALIZER_OF = {"Foreground": "foregroundDeletion", "Orphan": "orphan"}
+
+
+def delete(cluster: Cluster, resource: ResourceType, key: Key, options: DeleteOptions) -> Outcome:
+    """Delete one object, or mark it where something still holds it. Raises ApiError 403, 404, 409."""
+    old = cluster.read(resource, key)
+    _check_preconditions(resource, key, options, old["metadata"])
+    _check_protected(resource, key)
+    grace = _grace_seconds(resource, old, options)
+    held = _with_propagation(old, options.propagation)
+    marked = lifecycle.marked_for_deletion(held, cluster.clock(), grace)
+    if lifecycle.is_finished(marked):
+        return _removed(cluster, resource, key, options, marked)
+    if not options.dry_run and marked != old:
+        marked = cluster.write(resource, marked)
+        if definitions.is_definition(resource):
+            return Outcome(_clean_up(cluster, resource, marked))
+    return Outcome(marked, 202 if options.propagation == "Foreground" else 200)
+
+
+def _removed(
+    cluster: Cluster, resource: ResourceType, key: Key, options: DeleteOptions, marked: Document
+) -> Outcome:
+    last = marked if options.dry_run else cluster.remove(resource, key)
+    if not resource.group and resource.plural in _RETURNED:
+        return Outcome(marked | {"metadata": marked["metadata"] | _version(last)})
+    return Outcome(deleted_status(resource, last))
+
+
+def _version(last: Document) -> Document:
+    return {"resourceVersion": last["metadata"]["resourceVersion"]}
+
+
+def deleted_status(resource: ResourceType, last: Document) -> Document:
+    """The Status that says an object is gone."""
+    details = {
+        "name": last["metadata"]["name"],
+        "kind": resource.plural,
+        "uid": last["metadata"]["uid"],
+    }
+    if resource.group:
+        details["group"] = resource.group
+    return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success",
+            "details": details}  # fmt: skip
+
+
+def _check_preconditions(
+    resource: ResourceType, key: Key, options: DeleteOptions, present: Document
+) -> None:
+    pairs = (
+        ("UID", options.uid, present["uid"]),
+        ("ResourceVersion", options.resource_version, present["resourceVersion"]),
+    )
+    for name, wanted, found in pairs:
+        if wanted and wanted != found:
+            why = (
+                f"Precondition failed: {name} in precondition: {wanted}, "
+                f"{name} in object meta: {found}"
+            )
+            raise conflict(resource, key.name, why)
+
+
+def _check_protected(resource: ResourceType, key: Key) -> None:
+    if (resource.group, resource.plural) == ("", "namespaces") and key.name in _PROTECTED:
+        raise forbidden(resource, key.name, "this namespace may not be deleted")
+
+
+def _grace_seconds(resource: ResourceType, old: Document, options: DeleteOptions) -> int:
+    if (resource.group, resource.plural) != ("", "pods"):
+        return 0
+    spec, phase = old.get("spec") or {}, (old.get("status") or {}).get("phase")
+    if not spec.get("nodeName") or phase in {"Failed", "Succeeded"}:
+        return 0
+    if options.grace_seconds is not None:
+        return options.grace_seconds
+    return int(spec.get("terminationGracePeriodSeconds", 30))
+
+
+def _with_propagation(document: Document, policy: str) -> Document:
+    if not policy:
+        return document
+    finalizers = document["metadata"].get("finalizers", [])
+    kept = [name for name in finalizers if name not in _FINALIZER_OF.values()]
+    wanted = [*kept, _FINALIZER_OF[policy]] if policy in _FINALIZER_OF else kept
+    if wanted == finalizers:
+        return document
+    metadata = {name: value for name, value in document["metadata"].items() if name != "finalizers"}
+    return document | {"metadata": metadata | ({"finalizers": wanted} if wanted else {})}
+
+
+def _clean_up(cluster: Cluster, resource: ResourceType, marked: Document) -> Document:
+    """Say that a definition is going, and delete its objects."""
+    condition = {
+        "type": "Terminating",
+        "status": "True",
+        "lastTransitionTime": timestamp(cluster.clock()),
+        "reason": "InstanceDeletionInProgress",
+        "message": "CustomResource deletion is in progress",
+    }
+    status = marked.get("status") or {}
+    conditions = [*status.get("conditions", []), condition]
+    shown = marked | {"status": status | {"conditions": conditions}}
+    name = marked["metadata"]["name"]
+    written = cluster.write(resource, shown)
+    kind, keys = definitions.instances(cluster, marked)
+    for key in keys:
+        if kind is not None:
+            delete(cluster, kind, key, DeleteOptions())
+    definitions.finish(cluster, name)
+    return written
+
+
+def evict(cluster: Cluster, resource: ResourceType, key: Key, options: DeleteOptions) -> Outcome:
+    """`pods/eviction`: a deletion, since nothing here disrupts budgets."""
+    outcome = delete(cluster, resource, key, options)
+    status = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
+    return Outcome(status, 201, outcome.warnings)

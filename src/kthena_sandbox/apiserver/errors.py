@@ -1,0 +1,177 @@
+"""Every answer that is not a success, as a `v1` Status worded the way Kubernetes words it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kthena_sandbox.resources import ResourceType
+
+MODIFIED = (
+    "the object has been modified; please apply your changes to the latest version and try again"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One entry of `status.details.causes`; `message` comes without the field."""
+
+    reason: str
+    message: str
+    field: str = ""
+
+    def document(self) -> dict[str, str]:
+        """The cause as Kubernetes writes it."""
+        shown = {"reason": self.reason, "message": self.message}
+        return shown | {"field": self.field} if self.field else shown
+
+    def __str__(self) -> str:
+        """`field: message`, as it stands in the Status message."""
+        return f"{self.field}: {self.message}" if self.field else self.message
+
+
+class ApiError(Exception):
+    """An answer other than success: HTTP code, Status reason, message and details."""
+
+    def __init__(
+        self, code: int, reason: str, message: str, details: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.reason = reason
+        self.message = message
+        self.details = dict(details or {})
+        self.list_metadata: dict[str, Any] = {}
+
+    def status(self) -> dict[str, Any]:
+        """The `v1` Status object (API conventions, "Response Status Kind")."""
+        document: dict[str, Any] = {
+            "kind": "Status",
+            "apiVersion": "v1",
+            "metadata": self.list_metadata,
+            "status": "Failure",
+            "message": self.message,
+        }
+        if self.reason:
+            document["reason"] = self.reason
+        if self.details:
+            document["details"] = self.details
+        return document | {"code": self.code}
+
+
+def qualified(resource: ResourceType) -> str:
+    """`pods` or `deployments.apps`."""
+    return f"{resource.plural}.{resource.group}" if resource.group else resource.plural
+
+
+def _details(
+    resource: ResourceType, name: str, kind: str = "", causes: Iterable[Cause] = ()
+) -> dict[str, Any]:
+    details: dict[str, Any] = {"name": name} if name else {}
+    if resource.group:
+        details["group"] = resource.group
+    details["kind"] = kind or resource.plural
+    listed = [cause.document() for cause in causes]
+    return details | {"causes": listed} if listed else details
+
+
+def not_found(resource: ResourceType, name: str) -> ApiError:
+    """404: there is no object of that name."""
+    message = f'{qualified(resource)} "{name}" not found'
+    return ApiError(404, "NotFound", message, _details(resource, name))
+
+
+def already_exists(resource: ResourceType, name: str) -> ApiError:
+    """409: an object of that name is there."""
+    message = f'{qualified(resource)} "{name}" already exists'
+    return ApiError(409, "AlreadyExists", message, _details(resource, name))
+
+
+def conflict(resource: ResourceType, name: str, why: str = MODIFIED) -> ApiError:
+    """409: written against another state of the object than the present one."""
+    message = f'Operation cannot be fulfilled on {qualified(resource)} "{name}": {why}'
+    return ApiError(409, "Conflict", message, _details(resource, name))
+
+
+def forbidden(
+    resource: ResourceType, name: str, why: str, causes: Sequence[Cause] = ()
+) -> ApiError:
+    """403: understood, and not allowed."""
+    subject = f'{qualified(resource)} "{name}"' if name else qualified(resource)
+    details = _details(resource, name, causes=causes)
+    return ApiError(403, "Forbidden", f"{subject} is forbidden: {why}", details)
+
+
+def invalid(resource: ResourceType, name: str, causes: Sequence[Cause]) -> ApiError:
+    """422: the object breaks rules of its kind, one cause per rule."""
+    kind = f"{resource.kind}.{resource.group}" if resource.group else resource.kind
+    details = _details(resource, name, resource.kind, causes)
+    return ApiError(422, "Invalid", f'{kind} "{name}" is invalid: {_joined(causes)}', details)
+
+
+def invalid_request(causes: Sequence[Cause], kind: str = "") -> ApiError:
+    """422: options or a patch break the rules; `kind` is that of the options, empty for a patch."""
+    details: dict[str, Any] = {"causes": [cause.document() for cause in causes]}
+    if kind:
+        details = {"group": "meta.k8s.io", "kind": kind} | details
+    subject = f"{kind}.meta.k8s.io" if kind else ""
+    return ApiError(422, "Invalid", f'{subject} "" is invalid: {_joined(causes)}', details)
+
+
+def _joined(causes: Sequence[Cause]) -> str:
+    messages = list(dict.fromkeys(str(cause) for cause in causes))
+    return messages[0] if len(messages) == 1 else f"[{', '.join(messages)}]"
+
+
+def bad_request(message: str) -> ApiError:
+    """400: the request could not be understood."""
+    return ApiError(400, "BadRequest", message)
+
+
+def method_not_allowed() -> ApiError:
+    """405: the resource has no such verb."""
+    message = "the server does not allow this method on the requested resource"
+    return ApiError(405, "MethodNotAllowed", message)
+
+
+def not_acceptable(accepted: Iterable[str]) -> ApiError:
+    """406: none of the media types asked for can be written."""
+    message = f"only the following media types are accepted: {', '.join(accepted)}"
+    return ApiError(406, "NotAcceptable", message)
+
+
+def unsupported_media_type(accepted: Iterable[str]) -> ApiError:
+    """415: a body in a form that is not read here."""
+    message = (
+        "the body of the request was in an unknown format - "
+        f"accepted media types include: {', '.join(accepted)}"
+    )
+    return ApiError(415, "UnsupportedMediaType", message)
+
+
+def expired(message: str) -> ApiError:
+    """410: the history no longer reaches back that far."""
+    return ApiError(410, "Expired", message)
+
+
+def too_old(asked: int, oldest: int) -> ApiError:
+    """410 for a watch or list that starts before the kept history."""
+    return expired(f"too old resource version: {asked} ({oldest})")
+
+
+def too_large_resource_version(asked: int, current: int) -> ApiError:
+    """504: the revision asked for has not been reached."""
+    cause = Cause("ResourceVersionTooLarge", "Too large resource version")
+    details = {"causes": [cause.document()], "retryAfterSeconds": 1}
+    message = f"Timeout: Too large resource version: {asked}, current: {current}"
+    return ApiError(504, "Timeout", message, details)
+
+
+def internal(message: str) -> ApiError:
+    """500: our own fault."""
+    text = f"Internal error occurred: {message}"
+    return ApiError(500, "InternalError", text, {"causes": [{"message": message}]})
+
+
+def service_unavailable(message: str) -> ApiError:
+    """503: something that this answer needs is not there now."""
+    return ApiError(503, "ServiceUnavailable", message)

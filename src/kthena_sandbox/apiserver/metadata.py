@@ -1,0 +1,232 @@
+"""The rules of ObjectMeta: names, what the server sets, what a client may change."""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from kthena_sandbox.apiserver.errors import Cause, bad_request
+from kthena_sandbox.resources import ResourceType
+
+Document = dict[str, Any]
+
+_FIELDS: Mapping[str, type] = {
+    "name": str, "generateName": str, "namespace": str, "selfLink": str, "uid": str,
+    "resourceVersion": str, "generation": int, "creationTimestamp": str,
+    "deletionTimestamp": str, "deletionGracePeriodSeconds": int, "labels": dict,
+    "annotations": dict, "ownerReferences": list, "finalizers": list, "managedFields": list,
+}  # fmt: skip
+_GO_TYPES = {str: "string", int: "int64", dict: "map[string]string", list: "[]string"}
+_JSON_TYPES = {
+    str: "string",
+    bool: "bool",
+    int: "number",
+    float: "number",
+    dict: "object",
+    list: "array",
+}
+_OF_SERVER = (
+    "uid",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "generation",
+)
+
+_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
+_DNS1035 = r"[a-z]([-a-z0-9]*[a-z0-9])?"
+_QUALIFIED = r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
+_LABEL_VALUE = rf"({_QUALIFIED})?"
+_SUBDOMAIN_TEXT = (
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', "
+    "and must start and end with an alphanumeric character (e.g. 'example.com', "
+    f"regex used for validation is '{_SUBDOMAIN}')"
+)
+_LABEL_TEXT = (
+    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', "
+    "and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', "
+    f"regex used for validation is '{_LABEL}')"
+)
+_DNS1035_TEXT = (
+    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', "
+    "start with an alphabetic character, and end with an alphanumeric character "
+    f"(e.g. 'my-name',  or 'abc-123', regex used for validation is '{_DNS1035}')"
+)
+_QUALIFIED_TEXT = (
+    "name part must consist of alphanumeric characters, '-', '_' or '.', "
+    "and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  "
+    f"or '123-abc', regex used for validation is '{_QUALIFIED}')"
+)
+_VALUE_TEXT = (
+    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', "
+    "and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  "
+    f"or '12345', regex used for validation is '{_LABEL_VALUE}')"
+)
+_RULES = {
+    "subdomain": (re.compile(_SUBDOMAIN), _SUBDOMAIN_TEXT, 253),
+    "label": (re.compile(_LABEL), _LABEL_TEXT, 63),
+    "1035": (re.compile(_DNS1035), _DNS1035_TEXT, 63),
+}
+_RULE_OF = {("", "namespaces"): "label", ("", "services"): "1035"}
+_ANNOTATIONS_LIMIT = 256 * 1024
+
+
+def timestamp(moment: datetime) -> str:
+    """RFC 3339 with a resolution of one second, as all `metav1.Time` are written."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def check_shape(resource: ResourceType, document: Document) -> tuple[Document, list[str]]:
+    """The object with metadata as a map without nulls, and the unknown fields in there.
+
+    Raises ApiError 400 where a type is wrong.
+    """
+    metadata = document.get("metadata") or {}
+    if not isinstance(metadata, dict):
+        raise _mistyped(resource, metadata, "ObjectMeta", "metadata", "v1.ObjectMeta")
+    metadata = {name: value for name, value in metadata.items() if value is not None}
+    for name, value in metadata.items():
+        wanted = _FIELDS.get(name)
+        if wanted is not None and not _is(value, wanted):
+            raise _mistyped(resource, value, "ObjectMeta", f"metadata.{name}", _GO_TYPES[wanted])
+    _check_texts(resource, metadata)
+    unknown = [f"metadata.{name}" for name in metadata if name not in _FIELDS]
+    return document | {"metadata": metadata}, unknown
+
+
+def _check_texts(resource: ResourceType, metadata: Document) -> None:
+    texts = [("labels", value) for value in metadata.get("labels", {}).values()]
+    texts += [("annotations", value) for value in metadata.get("annotations", {}).values()]
+    texts += [("finalizers", value) for value in metadata.get("finalizers", [])]
+    for name, value in texts:
+        if not isinstance(value, str):
+            raise _mistyped(resource, value, "ObjectMeta", f"metadata.{name}", "string")
+
+
+def _is(value: object, wanted: type) -> bool:
+    return isinstance(value, wanted) and not (wanted is int and isinstance(value, bool))
+
+
+def _mistyped(
+    resource: ResourceType, value: object, owner: str, path: str, wanted: str
+) -> Exception:
+    found = _JSON_TYPES.get(type(value), "null")
+    return bad_request(
+        f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}: '
+        f"json: cannot unmarshal {found} into Go struct field {owner}.{path} of type {wanted}"
+    )
+
+
+def known_fields(metadata: Mapping[str, Any]) -> Document:
+    """The fields that ObjectMeta has, without those that no server keeps any more."""
+    dropped = {"selfLink", "managedFields"}
+    return {name: metadata[name] for name in _FIELDS if name in metadata and name not in dropped}
+
+
+def for_creation(metadata: Mapping[str, Any], namespace: str, uid: str, now: datetime) -> Document:
+    """What the server sets and ignores in a new object."""
+    kept = {name: value for name, value in known_fields(metadata).items() if name not in _OF_SERVER}
+    kept.pop("resourceVersion", None)
+    kept.pop("namespace", None)
+    own = {"uid": uid, "creationTimestamp": timestamp(now)}
+    return kept | ({"namespace": namespace} if namespace else {}) | own
+
+
+def for_update(new: Mapping[str, Any], old: Mapping[str, Any]) -> Document:
+    """A client's new metadata with everything that belongs to the server as it was."""
+    kept = {name: value for name, value in known_fields(new).items() if name not in _OF_SERVER}
+    fixed = (*_OF_SERVER, "name", "namespace", "resourceVersion", "generateName")
+    carried = {name: old[name] for name in fixed if name in old}
+    kept = {name: value for name, value in kept.items() if value not in ({}, [])}
+    return kept | carried
+
+
+def name_causes(resource: ResourceType, metadata: Mapping[str, Any]) -> list[Cause]:
+    """What is wrong with the name of a new object."""
+    name = metadata.get("name", "")
+    if not name:
+        message = "Required value: name or generateName is required"
+        return [Cause("FieldValueRequired", message, "metadata.name")]
+    if resource.group == "rbac.authorization.k8s.io":
+        return _path_segment(name)
+    pattern, text, limit = _RULES[_RULE_OF.get((resource.group, resource.plural), "subdomain")]
+    causes = []
+    if len(name) > limit:
+        causes.append(_invalid("metadata.name", name, f"must be no more than {limit} characters"))
+    if not pattern.fullmatch(name):
+        causes.append(_invalid("metadata.name", name, text))
+    return causes
+
+
+def _path_segment(name: str) -> list[Cause]:
+    if name in {".", ".."}:
+        return [_invalid("metadata.name", name, f"may not be '{name}'")]
+    bad = [f"may not contain '{mark}'" for mark in "/%" if mark in name]
+    return [_invalid("metadata.name", name, text) for text in bad]
+
+
+def _invalid(field: str, value: str, text: str) -> Cause:
+    return Cause("FieldValueInvalid", f'Invalid value: "{value}": {text}', field)
+
+
+def content_causes(metadata: Mapping[str, Any]) -> list[Cause]:
+    """What is wrong with labels, annotations, finalizers and owners."""
+    causes = []
+    for key, value in metadata.get("labels", {}).items():
+        causes += _qualified_causes("metadata.labels", key)
+        if len(value) > 63:
+            causes.append(_invalid("metadata.labels", value, "must be no more than 63 characters"))
+        if not re.fullmatch(_LABEL_VALUE, value):
+            causes.append(_invalid("metadata.labels", value, _VALUE_TEXT))
+    annotations = metadata.get("annotations", {})
+    for key in annotations:
+        causes += _qualified_causes("metadata.annotations", key.lower())
+    if sum(len(key) + len(value) for key, value in annotations.items()) > _ANNOTATIONS_LIMIT:
+        text = f"Too long: may not be more than {_ANNOTATIONS_LIMIT} bytes"
+        causes.append(Cause("FieldValueTooLong", text, "metadata.annotations"))
+    for finalizer in metadata.get("finalizers", []):
+        causes += _qualified_causes("metadata.finalizers", finalizer)
+    return causes + _owner_causes(metadata.get("ownerReferences", []))
+
+
+def _qualified_causes(field: str, key: str) -> list[Cause]:
+    prefix, slash, name = key.rpartition("/")
+    causes = []
+    if slash and not prefix:
+        causes.append(_invalid(field, key, "prefix part must be non-empty"))
+    elif slash and not re.fullmatch(_SUBDOMAIN, prefix):
+        causes.append(_invalid(field, key, f"prefix part {_SUBDOMAIN_TEXT}"))
+    if not name:
+        causes.append(_invalid(field, key, "name part must be non-empty"))
+    elif len(name) > 63:
+        causes.append(_invalid(field, key, "name part must be no more than 63 characters"))
+    if not re.fullmatch(_QUALIFIED, name):
+        causes.append(_invalid(field, key, _QUALIFIED_TEXT))
+    return causes
+
+
+def _owner_causes(references: list[Any]) -> list[Cause]:
+    causes = []
+    for index, reference in enumerate(references):
+        present = reference if isinstance(reference, dict) else {}
+        for name in ("apiVersion", "kind", "name", "uid"):
+            if not present.get(name):
+                field = f"metadata.ownerReferences[{index}].{name}"
+                causes.append(_invalid(field, "", "must not be empty"))
+    return causes
+
+
+def update_causes(new: Mapping[str, Any], old: Mapping[str, Any]) -> list[Cause]:
+    """What an update may not do to metadata: add finalizers to an object that is going."""
+    if "deletionTimestamp" not in old:
+        return []
+    added = [name for name in new.get("finalizers", []) if name not in old.get("finalizers", [])]
+    if not added:
+        return []
+    listed = ", ".join(f'"{name}"' for name in added)
+    text = (
+        "Forbidden: no new finalizers can be added if the object is being deleted, "
+        f"found new finalizers []string{{{listed}}}"
+    )
+    return [Cause("FieldValueForbidden", text, "metadata.finalizers")]

@@ -1,0 +1,178 @@
+"""Create and change objects: decode, default, admit, validate, compare, store; each call one transaction."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from kthena_sandbox.apiserver import lifecycle, metadata as meta, schemas
+from kthena_sandbox.apiserver.cluster import Cluster, key_of
+from kthena_sandbox.apiserver.conversion import to_storage
+from kthena_sandbox.apiserver.errors import (
+    ApiError,
+    Cause,
+    already_exists,
+    bad_request,
+    conflict,
+    invalid,
+)
+from kthena_sandbox.apiserver.options import WriteOptions
+from kthena_sandbox.apiserver.storage import Key
+from kthena_sandbox.resources import ResourceType
+
+Document = dict[str, Any]
+Transform = Callable[[Document], Document]
+Merge = Callable[[ResourceType, Document, Document], Document]
+
+_GENERATE_ATTEMPTS = 8
+_GENERATE_PREFIX = 58
+# Kinds whose objects may only be replaced by those who name the resourceVersion they have seen.
+_CONDITIONAL = frozenset(
+    {"leases.coordination.k8s.io", "customresourcedefinitions.apiextensions.k8s.io"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """An answer to a write: the object (in the version of the request) or a Status, and warnings."""
+
+    document: Document
+    code: int = 200
+    warnings: tuple[str, ...] = ()
+
+
+def create(
+    cluster: Cluster, resource: ResourceType, namespace: str, body: object, options: WriteOptions
+) -> Outcome:
+    """Store a new object. Raises ApiError 400, 403, 404, 409 or 422."""
+    document = schemas.check_kind(resource, body)
+    fitted, unknown = schemas.fitted(resource, document)
+    warnings = schemas.strictly(resource, unknown, options.validation)
+    given = fitted["metadata"]
+    _check_namespace(namespace, given)
+    if given.get("resourceVersion"):
+        raise ApiError(500, "", "resourceVersion should not be set on objects to be created")
+    cluster.require_namespace(resource, namespace, given.get("name", ""))
+    named = fitted | {"metadata": _named(cluster, resource, namespace, given)}
+    new = lifecycle.new_object(resource, named, cluster.surroundings())
+    _refuse(resource, new, None)
+    key = Key(namespace, new["metadata"]["name"])
+    if key in cluster.collection(resource).documents:
+        raise already_exists(resource, key.name)
+    stored = new if options.dry_run else cluster.write(resource, new)
+    return Outcome(stored, 201, tuple(warnings))
+
+
+def _check_namespace(namespace: str, given: Document) -> None:
+    if namespace and given.get("namespace", namespace) != namespace:
+        raise bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request"
+        )
+
+
+def _named(cluster: Cluster, resource: ResourceType, namespace: str, given: Document) -> Document:
+    created = meta.for_creation(given, namespace, cluster.uid(), cluster.clock())
+    prefix = created.get("generateName", "")
+    if created.get("name") or not prefix:
+        return created
+    present = cluster.collection(resource).documents
+    name = ""
+    for _ in range(_GENERATE_ATTEMPTS):
+        name = prefix[:_GENERATE_PREFIX] + cluster.suffix()
+        if Key(namespace, name) not in present:
+            break
+    return created | {"name": name}
+
+
+def _refuse(resource: ResourceType, new: Document, old: Document | None) -> None:
+    causes = lifecycle.causes(resource, new, old) + schemas.problems(resource, new)
+    if causes:
+        raise invalid(resource, new["metadata"].get("name", ""), causes)
+
+
+def replace(
+    cluster: Cluster, resource: ResourceType, key: Key, body: object, options: WriteOptions,
+    *, merge: Merge = lifecycle.changed_object,
+) -> Outcome:  # fmt: skip
+    """PUT of an object, or of its status by another *merge*. Raises ApiError 400, 404, 409 or 422."""
+    document = schemas.check_kind(resource, body)
+    _check_address(key, document)
+    if key not in cluster.collection(resource).documents and _creates(resource):
+        return create(cluster, resource, key.namespace, document, options)
+    _require_version(resource, key, document)
+    return change(cluster, resource, key, lambda _: document, options, merge=merge)
+
+
+def _check_address(key: Key, document: Document) -> None:
+    given = document.get("metadata")
+    given = given if isinstance(given, dict) else {}
+    name = given.get("name") or ""
+    if not name:
+        raise bad_request("the name of the object must be set: name must be provided")
+    if name != key.name:
+        raise bad_request(
+            f"the name of the object ({name}) does not match the name on the URL ({key.name})"
+        )
+    _check_namespace(key.namespace, {"namespace": given.get("namespace") or key.namespace})
+
+
+def _creates(resource: ResourceType) -> bool:
+    """Whether a PUT to a name that is free creates the object."""
+    if resource.group == "rbac.authorization.k8s.io":
+        return True
+    return (resource.group, resource.plural) in {
+        ("coordination.k8s.io", "leases"), ("", "events"), ("", "endpoints"),
+        ("events.k8s.io", "events"),
+    }  # fmt: skip
+
+
+def _require_version(resource: ResourceType, key: Key, document: Document) -> None:
+    conditional = resource.custom or f"{resource.plural}.{resource.group}" in _CONDITIONAL
+    if conditional and not document["metadata"].get("resourceVersion"):
+        text = "Invalid value: 0x0: must be specified for an update"
+        cause = Cause("FieldValueInvalid", text, "metadata.resourceVersion")
+        raise invalid(resource, key.name, [cause])
+
+
+def change(
+    cluster: Cluster, resource: ResourceType, key: Key, transform: Transform, options: WriteOptions,
+    *, merge: Merge = lifecycle.changed_object,
+) -> Outcome:  # fmt: skip
+    """Apply *transform* to an object and store the result, unless nothing changed.
+
+    Raises ApiError 400, 404, 409 or 422.
+    """
+    old = cluster.read(resource, key)
+    document = schemas.check_kind(resource, transform(old))
+    fitted, unknown = schemas.fitted(resource, document)
+    warnings = tuple(schemas.strictly(resource, unknown, options.validation))
+    _check_preconditions(resource, key, fitted["metadata"], old["metadata"])
+    new = merge(resource, fitted, old)
+    _refuse(resource, new, old)
+    return Outcome(new if options.dry_run else _store(cluster, resource, new, old), 200, warnings)
+
+
+def _check_preconditions(
+    resource: ResourceType, key: Key, given: Document, present: Document
+) -> None:
+    if given.get("name", key.name) != key.name:
+        text = f'Invalid value: "{given["name"]}": field is immutable'
+        raise invalid(resource, key.name, [Cause("FieldValueInvalid", text, "metadata.name")])
+    _check_namespace(key.namespace, given)
+    if given.get("uid", present["uid"]) != present["uid"]:
+        why = (
+            f"Precondition failed: UID in precondition: {given['uid']}, "
+            f"UID in object meta: {present['uid']}"
+        )
+        raise conflict(resource, key.name, why)
+    if given.get("resourceVersion") not in {None, "", "0", present["resourceVersion"]}:
+        raise conflict(resource, key.name)
+
+
+def _store(cluster: Cluster, resource: ResourceType, new: Document, old: Document) -> Document:
+    key = key_of(old)
+    if to_storage(resource, new) == cluster.stored(resource, key):
+        return new
+    if lifecycle.is_finished(new) and "deletionTimestamp" in old["metadata"]:
+        cluster.remove(resource, key)
+        return new
+    return cluster.write(resource, new)

@@ -1,0 +1,197 @@
+"""The query parameters and bodies that say how to write, delete or list, checked as Kubernetes does."""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import msgspec
+
+from kthena_sandbox.apiserver.errors import Cause, bad_request, invalid_request
+from kthena_sandbox.apiserver.schemas import FieldValidation
+from kthena_sandbox.apiserver.web import Request
+
+_VALIDATIONS = ("Ignore", "Warn", "Strict")
+_POLICIES = ("Foreground", "Background", "Orphan")
+
+
+@dataclass(frozen=True, slots=True)
+class WriteOptions:
+    """How to create, update or patch."""
+
+    dry_run: bool = False
+    validation: FieldValidation = "Warn"
+
+
+def _unsupported(field: str, value: str, supported: tuple[str, ...]) -> Cause:
+    listed = ", ".join(f'"{entry}"' for entry in supported)
+    text = f'Unsupported value: "{value}": supported values: {listed}'
+    return Cause("FieldValueNotSupported", text, field)
+
+
+def write_options(request: Request, kind: str) -> WriteOptions:
+    """Read them from the query; *kind* is CreateOptions, UpdateOptions or PatchOptions.
+
+    Raises ApiError 422 for values that Kubernetes does not know.
+    """
+    dry_run = request.query.get("dryRun", "")
+    validation = request.query.get("fieldValidation", "") or "Warn"
+    causes = []
+    if dry_run not in {"", "All"}:
+        causes.append(_unsupported("dryRun", dry_run, ("All",)))
+    if validation not in _VALIDATIONS:
+        causes.append(_unsupported("fieldValidation", validation, _VALIDATIONS))
+    if causes:
+        raise invalid_request(causes, kind)
+    return WriteOptions(bool(dry_run), cast("FieldValidation", validation))
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteOptions:
+    """How to delete; `propagation` is "" where the client left it to the kind."""
+
+    dry_run: bool = False
+    grace_seconds: int | None = None
+    propagation: str = ""
+    uid: str = ""
+    resource_version: str = ""
+
+
+def delete_options(request: Request, body: Mapping[str, Any]) -> DeleteOptions:
+    """Read them from the query and the body, which wins. Raises ApiError 400 or 422."""
+    given: dict[str, Any] = dict(request.query) | dict(body)
+    grace = given.get("gracePeriodSeconds")
+    policy = given.get("propagationPolicy") or ""
+    dry_run = given.get("dryRun") or []
+    dry_run = [dry_run] if isinstance(dry_run, str) else dry_run
+    if policy not in {"", *_POLICIES}:
+        cause = _unsupported("propagationPolicy", policy, (*_POLICIES, "nil"))
+        raise invalid_request([cause], "DeleteOptions")
+    if dry_run not in ([], ["All"]):
+        cause = _unsupported("dryRun", str(dry_run[0]), ("All",))
+        raise invalid_request([cause], "DeleteOptions")
+    preconditions = given.get("preconditions") or {}
+    return DeleteOptions(
+        bool(dry_run),
+        None if grace is None else max(0, _integer("gracePeriodSeconds", grace)),
+        policy or _orphans(given.get("orphanDependents")),
+        preconditions.get("uid") or "",
+        preconditions.get("resourceVersion") or "",
+    )
+
+
+def _orphans(flag: object) -> str:
+    if flag is None:
+        return ""
+    return "Orphan" if flag in {True, "true", "1"} else "Background"
+
+
+def _integer(name: str, value: object) -> int:
+    try:
+        return int(str(value))
+    except ValueError as error:
+        raise bad_request(f'{name}: strconv.ParseInt: parsing "{value}": invalid syntax') from error
+
+
+@dataclass(frozen=True, slots=True)
+class Continuation:
+    """Where a chunked list goes on: after `start`, in the state of `revision` (-1: the present one)."""
+
+    revision: int
+    start: tuple[str, str]
+
+    def token(self) -> str:
+        """The opaque form for `metadata.continue`."""
+        document = {"v": "meta.k8s.io/v1", "rv": self.revision, "start": list(self.start)}
+        return base64.urlsafe_b64encode(msgspec.json.encode(document)).decode().rstrip("=")
+
+
+def parse_continuation(token: str) -> Continuation:
+    """Read a token. Raises ApiError 400."""
+    try:
+        padded = token + "=" * (-len(token) % 4)
+        document = msgspec.json.decode(base64.urlsafe_b64decode(padded))
+        namespace, name = document["start"]
+        return Continuation(int(document["rv"]), (str(namespace), str(name)))
+    except (binascii.Error, msgspec.DecodeError, KeyError, TypeError, ValueError) as error:
+        raise bad_request(f"continue key is not valid: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class ListOptions:
+    """How to list or watch; `resource_version` is None where the client named none."""
+
+    limit: int = 0
+    continuation: Continuation | None = None
+    resource_version: int | None = None
+    match: str = ""
+    bookmarks: bool = False
+    initial_events: bool | None = None
+    timeout_seconds: float | None = None
+
+
+def list_options(request: Request, *, watch: bool) -> ListOptions:
+    """Read them from the query. Raises ApiError 400 or 422."""
+    query = request.query
+    version = query.get("resourceVersion", "")
+    token = query.get("continue", "")
+    initial = request.flag("sendInitialEvents") if "sendInitialEvents" in query else None
+    timeout = query.get("timeoutSeconds", "")
+    options = ListOptions(
+        max(0, _integer("limit", query.get("limit") or 0)),
+        parse_continuation(token) if token else None,
+        _version(version) if version else None,
+        query.get("resourceVersionMatch", ""),
+        request.flag("allowWatchBookmarks"),
+        initial,
+        float(_integer("timeoutSeconds", timeout)) if timeout else None,
+    )
+    causes = _watch_causes(options) if watch else _list_causes(options)
+    if causes:
+        raise invalid_request(causes, "ListOptions")
+    return options
+
+
+def _version(text: str) -> int:
+    if not text.isdecimal():
+        cause = f'Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax'
+        raise invalid_request([Cause("FieldValueInvalid", cause, "resourceVersion")], "ListOptions")
+    return int(text)
+
+
+def _forbidden(field: str, why: str) -> Cause:
+    return Cause("FieldValueForbidden", f"Forbidden: {why}", field)
+
+
+def _list_causes(options: ListOptions) -> list[Cause]:
+    field = "resourceVersionMatch"
+    if options.initial_events is not None:
+        return [_forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list")]
+    if options.continuation and options.resource_version:
+        why = "specifying resource version is not allowed when using continue"
+        return [_forbidden("resourceVersion", why)]
+    if not options.match:
+        return []
+    if options.resource_version is None:
+        why = "resourceVersionMatch is forbidden unless resourceVersion is provided"
+        return [_forbidden(field, why)]
+    if options.continuation:
+        return [_forbidden(field, "resourceVersionMatch is forbidden when continue is provided")]
+    if options.match not in {"Exact", "NotOlderThan"}:
+        return [_unsupported(field, options.match, ("Exact", "NotOlderThan", ""))]
+    if options.match == "Exact" and options.resource_version == 0:
+        why = 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'
+        return [_forbidden(field, why)]
+    return []
+
+
+def _watch_causes(options: ListOptions) -> list[Cause]:
+    field = "resourceVersionMatch"
+    if options.initial_events is None:
+        why = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
+        return [_forbidden(field, why)] if options.match else []
+    if options.match != "NotOlderThan":
+        why = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
+        return [_forbidden(field, why)]
+    return []

@@ -1,0 +1,91 @@
+"""`pods/log`: what the kubelet of the pod's node says, passed on as it comes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+import trio
+
+from kthena_sandbox.apiserver.cluster import Cluster
+from kthena_sandbox.apiserver.errors import ApiError, bad_request, internal
+from kthena_sandbox.apiserver.storage import Key
+from kthena_sandbox.apiserver.web import Streaming, Write
+
+Document = dict[str, Any]
+_PASSED = (
+    "follow", "tailLines", "timestamps", "sinceSeconds", "sinceTime", "limitBytes", "previous",
+)  # fmt: skip
+_CONNECT_SECONDS = 5.0
+
+
+def log_url(cluster: Cluster, key: Key, query: Mapping[str, str]) -> httpx.URL:
+    """Where the log of a pod's container is. Raises ApiError 400, 404 or 500."""
+    pod = cluster.read(cluster.kind("", "v1", "pods"), key)
+    container = _container(pod, query.get("container", ""))
+    node_name = pod["spec"].get("nodeName", "")
+    if not node_name:
+        raise bad_request(f"pod {key.name} does not have a host assigned")
+    node = cluster.read(cluster.kind("", "v1", "nodes"), Key("", node_name))
+    address, port = _kubelet(node)
+    passed = {name: query[name] for name in _PASSED if name in query}
+    path = f"/containerLogs/{key.namespace}/{key.name}/{container}"
+    return httpx.URL(f"http://{address}:{port}{path}", params=passed)
+
+
+def _container(pod: Document, asked: str) -> str:
+    spec, name = pod["spec"], pod["metadata"]["name"]
+    names = [
+        str(entry["name"])
+        for field in ("initContainers", "containers")
+        for entry in spec.get(field) or []
+    ]
+    default = pod["metadata"].get("annotations", {}).get("kubectl.kubernetes.io/default-container")
+    wanted = asked or default or ""
+    if not wanted and len(spec["containers"]) > 1:
+        listed = " ".join(names)
+        text = f"a container name must be specified for pod {name}, choose one of: [{listed}]"
+        raise bad_request(text)
+    wanted = wanted or names[-1]
+    if wanted not in names:
+        raise bad_request(f"container {wanted} is not valid for pod {name}")
+    return wanted
+
+
+def _kubelet(node: Document) -> tuple[str, int]:
+    status = node.get("status") or {}
+    addresses = {entry["type"]: entry["address"] for entry in status.get("addresses") or []}
+    endpoint = (status.get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}
+    if "InternalIP" not in addresses or not endpoint.get("Port"):
+        raise internal(f"node {node['metadata']['name']} has not said where its kubelet listens")
+    return str(addresses["InternalIP"]), int(endpoint["Port"])
+
+
+async def open_log(url: httpx.URL) -> Streaming | ApiError:
+    """Ask the kubelet; the answer is a stream, or the error that takes its place."""
+    limits = httpx.Timeout(None, connect=_CONNECT_SECONDS)
+    client = httpx.AsyncClient(trust_env=False, timeout=limits)
+    try:
+        response = await client.send(client.build_request("GET", url), stream=True)
+    except httpx.HTTPError as error:
+        await client.aclose()
+        return internal(f'Get "{url}": {error or type(error).__name__}')
+    if response.is_success:
+        return Streaming(_relay(client, response), "text/plain")
+    text = (await response.aread()).decode(errors="replace").strip()
+    await client.aclose()
+    return bad_request(text) if response.status_code < 500 else internal(text)
+
+
+def _relay(client: httpx.AsyncClient, response: httpx.Response) -> Any:
+    async def run(write: Write) -> None:
+        try:
+            async for chunk in response.aiter_raw():
+                await write(chunk)
+        except httpx.HTTPError:
+            return  # the kubelet went away in mid-stream; what it had said has been passed on
+        finally:
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
+                await response.aclose()
+                await client.aclose()
+
+    return run

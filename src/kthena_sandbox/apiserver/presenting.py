@@ -1,0 +1,76 @@
+"""Objects and lists in the form the client asked for: as they are, as metadata only, or as a Table."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, cast
+
+from kthena_sandbox.apiserver.errors import bad_request
+from kthena_sandbox.apiserver.negotiation import Form
+from kthena_sandbox.resources import ResourceType
+from kthena_sandbox.schema import tables
+
+Document = dict[str, Any]
+Include = Literal["None", "Metadata", "Object"]
+_META = "meta.k8s.io"
+
+
+@dataclass(frozen=True, slots=True)
+class Presentation:
+    """The form of an answer, how much a Table's rows carry of their objects, and the time for ages."""
+
+    form: Form
+    include: Include
+    now: datetime
+
+
+def include_option(query: Mapping[str, str]) -> Include:
+    """How much of each object a Table's rows carry. Raises ApiError 400."""
+    wanted = query.get("includeObject", "") or "Metadata"
+    if wanted not in {"None", "Metadata", "Object"}:
+        raise bad_request(f"unrecognized includeObject value: {wanted}")
+    return cast("Include", wanted)
+
+
+def shaped_object(resource: ResourceType, document: Document, wanted: Presentation) -> Document:
+    """One object in the wanted shape; a Status stays what it is."""
+    if document.get("kind") == "Status" or not wanted.form.shape:
+        return document
+    if wanted.form.shape == "Table":
+        metadata = {"resourceVersion": document["metadata"].get("resourceVersion", "")}
+        return _table(resource, [document], wanted, metadata)
+    return partial_object(document, wanted.form)
+
+
+def partial_object(document: Document, form: Form) -> Document:
+    """Only the metadata of an object."""
+    version = f"{_META}/{form.version}"
+    metadata = document["metadata"]
+    return {"kind": "PartialObjectMetadata", "apiVersion": version, "metadata": metadata}
+
+
+def shaped_list(
+    resource: ResourceType, documents: Sequence[Document], metadata: Document, wanted: Presentation
+) -> Document:
+    """A list in the wanted shape; items of built-in kinds go without kind and version, as in Kubernetes."""
+    form = wanted.form
+    if form.shape == "Table":
+        return _table(resource, documents, wanted, metadata)
+    if form.shape:
+        items = [partial_object(document, form) for document in documents]
+        kind, version = "PartialObjectMetadataList", f"{_META}/{form.version}"
+    else:
+        items = [item if resource.custom else _bare(item) for item in documents]
+        kind, version = resource.list_kind, resource.api_version
+    return {"kind": kind, "apiVersion": version, "metadata": metadata, "items": items}
+
+
+def _bare(document: Document) -> Document:
+    return {name: value for name, value in document.items() if name not in {"kind", "apiVersion"}}
+
+
+def _table(
+    resource: ResourceType, documents: Sequence[Document], wanted: Presentation, metadata: Document
+) -> Document:
+    shown: Document = tables.table(resource, list(documents), wanted.now, wanted.include)
+    return shown | {"apiVersion": f"{_META}/{wanted.form.version}", "metadata": metadata}

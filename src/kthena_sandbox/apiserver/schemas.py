@@ -1,0 +1,66 @@
+"""Objects against the schema of their kind: unknown fields, defaults, and what is invalid."""
+
+from typing import Any, Literal
+
+from kthena_sandbox.apiserver import metadata as meta
+from kthena_sandbox.apiserver.errors import Cause, bad_request
+from kthena_sandbox.resources import ResourceType
+from kthena_sandbox.schema import structural
+
+Document = dict[str, Any]
+FieldValidation = Literal["Ignore", "Warn", "Strict"]
+_MAX_WARNINGS = 20
+
+
+def check_kind(resource: ResourceType, document: object) -> Document:
+    """The body as an object of the kind that the URL names. Raises ApiError 400."""
+    if not isinstance(document, dict):
+        raise bad_request(f"couldn't get version/kind; json parse error: {_no_object(document)}")
+    if not resource.custom:
+        document = {"apiVersion": resource.api_version, "kind": resource.kind} | document
+    if not document.get("kind"):
+        raise bad_request("Object 'Kind' is missing in the body")
+    if document.get("apiVersion") != resource.api_version:
+        text = f"the API version in the data ({document.get('apiVersion', '')})"
+        expected = f"the expected API version ({resource.api_version})"
+        raise bad_request(f"{text} does not match {expected}")
+    if document["kind"] != resource.kind:
+        raise bad_request(
+            f'{document["kind"]} in version "{resource.version}" cannot be handled as a '
+            f"{resource.kind}: no kind match"
+        )
+    return document
+
+
+def _no_object(document: object) -> str:
+    return f"cannot unmarshal {type(document).__name__} into an object"
+
+
+def fitted(resource: ResourceType, document: Document) -> tuple[Document, list[str]]:
+    """The object without unknown fields and with its defaults, and the paths of those fields."""
+    document, unknown = meta.check_shape(resource, document)
+    if resource.schema is None:
+        return document, unknown
+    pruned, dropped = structural.prune(document, resource.schema)
+    return structural.default(pruned, resource.schema), unknown + dropped
+
+
+def strictly(resource: ResourceType, unknown: list[str], validation: FieldValidation) -> list[str]:
+    """The warnings about unknown fields. Raises ApiError 400 for `fieldValidation=Strict`."""
+    texts = [f'unknown field "{path}"' for path in unknown]
+    if validation == "Strict" and texts:
+        raise bad_request(
+            f'{resource.kind} in version "{resource.version}" cannot be handled as a '
+            f"{resource.kind}: strict decoding error: {', '.join(texts)}"
+        )
+    return texts[:_MAX_WARNINGS] if validation == "Warn" else []
+
+
+def problems(resource: ResourceType, document: Document) -> list[Cause]:
+    """What the schema does not allow."""
+    if resource.schema is None:
+        return []
+    return [
+        Cause(error.reason, error.message.removeprefix(f"{error.path}: "), error.path)
+        for error in structural.validate(document, resource.schema)
+    ]

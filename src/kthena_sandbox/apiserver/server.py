@@ -1,0 +1,143 @@
+"""The process of the API server: a socket on 127.0.0.1, hypercorn, the kubeconfig file, an orderly end."""
+
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from random import SystemRandom
+
+import trio
+from hypercorn.config import Config
+from hypercorn.trio import serve as serve_hypercorn
+
+from kthena_sandbox.apiserver.app import Api
+from kthena_sandbox.apiserver.bootstrap import first_revision, start_cluster
+from kthena_sandbox.apiserver.expiry import run_expiry
+from kthena_sandbox.apiserver.journal import open_journal
+from kthena_sandbox.apiserver.kubeconfig import write_kubeconfig
+from kthena_sandbox.apiserver.settings import Settings, parse_settings
+from kthena_sandbox.apiserver.storage import Store
+
+HOST = "127.0.0.1"
+_STALLED_CLIENT_MS = 30_000
+_BACKLOG = 1024
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@contextmanager
+def _open_store(settings: Settings) -> Iterator[Store]:
+    if settings.state is None:
+        yield Store(revision=first_revision(_now()), history=settings.history)
+        return
+    with open_journal(settings.state) as journal:
+        revision = max(journal.revision(), 1)
+        yield Store(
+            revision=revision, history=settings.history, records=journal.records(), journal=journal
+        )
+
+
+def bind(port: int) -> socket.socket:
+    """A listening socket on 127.0.0.1; a client that takes nothing for 30 s loses its connection.
+
+    hypercorn's sends cannot be cancelled, so only the kernel can end one that is stuck. Raises OSError.
+    """
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _STALLED_CLIENT_MS)
+        bound.bind((HOST, port))
+        bound.listen(_BACKLOG)
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
+def _config(bound: socket.socket) -> Config:
+    config = Config()
+    config.bind = [f"fd://{bound.detach()}"]
+    config.errorlog = logging.getLogger("hypercorn.error")
+    config.accesslog = None
+    config.backlog = _BACKLOG
+    config.graceful_timeout = 2
+    config.h11_max_incomplete_size = 64 * 1024
+    config.keep_alive_timeout = 300
+    config.keep_alive_max_requests = 1_000_000
+    config.include_server_header = False
+    return config
+
+
+async def serve(
+    settings: Settings, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED
+) -> None:
+    """Serve until cancelled; the task has started when the socket listens and the kubeconfig is written.
+
+    The value of the started task is the server's URL. Raises OSError where port or files cannot be had.
+    """
+    with _open_store(settings) as store:
+        bound = bind(settings.port)
+        port = bound.getsockname()[1]
+        cluster = start_cluster(store, _now, SystemRandom(), port)
+        api = Api(cluster, settings.bookmark_seconds)
+        url = f"http://{HOST}:{port}"
+        write_kubeconfig(settings.kubeconfig, url)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(run_expiry, cluster)
+            nursery.start_soon(_serve_until_cancelled, api, _config(bound))
+            task_status.started(url)
+
+
+async def _serve_until_cancelled(api: Api, config: Config) -> None:
+    """End the streams first when cancelled, so that their clients see an end and not a cut."""
+    stopped = trio.Event()
+
+    async def run_shielded() -> None:
+        with trio.CancelScope(shield=True):
+            await serve_hypercorn(api, config, shutdown_trigger=stopped.wait)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(run_shielded)
+        try:
+            await trio.sleep_forever()
+        finally:
+            api.interruption.close()
+            stopped.set()
+
+
+async def _run(settings: Settings) -> None:
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async with trio.open_nursery() as nursery:
+            url = await nursery.start(serve, settings)
+            print(f"kubernetes API on {url}", flush=True)
+            async for _ in signals:
+                break
+            nursery.cancel_scope.cancel()
+
+
+def main(argv: Sequence[str]) -> int:
+    """Serve until SIGINT or SIGTERM; 0, or 1 where the server could not start."""
+    settings = parse_settings(argv)
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    failures: list[BaseException] = []
+    try:
+        trio.run(_run, settings)
+    except* OSError as errors:
+        failures.extend(_leaves(errors))
+    for failure in failures:
+        print(f"the API server cannot run: {failure}", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def _leaves(group: BaseExceptionGroup[OSError]) -> Iterator[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error

@@ -1,0 +1,44 @@
+"""The API server's command line."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to serve. `port` 0 is any free one; without `state` the objects live in memory only."""
+
+    kubeconfig: Path
+    port: int = 6443
+    state: Path | None = None
+    history: int = 1000
+    bookmark_seconds: float = 60.0
+
+
+def parse_settings(argv: Sequence[str]) -> Settings:
+    """Read the arguments; ends the process with a usage message where they are wrong."""
+    parser = argparse.ArgumentParser(
+        prog="python -m kthena_sandbox apiserver",
+        description="A Kubernetes API on 127.0.0.1. POST /sandbox/compact forgets the watch history, "
+        "POST /sandbox/cut-watches cuts all watches.",
+    )
+    parser.add_argument("--port", type=int, default=6443, help="port to listen on, 0 for any")
+    parser.add_argument("--kubeconfig", type=Path, required=True, help="kubeconfig file to write")
+    parser.add_argument("--state", type=Path, help="file that keeps all objects over a restart")
+    parser.add_argument(
+        "--history", type=int, default=1000, help="changes of each kind kept for watches to resume"
+    )
+    parser.add_argument(
+        "--bookmark-interval", type=float, default=60.0, metavar="SECONDS",
+        help="seconds between watch bookmarks",
+    )  # fmt: skip
+    given = parser.parse_args(argv)
+    if given.history < 1:
+        parser.error("--history must be at least 1")
+    if given.bookmark_interval <= 0:
+        parser.error("--bookmark-interval must be positive")
+    return Settings(
+        given.kubeconfig, given.port, given.state, given.history, given.bookmark_interval
+    )

@@ -1,0 +1,213 @@
+"""Objects under one global revision, with the latest changes of each collection kept for watchers.
+
+Nothing here waits: what happens between two awaits of the caller is one transaction. Stored
+documents are never changed in place.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import trio
+
+Document = dict[str, Any]
+
+
+class CollectionKey(NamedTuple):
+    """Where objects of a kind are kept, whatever version they are asked for in."""
+
+    group: str
+    plural: str
+
+
+class Key(NamedTuple):
+    """An object's place in its collection; `namespace` is "" for cluster-wide kinds."""
+
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One write: `before` is None for a creation, `after` for a deletion.
+
+    `last` is the object as a DELETED event shows it: its last state under the new revision.
+    """
+
+    revision: int
+    key: Key
+    before: Document | None
+    after: Document | None
+    last: Document
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A stored object as the journal keeps it."""
+
+    collection: CollectionKey
+    key: Key
+    document: Document
+
+
+class Journal(Protocol):
+    """Keeps what was answered, over a restart."""
+
+    def write(self, revision: int, record: Record, *, deleted: bool) -> None:
+        """Make one change durable; raises OSError when it cannot."""
+
+
+class Memory:
+    """The journal of a server that forgets."""
+
+    def write(self, revision: int, record: Record, *, deleted: bool) -> None:
+        """Keep nothing."""
+
+
+class Expired(Exception):
+    """The history does not reach back to `asked`; `oldest` is the first revision that it knows."""
+
+    def __init__(self, asked: int, oldest: int) -> None:
+        super().__init__(asked, oldest)
+        self.asked = asked
+        self.oldest = oldest
+
+
+class Collection:
+    """The objects of one kind and their latest changes."""
+
+    def __init__(self, history: int, compacted: int) -> None:
+        self.documents: dict[Key, Document] = {}
+        self.compacted = compacted
+        self._changes: deque[Change] = deque()
+        self._history = history
+        self._appended = 0
+        self._changed = trio.Event()
+
+    def apply(self, change: Change) -> None:
+        """Take a change in and wake the watchers."""
+        if change.after is None:
+            del self.documents[change.key]
+        else:
+            self.documents[change.key] = change.after
+        self._changes.append(change)
+        self._appended += 1
+        if len(self._changes) > self._history:
+            self.compacted = self._changes.popleft().revision
+        self._wake()
+
+    def compact(self, revision: int) -> None:
+        """Forget the changes; watchers that have not seen them are told so."""
+        self._changes.clear()
+        self.compacted = max(self.compacted, revision)
+        self._wake()
+
+    def _wake(self) -> None:
+        changed, self._changed = self._changed, trio.Event()
+        changed.set()
+
+    async def wait_changed(self) -> None:
+        """Return after the next change or compaction."""
+        await self._changed.wait()
+
+    def at(self, revision: int) -> dict[Key, Document]:
+        """The objects as they were at a revision. Raises Expired."""
+        if revision < self.compacted:
+            raise Expired(revision, self.compacted)
+        documents = dict(self.documents)
+        for change in reversed(self._changes):
+            if change.revision <= revision:
+                break
+            _undo(documents, change)
+        return documents
+
+    def position(self, revision: int) -> int:
+        """Where in the sequence of changes the first one after *revision* stands. Raises Expired."""
+        if revision < self.compacted:
+            raise Expired(revision, self.compacted)
+        newer = 0
+        for change in reversed(self._changes):
+            if change.revision <= revision:
+                break
+            newer += 1
+        return self._appended - newer
+
+    def since(self, position: int, limit: int) -> list[Change]:
+        """At most *limit* changes from a position on. Raises Expired when the next one is gone."""
+        first = self._appended - len(self._changes)
+        if position < first:
+            raise Expired(position, self.compacted)
+        end = min(self._appended, position + limit)
+        return [self._changes[index - first] for index in range(position, end)]
+
+
+def _undo(documents: dict[Key, Document], change: Change) -> None:
+    if change.before is None:
+        documents.pop(change.key, None)
+    else:
+        documents[change.key] = change.before
+
+
+class Store:
+    """All collections, and the revision that every write raises by one."""
+
+    def __init__(
+        self,
+        *,
+        revision: int = 1,
+        history: int = 1000,
+        records: Iterable[Record] = (),
+        journal: Journal | None = None,
+    ) -> None:
+        self.revision = revision
+        self._history = history
+        self._first = revision
+        self._journal = journal or Memory()
+        self._collections: dict[CollectionKey, Collection] = {}
+        for record in records:
+            self.collection(record.collection).documents[record.key] = record.document
+
+    def collection(self, key: CollectionKey) -> Collection:
+        """The collection of that kind, empty when it has never been written."""
+        if key not in self._collections:
+            self._collections[key] = Collection(self._history, self._first)
+        return self._collections[key]
+
+    def get(self, collection: CollectionKey, key: Key) -> Document | None:
+        """The present object, or None."""
+        return self.collection(collection).documents.get(key)
+
+    def put(self, collection: CollectionKey, key: Key, document: Document) -> Document:
+        """Store an object under the next revision and return it with its resourceVersion."""
+        stored = _at_revision(document, self.revision + 1)
+        self._commit(collection, key, stored, deleted=False)
+        return stored
+
+    def delete(self, collection: CollectionKey, key: Key) -> Document:
+        """Remove an object that is there; returns its last state under the next revision."""
+        last = _at_revision(self.collection(collection).documents[key], self.revision + 1)
+        self._commit(collection, key, last, deleted=True)
+        return last
+
+    def _commit(
+        self, collection: CollectionKey, key: Key, document: Document, *, deleted: bool
+    ) -> None:
+        revision = self.revision + 1
+        self._journal.write(revision, Record(collection, key, document), deleted=deleted)
+        self.revision = revision
+        place = self.collection(collection)
+        before = place.documents.get(key)
+        place.apply(Change(revision, key, before, None if deleted else document, document))
+
+    def compact(self) -> int:
+        """Forget the history of all collections, as etcd's compaction does; returns the revision."""
+        for collection in self._collections.values():
+            collection.compact(self.revision)
+        self._first = self.revision
+        return self.revision
+
+
+def _at_revision(document: Document, revision: int) -> Document:
+    metadata = document["metadata"] | {"resourceVersion": str(revision)}
+    return document | {"metadata": metadata}

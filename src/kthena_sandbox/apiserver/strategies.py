@@ -1,0 +1,254 @@
+"""What the API server itself does to objects of single kinds when they are created or changed.
+
+A kind without an entry here follows the general rules: status and generation as in `lifecycle`.
+"""
+
+import base64
+import binascii
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from kthena_sandbox.apiserver.errors import Cause
+from kthena_sandbox.apiserver.services import allocate_cluster_ip
+from kthena_sandbox.resources import ResourceType
+
+Document = dict[str, Any]
+CLEANUP_FINALIZER = "customresourcecleanup.apiextensions.k8s.io"
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a strategy may know of the rest: the cluster addresses that are taken, and the time."""
+
+    now: str
+    taken_addresses: Callable[[], frozenset[str]] = frozenset
+
+
+Create = Callable[[Document, Surroundings], Document]
+Update = Callable[[Document, Document], Document]
+Check = Callable[[Document, Document | None], list[Cause]]
+
+
+def _same(document: Document, _: object) -> Document:
+    return document
+
+
+def _no_causes(_: Document, __: Document | None) -> list[Cause]:
+    return []
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """`generation`: which top-level fields raise it; empty for kinds that have none."""
+
+    create: Create = _same
+    update: Update = _same
+    check: Check = _no_causes
+    generation: tuple[str, ...] = ()
+    status: Mapping[str, Any] | None = field(default_factory=dict)
+    annotations_count: bool = False
+
+
+def _create_namespace(document: Document, _: Surroundings) -> Document:
+    metadata = document["metadata"]
+    labels = metadata.get("labels", {}) | {"kubernetes.io/metadata.name": metadata.get("name", "")}
+    spec = {"finalizers": ["kubernetes"]}
+    return document | {"metadata": metadata | {"labels": labels}, "spec": spec}
+
+
+def _update_namespace(document: Document, old: Document) -> Document:
+    # spec.finalizers changes through /finalize only
+    metadata = document["metadata"]
+    labels = metadata.get("labels", {}) | {"kubernetes.io/metadata.name": metadata["name"]}
+    return document | {"metadata": metadata | {"labels": labels}, "spec": old.get("spec", {})}
+
+
+def _create_pod(document: Document, _: Surroundings) -> Document:
+    spec = document.get("spec")
+    containers = spec.get("containers") if isinstance(spec, dict) else None
+    status = {"phase": "Pending", "qosClass": quality_of_service(containers or [])}
+    return document | {"status": status}
+
+
+def quality_of_service(containers: list[Any]) -> str:
+    """Guaranteed, Burstable or BestEffort, by requests and limits for cpu and memory."""
+    resources = [
+        container.get("resources") or {} for container in containers if isinstance(container, dict)
+    ]
+    if not any(entry.get("requests") or entry.get("limits") for entry in resources):
+        return "BestEffort"
+    for entry in resources:
+        limits = entry.get("limits") or {}
+        requests = limits | (entry.get("requests") or {})
+        if not {"cpu", "memory"} <= set(limits) or requests != limits:
+            return "Burstable"
+    return "Guaranteed"
+
+
+def _create_secret(document: Document, _: Surroundings) -> Document:
+    return {"type": "Opaque"} | _without_string_data(document)
+
+
+def _update_secret(document: Document, old: Document) -> Document:
+    return {"type": old.get("type", "Opaque")} | _without_string_data(document)
+
+
+def _without_string_data(document: Document) -> Document:
+    texts = document.get("stringData")
+    kept = {name: value for name, value in document.items() if name != "stringData"}
+    if not isinstance(texts, dict):
+        return kept
+    encoded = {name: base64.b64encode(str(text).encode()).decode() for name, text in texts.items()}
+    return kept | {"data": (kept.get("data") or {}) | encoded}
+
+
+def _check_secret(document: Document, old: Document | None) -> list[Cause]:
+    causes = _immutable(document, old, "type") + _check_immutable_data(document, old)
+    for name, value in (document.get("data") or {}).items():
+        try:
+            base64.b64decode(value, validate=True)
+        except (binascii.Error, ValueError, TypeError):
+            text = "Invalid value: illegal base64 data"
+            causes.append(Cause("FieldValueInvalid", text, f"data[{name}]"))
+    return causes
+
+
+def _check_immutable_data(document: Document, old: Document | None) -> list[Cause]:
+    if old is None or not old.get("immutable"):
+        return []
+    text = "Forbidden: field is immutable when `immutable` is set"
+    return [
+        Cause("FieldValueForbidden", text, name)
+        for name in ("immutable", "data", "binaryData")
+        if document.get(name) != old.get(name)
+    ]
+
+
+def _immutable(document: Document, old: Document | None, path: str) -> list[Cause]:
+    if old is None or _at(document, path) == _at(old, path):
+        return []
+    text = f"Invalid value: {_shown(_at(document, path))}: field is immutable"
+    return [Cause("FieldValueInvalid", text, path)]
+
+
+def _at(document: Document, path: str) -> Any:
+    value: Any = document
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def _shown(value: Any) -> str:
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def _check_selector(document: Document, old: Document | None) -> list[Cause]:
+    return _immutable(document, old, "spec.selector")
+
+
+def _create_service(document: Document, surroundings: Surroundings) -> Document:
+    document = allocate_cluster_ip(document, surroundings.taken_addresses)
+    return document | {"status": {"loadBalancer": {}}}
+
+
+def _update_service(document: Document, old: Document) -> Document:
+    spec, before = document.get("spec"), old["spec"]
+    if not isinstance(spec, dict) or spec.get("type") == "ExternalName":
+        return document
+    names = ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy")
+    carried = {name: before[name] for name in names if name in before and not spec.get(name)}
+    return document | {"spec": spec | carried}
+
+
+def _check_service(document: Document, old: Document | None) -> list[Cause]:
+    if _at(document, "spec.type") == "ExternalName" or _at(old or {}, "spec.clusterIP") is None:
+        return []
+    return _immutable(document, old, "spec.clusterIP")
+
+
+def _create_definition(document: Document, surroundings: Surroundings) -> Document:
+    metadata = document["metadata"]
+    finalizers = [*metadata.get("finalizers", []), CLEANUP_FINALIZER]
+    accepted = _definition_status(document, surroundings.now)
+    metadata = metadata | {"finalizers": list(dict.fromkeys(finalizers))}
+    return _with_names(document) | {"metadata": metadata, "status": accepted}
+
+
+def _with_names(document: Document) -> Document:
+    spec = document.get("spec")
+    names = spec.get("names") if isinstance(spec, dict) else None
+    if not isinstance(spec, dict) or not isinstance(names, dict):
+        return document
+    kind = str(names.get("kind", ""))
+    defaults = {"singular": kind.lower(), "listKind": f"{kind}List"}
+    conversion = {"conversion": {"strategy": "None"}}
+    return document | {"spec": conversion | spec | {"names": defaults | names}}
+
+
+def _definition_status(document: Document, now: str) -> Document:
+    spec = _with_names(document).get("spec") or {}
+    versions = [entry for entry in spec.get("versions") or [] if isinstance(entry, dict)]
+    return {
+        "acceptedNames": spec.get("names") or {},
+        "storedVersions": [entry.get("name") for entry in versions if entry.get("storage")],
+        "conditions": [
+            _condition("NamesAccepted", "NoConflicts", "no conflicts found", now),
+            _condition("Established", "InitialNamesAccepted",
+                       "the initial names have been accepted", now),
+        ],
+    }  # fmt: skip
+
+
+def _condition(kind: str, reason: str, message: str, now: str) -> dict[str, str]:
+    return {"lastTransitionTime": now, "message": message, "reason": reason,
+            "status": "True", "type": kind}  # fmt: skip
+
+
+def _update_definition(document: Document, old: Document) -> Document:
+    document = _with_names(document)
+    spec = document.get("spec") or {}
+    status = dict(old.get("status") or {})
+    stored = [
+        entry.get("name")
+        for entry in spec.get("versions") or []
+        if isinstance(entry, dict) and entry.get("storage")
+    ]
+    status["storedVersions"] = list(dict.fromkeys([*status.get("storedVersions", []), *stored]))
+    return document | {"status": status | {"acceptedNames": spec.get("names") or {}}}
+
+
+def _check_definition(document: Document, old: Document | None) -> list[Cause]:
+    return [
+        cause
+        for path in ("spec.group", "spec.scope", "spec.names.plural", "spec.names.kind")
+        for cause in _immutable(document, old, path)
+    ]
+
+
+_SPEC = ("spec",)
+STRATEGIES: Mapping[tuple[str, str], Strategy] = {
+    ("", "namespaces"): Strategy(
+        _create_namespace, _update_namespace, status={"phase": "Active"}
+    ),
+    ("", "pods"): Strategy(_create_pod, status=None),
+    ("", "nodes"): Strategy(status=None),  # a kubelet registers its node with a status
+    ("", "secrets"): Strategy(_create_secret, _update_secret, _check_secret),
+    ("", "configmaps"): Strategy(check=_check_immutable_data),
+    ("", "services"): Strategy(_create_service, _update_service, _check_service, status=None),
+    ("apps", "deployments"): Strategy(
+        check=_check_selector, generation=_SPEC, annotations_count=True
+    ),
+    ("apps", "replicasets"): Strategy(
+        check=_check_selector, generation=_SPEC, status={"replicas": 0}
+    ),
+    ("apiextensions.k8s.io", "customresourcedefinitions"): Strategy(
+        _create_definition, _update_definition, _check_definition, _SPEC, status=None
+    ),
+}  # fmt: skip
+_GENERAL = Strategy()
+
+
+def strategy_of(resource: ResourceType) -> Strategy:
+    """The rules for one kind."""
+    return STRATEGIES.get((resource.group, resource.plural), _GENERAL)

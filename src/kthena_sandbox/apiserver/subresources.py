@@ -1,0 +1,101 @@
+"""Subresources that are views or actions on an object: scale, finalize, binding."""
+
+from collections.abc import Callable
+from typing import Any
+
+from kthena_sandbox.apiserver import lifecycle
+from kthena_sandbox.apiserver.cluster import Cluster
+from kthena_sandbox.apiserver.errors import bad_request, conflict
+from kthena_sandbox.apiserver.mutations import Outcome, Transform, change
+from kthena_sandbox.apiserver.options import WriteOptions
+from kthena_sandbox.apiserver.storage import Key
+from kthena_sandbox.resources import ResourceType
+
+Document = dict[str, Any]
+SCALE = ResourceType(
+    "autoscaling", "v1", "Scale", "scales", "scale", namespaced=True, list_kind="ScaleList"
+)
+
+
+def scale_of(document: Document) -> Document:
+    """The `autoscaling/v1` Scale of an object that has `spec.replicas`."""
+    names = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
+    metadata = document["metadata"]
+    spec, status = document.get("spec") or {}, document.get("status") or {}
+    shown: Document = {"replicas": status.get("replicas", 0)}
+    if selector := _selector_text(spec.get("selector")):
+        shown["selector"] = selector
+    return {
+        "kind": "Scale",
+        "apiVersion": "autoscaling/v1",
+        "metadata": {name: metadata[name] for name in names if name in metadata},
+        "spec": {"replicas": spec.get("replicas", 0)},
+        "status": shown,
+    }
+
+
+def _selector_text(selector: object) -> str:
+    if not isinstance(selector, dict):
+        return ""
+    labels = [f"{key}={value}" for key, value in sorted(selector.get("matchLabels", {}).items())]
+    for entry in selector.get("matchExpressions", []):
+        key, values = entry["key"], ",".join(sorted(entry.get("values", [])))
+        forms = {"In": f"{key} in ({values})", "NotIn": f"{key} notin ({values})",
+                 "Exists": key, "DoesNotExist": f"!{key}"}  # fmt: skip
+        labels.append(forms.get(entry.get("operator", ""), key))
+    return ",".join(labels)
+
+
+def rescale(
+    cluster: Cluster, resource: ResourceType, key: Key, transform: Transform, options: WriteOptions
+) -> Outcome:
+    """Write `spec.replicas` through the Scale. Raises ApiError 400, 404, 409 or 422."""
+
+    def scaled(document: Document) -> Document:
+        scale = transform(scale_of(document))
+        replicas = (scale.get("spec") or {}).get("replicas", 0)
+        if not isinstance(replicas, int) or isinstance(replicas, bool):
+            raise bad_request("spec.replicas of a Scale must be a whole number")
+        version = (scale.get("metadata") or {}).get("resourceVersion", "")
+        if version not in {"", document["metadata"]["resourceVersion"]}:
+            raise conflict(resource, key.name)
+        return document | {"spec": (document.get("spec") or {}) | {"replicas": replicas}}
+
+    outcome = change(cluster, resource, key, scaled, options)
+    return Outcome(scale_of(outcome.document), outcome.code, outcome.warnings)
+
+
+def finalized(_: ResourceType, new: Document, old: Document) -> Document:
+    """The merge of `namespaces/finalize`: `spec.finalizers` is taken, all else stays."""
+    finalizers = (new.get("spec") or {}).get("finalizers") or []
+    return old | {"spec": {"finalizers": finalizers} if finalizers else {}}
+
+
+def bind(
+    cluster: Cluster, resource: ResourceType, key: Key, binding: Document, options: WriteOptions
+) -> Outcome:
+    """`pods/binding`: put a pod on a node. Raises ApiError 400, 404 or 409."""
+    node = (binding.get("target") or {}).get("name")
+    if not isinstance(node, str) or not node:
+        raise bad_request("target.name of a Binding must be the name of a node")
+
+    def bound(document: Document) -> Document:
+        if document["spec"].get("nodeName"):
+            why = f'pod {key.name} is already assigned to node "{document["spec"]["nodeName"]}"'
+            raise conflict(resource, key.name, why)
+        return document | {"spec": document["spec"] | {"nodeName": node}}
+
+    change(cluster, resource, key, bound, options, merge=_keep_all)
+    status = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
+    return Outcome(status | {"code": 201}, 201)
+
+
+def _keep_all(_: ResourceType, new: Document, __: Document) -> Document:
+    return new
+
+
+MERGES: dict[str, Callable[[ResourceType, Document, Document], Document]] = {
+    "": lifecycle.changed_object,
+    "status": lifecycle.changed_status,
+    "finalize": finalized,
+}

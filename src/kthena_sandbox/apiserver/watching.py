@@ -1,0 +1,152 @@
+"""A watch: the changes of a collection as they come, as the lines of a stream.
+
+A watcher keeps nothing but its place in the collection's history, so a slow one costs no memory; when
+the history has moved past it, it is told 410 and cut.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import trio
+
+from kthena_sandbox.apiserver.cluster import Cluster
+from kthena_sandbox.apiserver.conversion import from_storage
+from kthena_sandbox.apiserver.errors import ApiError, too_old
+from kthena_sandbox.apiserver.negotiation import Form
+from kthena_sandbox.apiserver.options import ListOptions
+from kthena_sandbox.apiserver.presenting import Include, Presentation, shaped_object
+from kthena_sandbox.apiserver.selectors import Selection
+from kthena_sandbox.apiserver.storage import Change, Expired
+from kthena_sandbox.apiserver.web import Write
+from kthena_sandbox.resources import ResourceType
+
+Document = dict[str, Any]
+INITIAL_EVENTS_END = "k8s.io/initial-events-end"
+_BATCH = 100
+_BEFORE_END = 2.0  # the last bookmark comes this long before the time-out, as in a kube-apiserver
+
+
+@dataclass(frozen=True)
+class Watch:
+    """One watch request, ready to run."""
+
+    cluster: Cluster
+    resource: ResourceType
+    selected: Selection
+    options: ListOptions
+    form: Form
+    include: Include
+    timeout_seconds: float
+    bookmark_seconds: float
+
+    async def run(self, write: Write) -> None:
+        """Write events until the time is up, the history is gone, or the caller cancels."""
+        with trio.move_on_after(self.timeout_seconds):
+            try:
+                await self._follow(write, await self._begin(write))
+            except ApiError as error:
+                await write(_line("ERROR", error.status()))
+
+    async def _begin(self, write: Write) -> int:
+        """Write the initial events where they are due; returns the place to go on from."""
+        revision = self.cluster.store.revision
+        collection = self.cluster.collection(self.resource)
+        asked = self.options.resource_version
+        initial = self.options.initial_events
+        if initial is None:
+            initial = not asked
+        if not initial:
+            return self._position(revision if asked is None else asked)
+        position = self._position(revision)
+        present = [collection.documents[key] for key in sorted(collection.documents)]
+        await write(b"".join(self._added(present)))
+        if self.options.bookmarks and self.options.initial_events:
+            await write(self._bookmark(revision, {INITIAL_EVENTS_END: "true"}))
+        return position
+
+    def _position(self, revision: int) -> int:
+        try:
+            return self.cluster.collection(self.resource).position(revision)
+        except Expired as error:
+            raise too_old(error.asked, error.oldest) from error
+
+    def _added(self, documents: list[Document]) -> Iterator[bytes]:
+        for document in documents:
+            shown = from_storage(self.resource, document)
+            if self.selected.matches(shown):
+                yield self._event("ADDED", shown)
+
+    async def _follow(self, write: Write, position: int) -> None:
+        collection = self.cluster.collection(self.resource)
+        ends = trio.current_time() + self.timeout_seconds
+        due = self._next_bookmark(ends)
+        while True:
+            changes = self._since(position)
+            position += len(changes)
+            if lines := b"".join(self._lines(changes)):
+                await write(lines)
+            if changes:
+                continue
+            with trio.move_on_at(due) as waiting:
+                await collection.wait_changed()
+            if waiting.cancelled_caught:
+                await write(self._bookmark(self.cluster.store.revision))
+                due = self._next_bookmark(ends)
+
+    def _next_bookmark(self, ends: float) -> float:
+        if not self.options.bookmarks:
+            return float("inf")
+        now = trio.current_time()
+        last = ends - _BEFORE_END
+        regular = now + self.bookmark_seconds
+        return min(regular, last) if now < last else regular
+
+    def _since(self, position: int) -> list[Change]:
+        try:
+            return self.cluster.collection(self.resource).since(position, _BATCH)
+        except Expired as error:
+            raise too_old(error.asked, error.oldest) from error
+
+    def _lines(self, changes: list[Change]) -> Iterator[bytes]:
+        for change in changes:
+            kind = self._kind(change)
+            if kind:
+                shown = change.last if change.after is None else change.after
+                if change.after is not None and kind == "DELETED":
+                    shown = self._left(change)
+                yield self._event(kind, from_storage(self.resource, shown))
+
+    def _kind(self, change: Change) -> str:
+        """What a change is to this watcher, who only knows the objects that it selects."""
+        before, after = self._selects(change.before), self._selects(change.after)
+        if before:
+            return "MODIFIED" if after else "DELETED"
+        return "ADDED" if after else ""
+
+    def _selects(self, document: Document | None) -> bool:
+        return document is not None and self.selected.matches(from_storage(self.resource, document))
+
+    @staticmethod
+    def _left(change: Change) -> Document:
+        """The last state that was selected, under the revision of the change (as etcd3's watcher does)."""
+        before = change.before or change.last
+        return before | {"metadata": before["metadata"] | {"resourceVersion": str(change.revision)}}
+
+    def _event(self, kind: str, document: Document) -> bytes:
+        wanted = Presentation(self.form, self.include, self.cluster.clock())
+        return _line(kind, shaped_object(self.resource, document, wanted))
+
+    def _bookmark(self, revision: int, annotations: dict[str, str] | None = None) -> bytes:
+        metadata: Document = {"resourceVersion": str(revision), "creationTimestamp": None}
+        if annotations:
+            metadata["annotations"] = annotations
+        kind, version = self.resource.kind, self.resource.api_version
+        if self.form.shape:
+            kind, version = self.form.shape, f"meta.k8s.io/{self.form.version}"
+        return _line("BOOKMARK", {"kind": kind, "apiVersion": version, "metadata": metadata})
+
+
+def _line(kind: str, document: Document) -> bytes:
+    return msgspec.json.encode({"type": kind, "object": document}) + b"\n"

@@ -1,0 +1,150 @@
+"""Requests and answers as values, and the ASGI conversation around them."""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl
+
+import trio
+
+from kthena_sandbox.apiserver.errors import ApiError
+
+MAX_BODY = 3 * 1024 * 1024
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Write = Callable[[bytes], Awaitable[None]]
+Headers = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request with its whole body; header names are in lower case."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+    body: bytes = b""
+
+    def flag(self, name: str) -> bool:
+        """A boolean query parameter as Kubernetes reads it: present and not "0" or "false"."""
+        return self.query.get(name, "false").lower() not in {"0", "false"}
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One complete answer."""
+
+    code: int
+    body: bytes
+    content_type: str = "application/json"
+    headers: Headers = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Streaming:
+    """An answer that is written piece by piece by `run`, until it returns or the client leaves."""
+
+    run: Callable[[Write], Awaitable[None]] = field(repr=False)
+    content_type: str = "application/json"
+    headers: Headers = ()
+
+
+async def read_request(scope: Message, receive: Receive) -> Request | None:
+    """Collect the whole request; None when the client left before its end.
+
+    Raises ApiError 413 over 3 MiB, the limit of a kube-apiserver.
+    """
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        body += message.get("body", b"")
+        if len(body) > MAX_BODY:
+            text = f"Request entity too large: limit is {MAX_BODY}"
+            raise ApiError(413, "RequestEntityTooLarge", text)
+        if not message.get("more_body", False):
+            return _request(scope, bytes(body))
+
+
+def _request(scope: Message, body: bytes) -> Request:
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    query: dict[str, str] = {}
+    for key, value in pairs:
+        query.setdefault(key, value)
+    return Request(scope["method"], scope["path"], query, headers, body)
+
+
+async def write_response(send: Send, response: Response) -> None:
+    """Send a complete answer."""
+    sized = (*response.headers, ("content-length", str(len(response.body))))
+    await _start(send, response.code, response.content_type, sized)
+    await send({"type": "http.response.body", "body": response.body})
+
+
+class Interruption:
+    """How all streamed answers are ended at once: `close` for good, `cut` to rehearse a lost connection."""
+
+    def __init__(self) -> None:
+        self._ended = trio.Event()
+        self.closing = False
+
+    def close(self) -> None:
+        """End every stream properly, also those that are yet to begin."""
+        self.closing = True
+        self._ended.set()
+
+    def cut(self) -> None:
+        """End every present stream without its end, which the server turns into a cut connection."""
+        ended, self._ended = self._ended, trio.Event()
+        ended.set()
+
+    async def wait(self) -> None:
+        """Return at the next `close` or `cut`."""
+        await self._ended.wait()
+
+
+async def write_stream(
+    receive: Receive, send: Send, streaming: Streaming, interruption: Interruption
+) -> None:
+    """Send a streamed answer; a client that leaves, or an interruption, cancels its writer."""
+    await _start(send, 200, streaming.content_type, streaming.headers)
+    cut = False
+
+    async def write(chunk: bytes) -> None:
+        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+
+    async def end_when_interrupted(scope: trio.CancelScope) -> None:
+        nonlocal cut
+        await interruption.wait()
+        cut = not interruption.closing
+        scope.cancel()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_cancel_when_gone, receive, nursery.cancel_scope)
+        nursery.start_soon(end_when_interrupted, nursery.cancel_scope)
+        await streaming.run(write)
+        nursery.cancel_scope.cancel()
+    if not cut:
+        await send({"type": "http.response.body", "body": b""})
+
+
+async def _cancel_when_gone(receive: Receive, scope: trio.CancelScope) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    scope.cancel()
+
+
+async def _start(send: Send, code: int, content_type: str, headers: Headers) -> None:
+    shown = [("content-type", content_type), ("cache-control", "no-cache, private")]
+    own = {name for name, _ in headers}
+    listed = [*(pair for pair in shown if pair[0] not in own), *headers]
+    encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in listed]
+    await send({"type": "http.response.start", "status": code, "headers": encoded})

@@ -68,7 +68,7 @@ async def open_log(url: httpx.URL) -> Streaming | ApiError:
         response = await client.send(client.build_request("GET", url), stream=True)
     except httpx.HTTPError as error:
         await client.aclose()
-        return internal(f'Get "{url}": {error or type(error).__name__}')
+        return internal(f'Get "{url}": {str(error) or type(error).__name__}')
     if response.is_success:
         return Streaming(_relay(client, response), "text/plain")
     text = (await response.aread()).decode(errors="replace").strip()

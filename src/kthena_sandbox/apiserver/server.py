@@ -8,10 +8,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from random import SystemRandom
+from typing import cast
 
 import trio
 from hypercorn.config import Config
 from hypercorn.trio import serve as serve_hypercorn
+from hypercorn.typing import ASGIFramework
 
 from kthena_sandbox.apiserver.app import Api
 from kthena_sandbox.apiserver.bootstrap import first_revision, start_cluster
@@ -100,7 +102,7 @@ async def _serve_until_cancelled(api: Api, config: Config) -> None:
 
     async def run_shielded() -> None:
         with trio.CancelScope(shield=True):
-            await serve_hypercorn(api, config, shutdown_trigger=stopped.wait)
+            await serve_hypercorn(cast("ASGIFramework", api), config, shutdown_trigger=stopped.wait)
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(run_shielded)

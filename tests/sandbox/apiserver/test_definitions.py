@@ -1,0 +1,90 @@
+from tests.sandbox.apiserver.asgi_client import CRDS, WIDGETS, Client, widget, widget_definition
+
+from kthena_sandbox.apiserver.strategies import CLEANUP_FINALIZER
+
+BETA = WIDGETS.replace("v1", "v1beta1")
+
+
+async def test_a_definition_is_accepted_established_and_served_at_once(client: Client) -> None:
+    assert (await client.get(WIDGETS)).code == 404
+    created = (await client.post(CRDS, widget_definition())).document
+    conditions = {entry["type"]: entry["status"] for entry in created["status"]["conditions"]}
+    assert conditions == {"NamesAccepted": "True", "Established": "True"}
+    assert created["status"]["acceptedNames"] == {
+        "plural": "widgets", "kind": "Widget", "singular": "widget", "listKind": "WidgetList",
+    }  # fmt: skip
+    assert created["status"]["storedVersions"] == ["v1"]
+    assert created["metadata"]["generation"] == 1
+    assert (await client.post(WIDGETS, widget("w"))).code == 201
+    listed = (await client.get("/apis/example.com/v1")).document["resources"]
+    assert [entry["name"] for entry in listed] == ["widgets", "widgets/status"]
+
+
+async def test_one_object_in_several_versions(widgets: Client) -> None:
+    created = (await widgets.post(BETA, widget("w", "v1beta1", size=1))).document
+    assert created["apiVersion"] == "example.com/v1beta1"
+    other = (await widgets.get(f"{WIDGETS}/w")).document
+    assert other == created | {"apiVersion": "example.com/v1"}
+    patched = (await widgets.patch(f"{BETA}/w", {"spec": {"size": 1}})).document
+    assert patched == created
+
+
+async def test_a_version_that_is_served_no_more(widgets: Client) -> None:
+    versions = widget_definition()["spec"]["versions"]
+    versions[1]["served"] = False
+    await widgets.patch(f"{CRDS}/widgets.example.com", {"spec": {"versions": versions}})
+    assert (await widgets.get(BETA)).code == 404
+    assert (await widgets.get(WIDGETS)).code == 200
+
+
+async def test_a_definition_takes_its_objects_along(widgets: Client) -> None:
+    await widgets.post(WIDGETS, widget("w"))
+    going = (await widgets.delete(f"{CRDS}/widgets.example.com")).document
+    assert going["status"]["conditions"][-1]["type"] == "Terminating"
+    assert (await widgets.get(f"{CRDS}/widgets.example.com")).code == 404
+    assert (await widgets.get(WIDGETS)).code == 404
+    await widgets.post(CRDS, widget_definition())
+    assert (await widgets.get(WIDGETS)).document["items"] == []
+
+
+async def test_an_object_with_a_finalizer_holds_its_definition(widgets: Client) -> None:
+    held = widget("w")
+    held["metadata"]["finalizers"] = ["example.com/hold"]
+    await widgets.post(WIDGETS, held)
+    await widgets.delete(f"{CRDS}/widgets.example.com")
+    left = (await widgets.get(f"{CRDS}/widgets.example.com")).document
+    assert left["metadata"]["finalizers"] == [CLEANUP_FINALIZER]
+    await widgets.patch(f"{WIDGETS}/w", {"metadata": {"finalizers": []}})
+    assert (await widgets.get(f"{CRDS}/widgets.example.com")).code == 404
+
+
+async def test_names_of_a_definition_stay(widgets: Client) -> None:
+    answer = await widgets.patch(f"{CRDS}/widgets.example.com", {"spec": {"scope": "Cluster"}})
+    assert answer.code == 422
+    assert answer.document["details"]["causes"][0]["field"] == "spec.scope"
+
+
+async def test_defaults_unknown_fields_and_limits(widgets: Client) -> None:
+    pruned = await widgets.post(WIDGETS, widget("w", flavour="sweet"))
+    assert pruned.document["spec"] == {"size": 3}
+    assert pruned.headers["warning"] == '299 - "unknown field \\"spec.flavour\\""'
+    strict = await widgets.post(f"{WIDGETS}?fieldValidation=Strict", widget("v", flavour="sweet"))
+    assert (strict.code, strict.reason) == (400, "BadRequest")
+    assert strict.message == (
+        'Widget in version "v1" cannot be handled as a Widget: '
+        'strict decoding error: unknown field "spec.flavour"'
+    )
+    quiet = await widgets.post(f"{WIDGETS}?fieldValidation=Ignore", widget("u", flavour="sweet"))
+    assert "warning" not in quiet.headers
+    refused = await widgets.post(WIDGETS, widget("t", colour="blue"))
+    assert (refused.code, refused.reason) == (422, "Invalid")
+    assert refused.message == (
+        'Widget.example.com "t" is invalid: spec.colour: Unsupported value: "blue": '
+        'supported values: "red", "green"'
+    )
+
+
+async def test_custom_resources_know_no_strategic_merge(widgets: Client) -> None:
+    await widgets.post(WIDGETS, widget("w"))
+    answer = await widgets.patch(f"{WIDGETS}/w", {}, "strategic-merge-patch+json")
+    assert (answer.code, answer.reason) == (415, "UnsupportedMediaType")

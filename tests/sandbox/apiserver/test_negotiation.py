@@ -1,0 +1,56 @@
+import pytest
+
+from kthena_sandbox.apiserver.errors import ApiError
+from kthena_sandbox.apiserver.negotiation import Form, decode, encode, negotiate
+
+TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
+
+
+@pytest.mark.parametrize(
+    ("accept", "form"),
+    [
+        ("", Form()),
+        ("*/*", Form()),
+        ("application/json", Form()),
+        ("application/yaml", Form("application/yaml")),
+        ("application/vnd.kubernetes.protobuf,application/json", Form()),
+        (f"{TABLE},application/json", Form("application/json", "Table", "v1")),
+        ("application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json",
+         Form("application/json", "Table", "v1beta1")),
+        ("application/json;as=Table;v=v9;g=meta.k8s.io,application/json", Form()),
+        (("application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,"
+          "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"),
+         Form("application/json", "PartialObjectMetadata", "v1")),
+        ("application/yaml;q=0.5, application/json;q=0.9", Form()),
+    ],
+)  # fmt: skip
+def test_the_first_form_that_can_be_written_is_chosen(accept: str, form: Form) -> None:
+    assert negotiate(accept) == form
+
+
+def test_what_cannot_be_written_is_not_acceptable() -> None:
+    with pytest.raises(ApiError) as caught:
+        negotiate("application/vnd.kubernetes.protobuf")
+    assert (caught.value.code, caught.value.reason) == (406, "NotAcceptable")
+
+
+def test_yaml_bodies_keep_times_as_text() -> None:
+    body = b"spec:\n  renewTime: 2026-01-02T03:04:05Z\n  on: 1\n"
+    assert decode(body, "application/yaml")["spec"]["renewTime"] == "2026-01-02T03:04:05Z"
+
+
+def test_bodies_in_other_media_types_are_refused() -> None:
+    with pytest.raises(ApiError) as caught:
+        decode(b"k8s\0", "application/vnd.kubernetes.protobuf")
+    assert (caught.value.code, caught.value.reason) == (415, "UnsupportedMediaType")
+
+
+@pytest.mark.parametrize("body", [b"{", b"", b"\xff", b'{"a": NaN}'])
+def test_bodies_that_are_no_json_are_bad_requests(body: bytes) -> None:
+    with pytest.raises(ApiError) as caught:
+        decode(body, "application/json; charset=utf-8")
+    assert caught.value.code == 400
+
+
+def test_answers_in_yaml() -> None:
+    assert encode({"b": 1, "a": ["x"]}, Form("application/yaml")) == b"a:\n- x\nb: 1\n"

@@ -1,0 +1,37 @@
+from tests.sandbox.apiserver.asgi_client import CONFIGMAPS, PODS, Client, pod
+
+
+async def test_json_patch(client: Client) -> None:
+    await client.create_configmap("a")
+    operations = [
+        {"op": "test", "path": "/data/key", "value": "value"},
+        {"op": "replace", "path": "/data/key", "value": "other"},
+    ]
+    answer = await client.patch(f"{CONFIGMAPS}/a", operations, "json-patch+json")
+    assert answer.document["data"] == {"key": "other"}
+    again = await client.patch(f"{CONFIGMAPS}/a", operations, "json-patch+json")
+    assert (again.code, again.reason) == (422, "Invalid")
+
+
+async def test_strategic_merge_knows_the_names_of_containers(client: Client) -> None:
+    await client.post(PODS, pod("p"))
+    change = {"spec": {"containers": [{"name": "main", "image": "other"}]}}
+    answer = await client.patch(f"{PODS}/p", change, "strategic-merge-patch+json")
+    (container,) = answer.document["spec"]["containers"]
+    assert (container["name"], container["image"]) == ("main", "other")
+
+
+async def test_server_side_apply_is_refused_clearly(client: Client) -> None:
+    await client.create_configmap("a")
+    answer = await client.patch(f"{CONFIGMAPS}/a", {}, "apply-patch+yaml")
+    assert (answer.code, answer.reason) == (415, "UnsupportedMediaType")
+    assert answer.message == (
+        "server-side apply is not served by this sandbox; apply without --server-side"
+    )
+
+
+async def test_patches_of_unknown_kind_and_shape(client: Client) -> None:
+    await client.create_configmap("a")
+    assert (await client.patch(f"{CONFIGMAPS}/a", {}, "json")).code == 415
+    assert (await client.patch(f"{CONFIGMAPS}/a", [], "merge-patch+json")).code == 400
+    assert (await client.patch(f"{CONFIGMAPS}/a", {}, "json-patch+json")).code == 400

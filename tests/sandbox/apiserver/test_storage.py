@@ -1,0 +1,103 @@
+import pytest
+
+from kthena_sandbox.apiserver.storage import (
+    Change,
+    CollectionKey,
+    Document,
+    Expired,
+    Key,
+    Record,
+    Store,
+)
+
+MAPS = CollectionKey("", "configmaps")
+PODS = CollectionKey("", "pods")
+A, B = Key("default", "a"), Key("default", "b")
+
+
+def _document(name: str, value: int = 0) -> Document:
+    return {"metadata": {"name": name, "namespace": "default"}, "value": value}
+
+
+def test_every_write_of_any_kind_raises_the_one_revision() -> None:
+    store = Store()
+    assert store.put(MAPS, A, _document("a"))["metadata"]["resourceVersion"] == "2"
+    assert store.put(PODS, A, _document("a"))["metadata"]["resourceVersion"] == "3"
+    assert store.delete(MAPS, A)["metadata"]["resourceVersion"] == "4"
+    assert store.revision == 4
+
+
+def test_changes_tell_before_and_after() -> None:
+    store = Store()
+    first = store.put(MAPS, A, _document("a", 1))
+    second = store.put(MAPS, A, _document("a", 2))
+    last = store.delete(MAPS, A)
+    maps = store.collection(MAPS)
+    assert maps.since(maps.position(1), 10) == [
+        Change(2, A, None, first, first),
+        Change(3, A, first, second, second),
+        Change(4, A, second, None, last),
+    ]
+
+
+def test_position_skips_what_the_watcher_has_seen() -> None:
+    store = Store()
+    for value in range(3):
+        store.put(MAPS, A, _document("a", value))
+    maps = store.collection(MAPS)
+    assert [change.revision for change in maps.since(maps.position(3), 10)] == [4]
+    assert maps.since(maps.position(99), 10) == []
+
+
+def test_history_is_bounded_for_each_kind_alone() -> None:
+    store = Store(history=2)
+    store.put(PODS, A, _document("a"))
+    for value in range(3):
+        store.put(MAPS, A, _document("a", value))
+    with pytest.raises(Expired):
+        store.collection(MAPS).position(2)
+    assert len(store.collection(PODS).since(store.collection(PODS).position(1), 10)) == 1
+
+
+def test_a_watcher_that_falls_behind_the_history_is_told() -> None:
+    store = Store(history=2)
+    maps = store.collection(MAPS)
+    place = maps.position(1)
+    for value in range(3):
+        store.put(MAPS, A, _document("a", value))
+    with pytest.raises(Expired):
+        maps.since(place, 10)
+
+
+def test_compaction_forgets_the_past_and_not_the_present() -> None:
+    store = Store()
+    store.put(MAPS, A, _document("a"))
+    assert store.compact() == 2
+    with pytest.raises(Expired):
+        store.collection(MAPS).position(1)
+    assert store.collection(MAPS).since(store.collection(MAPS).position(2), 10) == []
+    assert store.get(MAPS, A) is not None
+
+
+def test_the_state_at_an_earlier_revision_can_be_seen() -> None:
+    store = Store()
+    first = store.put(MAPS, A, _document("a", 1))
+    other = store.put(MAPS, B, _document("b"))
+    store.put(MAPS, A, _document("a", 2))
+    store.delete(MAPS, B)
+    maps = store.collection(MAPS)
+    assert maps.at(1) == {}
+    assert maps.at(2) == {A: first}
+    assert maps.at(3) == {A: first, B: other}
+
+
+def test_a_write_that_cannot_be_kept_has_not_happened() -> None:
+    class Full:
+        def write(self, revision: int, record: Record, *, deleted: bool) -> None:
+            raise OSError("disk full")
+
+    store = Store(journal=Full())
+    with pytest.raises(OSError, match="disk full"):
+        store.put(MAPS, A, _document("a"))
+    assert store.revision == 1
+    assert store.get(MAPS, A) is None

@@ -1,0 +1,94 @@
+from typing import Any
+
+import pytest
+from tests.sandbox.apiserver.asgi_client import PODS, Client, pod
+
+DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
+
+
+def _deployment(replicas: int) -> dict[str, Any]:
+    labels = {"app": "a"}
+    template = {"metadata": {"labels": labels}, "spec": pod("x")["spec"]}
+    spec = {"replicas": replicas, "selector": {"matchLabels": labels}, "template": template}
+    return {"metadata": {"name": "d"}, "spec": spec}
+
+
+async def test_scale_is_a_view_of_the_replicas(client: Client) -> None:
+    await client.post(DEPLOYMENTS, _deployment(2))
+    scale = (await client.get(f"{DEPLOYMENTS}/d/scale")).document
+    assert (scale["kind"], scale["apiVersion"]) == ("Scale", "autoscaling/v1")
+    assert scale["spec"] == {"replicas": 2}
+    assert scale["status"] == {"replicas": 0, "selector": "app=a"}
+    scaled = await client.put(f"{DEPLOYMENTS}/d/scale", scale | {"spec": {"replicas": 5}})
+    assert scaled.document["spec"] == {"replicas": 5}
+    await client.patch(f"{DEPLOYMENTS}/d/scale", {"spec": {"replicas": 3}})
+    deployment = (await client.get(f"{DEPLOYMENTS}/d")).document
+    assert deployment["spec"]["replicas"] == 3
+    assert deployment["metadata"]["generation"] == 3
+    stale = await client.put(f"{DEPLOYMENTS}/d/scale", scale | {"spec": {"replicas": 9}})
+    assert stale.code == 409
+
+
+async def test_binding_puts_a_pod_on_a_node_once(client: Client) -> None:
+    await client.post(PODS, pod("p"))
+    binding = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": "p"},
+               "target": {"kind": "Node", "name": "sandbox"}}  # fmt: skip
+    assert (await client.post(f"{PODS}/p/binding", binding)).code == 201
+    assert (await client.get(f"{PODS}/p")).document["spec"]["nodeName"] == "sandbox"
+    assert (await client.post(f"{PODS}/p/binding", binding)).code == 409
+
+
+async def test_the_status_of_built_in_kinds_takes_labels_along(client: Client) -> None:
+    await client.post(PODS, pod("p"))
+    change = {"status": {"phase": "Running"}, "metadata": {"labels": {"a": "b"}},
+              "spec": {"nodeName": "n"}}  # fmt: skip
+    written = (await client.patch(f"{PODS}/p/status", change)).document
+    assert written["status"]["phase"] == "Running"
+    assert written["metadata"]["labels"] == {"a": "b"}
+    assert "nodeName" not in written["spec"]
+    assert (await client.get(f"{PODS}/p/status")).document == written
+
+
+@pytest.mark.parametrize("name", ["exec", "attach", "portforward"])
+async def test_what_a_pod_cannot_do_here_is_said(client: Client, name: str) -> None:
+    await client.post(PODS, pod("p"))
+    answer = await client.post(f"{PODS}/p/{name}?command=ls", None)
+    assert (answer.code, answer.reason) == (501, "NotImplemented")
+    assert "is not served by this sandbox" in answer.message
+
+
+async def test_logs_need_a_node(client: Client) -> None:
+    await client.post(PODS, pod("p"))
+    answer = await client.get(f"{PODS}/p/log")
+    assert answer.message == "pod p does not have a host assigned"
+    assert (await client.get(f"{PODS}/q/log")).code == 404
+    wrong = await client.get(f"{PODS}/p/log?container=other")
+    assert wrong.message == "container other is not valid for pod p"
+
+
+async def test_reviews_are_answered_and_not_kept(client: Client) -> None:
+    url = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+    spec = {"resourceAttributes": {"verb": "get", "resource": "pods"}}
+    answer = await client.post(url, {"spec": spec})
+    assert answer.code == 201
+    assert answer.document["status"]["allowed"] is True
+    assert (await client.get(url)).code == 405
+    who = await client.post("/apis/authentication.k8s.io/v1/selfsubjectreviews", {})
+    assert who.document["status"]["userInfo"]["username"] == "kubernetes-admin"
+
+
+async def test_both_event_groups_show_the_same_events(client: Client) -> None:
+    given = {
+        "metadata": {"name": "e"}, "type": "Warning", "reason": "Bad", "message": "it broke",
+        "involvedObject": {"kind": "Pod", "name": "p", "namespace": "default"},
+        "source": {"component": "kubelet"}, "count": 2,
+    }  # fmt: skip
+    await client.post("/api/v1/namespaces/default/events", given)
+    url = "/apis/events.k8s.io/v1/namespaces/default/events"
+    found = (await client.get(f"{url}/e")).document
+    assert found["apiVersion"] == "events.k8s.io/v1"
+    assert (found["note"], found["regarding"]["name"]) == ("it broke", "p")
+    assert (found["deprecatedCount"], found["reason"]) == (2, "Bad")
+    await client.patch(f"{url}/e", {"note": "it broke again"})
+    core = (await client.get("/api/v1/namespaces/default/events/e")).document
+    assert (core["message"], core["apiVersion"]) == ("it broke again", "v1")

@@ -48,6 +48,7 @@ class Api:
         self._bookmark_seconds = bookmark_seconds
         self._documents = Documents(cluster.catalogue)
         self._counts: Counter[tuple[str, str, int]] = Counter()
+        self._streams = 0
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
@@ -69,7 +70,11 @@ class Api:
         code = answered.code if isinstance(answered, Response) else 200
         self._count(scope["method"], scope["path"], code)
         if isinstance(answered, Streaming):
-            await write_stream(receive, send, answered, self.interruption)
+            self._streams += 1
+            try:
+                await write_stream(receive, send, answered, self.interruption)
+            finally:
+                self._streams -= 1
         else:
             await write_response(send, answered)
 
@@ -168,6 +173,8 @@ class Api:
         for (method, plural, code), count in sorted(self._counts.items()):
             labels = f'verb="{method}",resource="{plural}",code="{code}"'
             lines.append(f"apiserver_request_total{{{labels}}} {count}")
+        lines += ["# TYPE apiserver_longrunning_requests gauge",
+                  f"apiserver_longrunning_requests {self._streams}"]  # fmt: skip
         return ("\n".join(lines) + "\n").encode()
 
 

@@ -53,10 +53,12 @@ class Cluster:
 
     def write(self, resource: ResourceType, document: Document) -> Document:
         """Store an object, serve its kind if it defines one; returns it with its resourceVersion."""
-        key = key_of(document)
-        stored = self.store.put(collection_key(resource), key, to_storage(resource, document))
+        catalogue = self.catalogue
         if definitions.is_definition(resource):
-            self.catalogue = definitions.defined(self.catalogue, stored)
+            catalogue = definitions.defined(catalogue, document)
+        kept = to_storage(resource, document)
+        stored = self.store.put(collection_key(resource), key_of(document), kept)
+        self.catalogue = catalogue
         return from_storage(resource, stored)
 
     def remove(self, resource: ResourceType, key: Key) -> Document:
@@ -74,7 +76,7 @@ class Cluster:
 
     def _addresses(self) -> frozenset[str]:
         services = self.collection(self.kind("", "v1", "services")).documents.values()
-        return frozenset(document["spec"].get("clusterIP", "") for document in services)
+        return frozenset((document.get("spec") or {}).get("clusterIP", "") for document in services)
 
     def uid(self) -> str:
         """A random UUID, version 4."""

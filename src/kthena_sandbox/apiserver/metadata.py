@@ -119,9 +119,13 @@ def _mistyped(
 
 
 def known_fields(metadata: Mapping[str, Any]) -> Document:
-    """The fields that ObjectMeta has, without those that no server keeps any more."""
+    """The fields that ObjectMeta has, without empty ones and those that no server keeps any more."""
     dropped = {"selfLink", "managedFields"}
-    return {name: metadata[name] for name in _FIELDS if name in metadata and name not in dropped}
+    return {
+        name: metadata[name]
+        for name in _FIELDS
+        if name in metadata and name not in dropped and metadata[name] not in ({}, [], "")
+    }
 
 
 def for_creation(metadata: Mapping[str, Any], namespace: str, uid: str, now: datetime) -> Document:
@@ -138,7 +142,6 @@ def for_update(new: Mapping[str, Any], old: Mapping[str, Any]) -> Document:
     kept = {name: value for name, value in known_fields(new).items() if name not in _OF_SERVER}
     fixed = (*_OF_SERVER, "name", "namespace", "resourceVersion", "generateName")
     carried = {name: old[name] for name in fixed if name in old}
-    kept = {name: value for name, value in kept.items() if value not in ({}, [])}
     return kept | carried
 
 

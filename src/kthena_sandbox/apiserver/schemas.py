@@ -39,10 +39,21 @@ def _no_object(document: object) -> str:
 def fitted(resource: ResourceType, document: Document) -> tuple[Document, list[str]]:
     """The object without unknown fields and with its defaults, and the paths of those fields."""
     document, unknown = meta.check_shape(resource, document)
+    if not resource.custom:
+        document = _without_nulls(document)
     if resource.schema is None:
         return document, unknown
     pruned, dropped = structural.prune(document, resource.schema)
     return structural.default(pruned, resource.schema), unknown + dropped
+
+
+def _without_nulls(value: Any) -> Any:
+    """Built-in kinds do not tell a null from a missing field, since their types are Go structs."""
+    if isinstance(value, dict):
+        return {name: _without_nulls(entry) for name, entry in value.items() if entry is not None}
+    if isinstance(value, list):
+        return [_without_nulls(entry) for entry in value]
+    return value
 
 
 def strictly(resource: ResourceType, unknown: list[str], validation: FieldValidation) -> list[str]:

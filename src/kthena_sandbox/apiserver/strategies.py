@@ -14,6 +14,12 @@ from kthena_sandbox.apiserver.services import allocate_cluster_ip
 from kthena_sandbox.resources import ResourceType
 
 Document = dict[str, Any]
+_POD_UPDATES = (
+    "Forbidden: pod updates may not change fields other than `spec.containers[*].image`,"
+    "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions "
+    "to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it "
+    "was previously negative)"
+)
 CLEANUP_FINALIZER = "customresourcecleanup.apiextensions.k8s.io"
 
 
@@ -28,6 +34,12 @@ class Surroundings:
 Create = Callable[[Document, Surroundings], Document]
 Update = Callable[[Document, Document], Document]
 Check = Callable[[Document, Document | None], list[Cause]]
+
+
+def _map(document: Document, name: str) -> Document:
+    """A field that should be a map; what is wrong with it otherwise is for the schema to say."""
+    value = document.get(name)
+    return value if isinstance(value, dict) else {}
 
 
 def _same(document: Document, _: object) -> Document:
@@ -65,25 +77,50 @@ def _update_namespace(document: Document, old: Document) -> Document:
 
 
 def _create_pod(document: Document, _: Surroundings) -> Document:
-    spec = document.get("spec")
-    containers = spec.get("containers") if isinstance(spec, dict) else None
-    status = {"phase": "Pending", "qosClass": quality_of_service(containers or [])}
+    containers = _map(document, "spec").get("containers")
+    containers = containers if isinstance(containers, list) else []
+    status = {"phase": "Pending", "qosClass": quality_of_service(containers)}
     return document | {"status": status}
 
 
 def quality_of_service(containers: list[Any]) -> str:
     """Guaranteed, Burstable or BestEffort, by requests and limits for cpu and memory."""
-    resources = [
-        container.get("resources") or {} for container in containers if isinstance(container, dict)
-    ]
+    resources = [_map(entry, "resources") for entry in containers if isinstance(entry, dict)]
     if not any(entry.get("requests") or entry.get("limits") for entry in resources):
         return "BestEffort"
     for entry in resources:
-        limits = entry.get("limits") or {}
-        requests = limits | (entry.get("requests") or {})
+        limits = _map(entry, "limits")
+        requests = limits | _map(entry, "requests")
         if not {"cpu", "memory"} <= set(limits) or requests != limits:
             return "Burstable"
     return "Guaranteed"
+
+
+def _check_pod(document: Document, old: Document | None) -> list[Cause]:
+    if old is None:
+        return []
+    new, before = _fixed_part(_map(document, "spec")), _fixed_part(_map(old, "spec"))
+    if "nodeName" not in before:
+        new.pop("nodeName", None)  # this is how a binding arrives
+    if new == before:
+        return []
+    return [Cause("FieldValueForbidden", _POD_UPDATES, "spec")]
+
+
+def _fixed_part(spec: Document) -> Document:
+    changeable = {"activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds"}
+    fixed = {name: value for name, value in spec.items() if name not in changeable}
+    for field_name in ("containers", "initContainers"):
+        entries = fixed.get(field_name)
+        if isinstance(entries, list):
+            fixed[field_name] = [_without_image(entry) for entry in entries]
+    return fixed
+
+
+def _without_image(container: Any) -> Any:
+    if not isinstance(container, dict):
+        return container
+    return {name: value for name, value in container.items() if name != "image"}
 
 
 def _create_secret(document: Document, _: Surroundings) -> Document:
@@ -100,12 +137,12 @@ def _without_string_data(document: Document) -> Document:
     if not isinstance(texts, dict):
         return kept
     encoded = {name: base64.b64encode(str(text).encode()).decode() for name, text in texts.items()}
-    return kept | {"data": (kept.get("data") or {}) | encoded}
+    return kept | {"data": _map(kept, "data") | encoded}
 
 
 def _check_secret(document: Document, old: Document | None) -> list[Cause]:
     causes = _immutable(document, old, "type") + _check_immutable_data(document, old)
-    for name, value in (document.get("data") or {}).items():
+    for name, value in _map(document, "data").items():
         try:
             base64.b64decode(value, validate=True)
         except (binascii.Error, ValueError, TypeError):
@@ -176,9 +213,9 @@ def _create_definition(document: Document, surroundings: Surroundings) -> Docume
 
 
 def _with_names(document: Document) -> Document:
-    spec = document.get("spec")
-    names = spec.get("names") if isinstance(spec, dict) else None
-    if not isinstance(spec, dict) or not isinstance(names, dict):
+    spec = _map(document, "spec")
+    names = _map(spec, "names")
+    if not names:
         return document
     kind = str(names.get("kind", ""))
     defaults = {"singular": kind.lower(), "listKind": f"{kind}List"}
@@ -187,17 +224,24 @@ def _with_names(document: Document) -> Document:
 
 
 def _definition_status(document: Document, now: str) -> Document:
-    spec = _with_names(document).get("spec") or {}
-    versions = [entry for entry in spec.get("versions") or [] if isinstance(entry, dict)]
+    spec = _map(_with_names(document), "spec")
     return {
-        "acceptedNames": spec.get("names") or {},
-        "storedVersions": [entry.get("name") for entry in versions if entry.get("storage")],
+        "acceptedNames": _map(spec, "names"),
+        "storedVersions": _stored_versions(spec),
         "conditions": [
             _condition("NamesAccepted", "NoConflicts", "no conflicts found", now),
             _condition("Established", "InitialNamesAccepted",
                        "the initial names have been accepted", now),
         ],
     }  # fmt: skip
+
+
+def _stored_versions(spec: Document) -> list[Any]:
+    versions = spec.get("versions")
+    entries = versions if isinstance(versions, list) else []
+    return [
+        entry.get("name") for entry in entries if isinstance(entry, dict) and entry.get("storage")
+    ]
 
 
 def _condition(kind: str, reason: str, message: str, now: str) -> dict[str, str]:
@@ -207,15 +251,10 @@ def _condition(kind: str, reason: str, message: str, now: str) -> dict[str, str]
 
 def _update_definition(document: Document, old: Document) -> Document:
     document = _with_names(document)
-    spec = document.get("spec") or {}
-    status = dict(old.get("status") or {})
-    stored = [
-        entry.get("name")
-        for entry in spec.get("versions") or []
-        if isinstance(entry, dict) and entry.get("storage")
-    ]
-    status["storedVersions"] = list(dict.fromkeys([*status.get("storedVersions", []), *stored]))
-    return document | {"status": status | {"acceptedNames": spec.get("names") or {}}}
+    spec, status = _map(document, "spec"), _map(old, "status")
+    stored = dict.fromkeys([*status.get("storedVersions", []), *_stored_versions(spec)])
+    accepted = {"storedVersions": list(stored), "acceptedNames": _map(spec, "names")}
+    return document | {"status": status | accepted}
 
 
 def _check_definition(document: Document, old: Document | None) -> list[Cause]:
@@ -231,7 +270,7 @@ STRATEGIES: Mapping[tuple[str, str], Strategy] = {
     ("", "namespaces"): Strategy(
         _create_namespace, _update_namespace, status={"phase": "Active"}
     ),
-    ("", "pods"): Strategy(_create_pod, status=None),
+    ("", "pods"): Strategy(_create_pod, check=_check_pod, status=None),
     ("", "nodes"): Strategy(status=None),  # a kubelet registers its node with a status
     ("", "secrets"): Strategy(_create_secret, _update_secret, _check_secret),
     ("", "configmaps"): Strategy(check=_check_immutable_data),

@@ -1,9 +1,11 @@
 import pytest
 from tests.sandbox.apiserver.asgi_client import (
     CONFIGMAPS,
+    PODS,
     WIDGETS,
     Client,
     configmap,
+    pod,
     widget,
 )
 
@@ -273,3 +275,22 @@ async def test_services_get_cluster_addresses_of_their_own(client: Client) -> No
     assert kept.document["spec"]["clusterIP"] == "10.96.0.10"
     moved = await client.patch(f"{services}/a", {"spec": {"clusterIP": "10.96.9.9"}})
     assert moved.message.startswith('Service "a" is invalid: spec.clusterIP')
+
+
+async def test_the_specification_of_a_pod_stays_but_for_its_images(client: Client) -> None:
+    await client.post(PODS, pod("p"))
+    changed = pod("p")["spec"]["containers"]
+    image = await client.patch(f"{PODS}/p", {"spec": {"containers": [changed[0] | {"image": "b"}]}})
+    assert image.code == 200
+    answer = await client.patch(f"{PODS}/p", {"spec": {"hostname": "other"}})
+    assert (answer.code, answer.reason) == (422, "Invalid")
+    assert answer.message.startswith(
+        'Pod "p" is invalid: spec: Forbidden: pod updates may not change fields other than '
+    )
+
+
+async def test_nulls_in_built_in_kinds_are_missing_fields(client: Client) -> None:
+    given = configmap("a", creationTimestamp=None, labels=None) | {"binaryData": None}
+    created = (await client.post(CONFIGMAPS, given)).document
+    assert set(created) == {"apiVersion", "kind", "metadata", "data"}
+    assert "labels" not in created["metadata"]

@@ -11,7 +11,11 @@ from kthena_sandbox.apiserver.negotiation import JSON, media_ranges
 from kthena_sandbox.apiserver.web import Request, Response
 from kthena_sandbox.schema import openapi
 
-_V2_PROTOBUF = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+# What is asked for has an "@", which Go's mime parser refuses in an answer; kube-openapi writes a dot.
+_V2_ASKED = frozenset(
+    f"application/com.github.proto-openapi.spec.v2{mark}v1.0+protobuf" for mark in "@."
+)
+_V2_PROTOBUF = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 _FOR_EVER = ("cache-control", "public, max-age=31536000, immutable")
 
 
@@ -68,7 +72,7 @@ class Documents:
         """`/openapi/v2`, as protobuf when the client wants that."""
         ranges = [entry.type for entry in media_ranges(request.headers.get("accept", ""))]
         page = self._page("openapi v2", lambda: openapi.openapi_v2(self.catalogue.types))
-        if not ranges or ranges[0] != _V2_PROTOBUF:
+        if not _V2_ASKED.intersection(ranges[:1]):
             return _answer(request, page)
         protobuf = self._page("openapi v2 protobuf", self._protobuf, _V2_PROTOBUF)
         return _answer(request, protobuf)

@@ -21,6 +21,7 @@ from kthena_sandbox.resources import ResourceType
 
 Document = dict[str, Any]
 Transform = Callable[[Document], Document]
+Strictness = Callable[[ResourceType, Document, list[str], schemas.FieldValidation], list[str]]
 Merge = Callable[[ResourceType, Document, Document], Document]
 
 _GENERATE_ATTEMPTS = 8
@@ -46,7 +47,7 @@ def create(
     """Store a new object. Raises ApiError 400, 403, 404, 409 or 422."""
     document = schemas.check_kind(resource, body)
     fitted, unknown = schemas.fitted(resource, document)
-    warnings = schemas.strictly(resource, unknown, options.validation)
+    warnings = schemas.strict_object(resource, fitted, unknown, options.validation)
     given = fitted["metadata"]
     _check_namespace(namespace, given)
     if given.get("resourceVersion"):
@@ -99,7 +100,10 @@ def replace(
     if key not in cluster.collection(resource).documents and _creates(resource):
         return create(cluster, resource, key.namespace, document, options)
     _require_version(resource, key, document)
-    return change(cluster, resource, key, lambda _: document, options, merge=merge)
+    return change(
+        cluster, resource, key, lambda _: document, options,
+        merge=merge, strict=schemas.strict_object,
+    )  # fmt: skip
 
 
 def _check_address(key: Key, document: Document) -> None:
@@ -135,7 +139,7 @@ def _require_version(resource: ResourceType, key: Key, document: Document) -> No
 
 def change(
     cluster: Cluster, resource: ResourceType, key: Key, transform: Transform, options: WriteOptions,
-    *, merge: Merge = lifecycle.changed_object,
+    *, merge: Merge = lifecycle.changed_object, strict: Strictness = schemas.strict_patch,
 ) -> Outcome:  # fmt: skip
     """Apply *transform* to an object and store the result, unless nothing changed.
 
@@ -144,7 +148,7 @@ def change(
     old = cluster.read(resource, key)
     document = schemas.check_kind(resource, transform(old))
     fitted, unknown = schemas.fitted(resource, document)
-    warnings = tuple(schemas.strictly(resource, unknown, options.validation))
+    warnings = tuple(strict(resource, document, unknown, options.validation))
     _check_preconditions(resource, key, fitted["metadata"], old["metadata"])
     new = merge(resource, fitted, old)
     _refuse(resource, new, old)

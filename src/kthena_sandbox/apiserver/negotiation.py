@@ -12,6 +12,7 @@ from kthena_sandbox.apiserver.errors import (
     not_acceptable,
     unsupported_media_type,
 )
+from kthena_sandbox.apiserver.protobuf import decode_protobuf
 
 JSON = "application/json"
 YAML = "application/yaml"
@@ -95,10 +96,12 @@ def media_type_of(content_type: str) -> str:
 
 
 def decode(body: bytes, content_type: str) -> Any:
-    """Read a JSON or YAML body. Raises ApiError 400 for bad text, 415 for other media types."""
+    """Read a JSON, YAML or protobuf body. Raises ApiError 400 for a bad one, 415 for other media types."""
     media_type = media_type_of(content_type) or JSON
-    if media_type not in {JSON, YAML, "application/yaml", "text/yaml"}:
-        raise unsupported_media_type(WRITTEN)
+    if media_type == PROTOBUF:
+        return decode_protobuf(body)
+    if media_type not in {JSON, YAML, "text/yaml"}:
+        raise unsupported_media_type((*WRITTEN, PROTOBUF))
     if media_type != JSON:
         return decode_yaml(body)
     return decode_json(body)

@@ -1,9 +1,12 @@
 """Objects against the schema of their kind: unknown fields, defaults, and what is invalid."""
 
+import json
 from typing import Any, Literal
 
+import msgspec
+
 from kthena_sandbox.apiserver import metadata as meta
-from kthena_sandbox.apiserver.errors import Cause, bad_request
+from kthena_sandbox.apiserver.errors import Cause, bad_request, invalid_request
 from kthena_sandbox.resources import ResourceType
 from kthena_sandbox.schema import structural
 
@@ -56,15 +59,33 @@ def _without_nulls(value: Any) -> Any:
     return value
 
 
-def strictly(resource: ResourceType, unknown: list[str], validation: FieldValidation) -> list[str]:
+def strict_object(
+    resource: ResourceType, _: Document, unknown: list[str], validation: FieldValidation
+) -> list[str]:
     """The warnings about unknown fields. Raises ApiError 400 for `fieldValidation=Strict`."""
-    texts = [f'unknown field "{path}"' for path in unknown]
+    texts = _unknown(unknown)
     if validation == "Strict" and texts:
         raise bad_request(
             f'{resource.kind} in version "{resource.version}" cannot be handled as a '
             f"{resource.kind}: strict decoding error: {', '.join(texts)}"
         )
     return texts[:_MAX_WARNINGS] if validation == "Warn" else []
+
+
+def strict_patch(
+    _: ResourceType, document: Document, unknown: list[str], validation: FieldValidation
+) -> list[str]:
+    """The same for the result of a patch, which Kubernetes refuses as 422."""
+    texts = _unknown(unknown)
+    if validation == "Strict" and texts:
+        shown = json.dumps(msgspec.json.encode(document).decode())
+        text = f"Invalid value: {shown}: strict decoding error: {', '.join(texts)}"
+        raise invalid_request([Cause("FieldValueInvalid", text, "patch")])
+    return texts[:_MAX_WARNINGS] if validation == "Warn" else []
+
+
+def _unknown(paths: list[str]) -> list[str]:
+    return [f'unknown field "{path}"' for path in paths]
 
 
 def problems(resource: ResourceType, document: Document) -> list[Cause]:

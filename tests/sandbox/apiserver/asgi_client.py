@@ -220,7 +220,7 @@ _SCHEMA = {
 
 def widget_definition(**changes: Any) -> Document:
     """A CRD with two served versions, status subresource, defaults and a limit."""
-    versions = [
+    versions: list[Document] = [
         {"name": name, "served": True, "storage": name == "v1",
          "schema": {"openAPIV3Schema": _SCHEMA}, "subresources": {"status": {}}}
         for name in ("v1", "v1beta1")

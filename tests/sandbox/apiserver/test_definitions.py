@@ -74,6 +74,11 @@ async def test_defaults_unknown_fields_and_limits(widgets: Client) -> None:
         'Widget in version "v1" cannot be handled as a Widget: '
         'strict decoding error: unknown field "spec.flavour"'
     )
+    patch = f"{WIDGETS}/w?fieldValidation=Strict"
+    patched = await widgets.patch(patch, {"spec": {"flavour": "sweet"}})
+    assert (patched.code, patched.reason) == (422, "Invalid")
+    assert patched.message.startswith(' "" is invalid: patch: Invalid value: "{')
+    assert patched.message.endswith('strict decoding error: unknown field "spec.flavour"')
     quiet = await widgets.post(f"{WIDGETS}?fieldValidation=Ignore", widget("u", flavour="sweet"))
     assert "warning" not in quiet.headers
     refused = await widgets.post(WIDGETS, widget("t", colour="blue"))

@@ -41,7 +41,7 @@ def test_yaml_bodies_keep_times_as_text() -> None:
 
 def test_bodies_in_other_media_types_are_refused() -> None:
     with pytest.raises(ApiError) as caught:
-        decode(b"k8s\0", "application/vnd.kubernetes.protobuf")
+        decode(b"<a/>", "application/xml")
     assert (caught.value.code, caught.value.reason) == (415, "UnsupportedMediaType")
 
 

@@ -124,8 +124,9 @@ async def test_kr8s_works_with_it(tmp_path: Path) -> None:
     async with _running(_settings(tmp_path)):
         api = await kr8s.asyncio.api(kubeconfig=str(tmp_path / "kubeconfig"))
         await ConfigMap(configmap("a", namespace="default"), api=api).create()
-        names = [entry.name async for entry in api.get("configmaps", namespace="default")]
-        assert names == ["a"]
+        found_names = [entry["metadata"]["name"] async for entry in
+                       api.get("configmaps", namespace="default", raw=True)]  # fmt: skip
+        assert found_names == ["a"]
         found = await ConfigMap.get("a", namespace="default", api=api)
         await found.patch({"data": {"key": "other"}})
         await found.label({"x": "y"})

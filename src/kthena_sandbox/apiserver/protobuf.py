@@ -1,0 +1,215 @@
+"""Bodies in `application/vnd.kubernetes.protobuf`, which Go clients send for built-in kinds, read as JSON.
+
+The wire format is that of Protocol Buffers, in an envelope with a magic number and a
+`runtime.Unknown` message. `protobuf_fields.txt` has a line for each message: its fields by number,
+`-` where a field's own fields stand in its place; `[]` is repeated, `{}` a map from strings.
+"""
+
+import base64
+import struct
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from importlib import resources
+from typing import Any, NamedTuple
+
+import msgspec
+
+from kthena_sandbox.apiserver.errors import ApiError, bad_request
+
+Document = dict[str, Any]
+MAGIC = b"k8s\x00"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_OPTIONS = frozenset({"DeleteOptions", "CreateOptions", "UpdateOptions", "PatchOptions"})
+# Go writes every field that is no pointer, also when it is empty. Of the scalars only these are
+# pointers, whose zero says something; any other zero is a field that nobody has set.
+_ZERO_IS_A_VALUE = frozenset({
+    "replicas", "revisionHistoryLimit", "progressDeadlineSeconds", "terminationGracePeriodSeconds",
+    "activeDeadlineSeconds", "automountServiceAccountToken", "enableServiceLinks", "optional",
+    "shareProcessNamespace", "hostUsers", "setHostnameAsFQDN", "priority", "immutable", "runAsUser",
+    "runAsGroup", "runAsNonRoot", "fsGroup", "privileged", "readOnlyRootFilesystem",
+    "allowPrivilegeEscalation", "defaultMode", "mode", "controller", "blockOwnerDeletion",
+    "deletionGracePeriodSeconds", "gracePeriodSeconds", "orphanDependents", "expirationSeconds",
+    "leaseTransitions", "allocateLoadBalancerNodePorts", "tolerationSeconds", "ready", "serving",
+    "terminating",
+})  # fmt: skip
+
+
+class Field(NamedTuple):
+    """One field of a message; `name` is "" where the message's own fields stand in its place."""
+
+    name: str
+    type: str
+    form: str = ""  # "[]" repeated, "{}" map
+
+
+@cache
+def messages() -> Mapping[str, Mapping[int, Field]]:
+    """Every message that is known, by name and field number."""
+    path = resources.files("kthena_sandbox.apiserver") / "protobuf_fields.txt"
+    lines = (line.partition(": ") for line in path.read_text(encoding="utf-8").splitlines())
+    return {name: dict(_fields(text)) for name, _, text in lines}
+
+
+def _fields(text: str) -> Iterator[tuple[int, Field]]:
+    for entry in filter(None, text.split(", ")):
+        number, name, kind = entry.split(" ")
+        form = kind[:2] if kind[:2] in {"[]", "{}"} else ""
+        yield int(number), Field("" if name == "-" else name, kind.removeprefix(form), form)
+
+
+def decode_protobuf(body: bytes) -> Document:
+    """The object in an envelope. Raises ApiError 400, or 415 for a kind that is not known here."""
+    if not body.startswith(MAGIC):
+        raise bad_request("provided data does not appear to be a protobuf message, expected prefix")
+    try:
+        return _unwrapped(body[len(MAGIC) :])
+    except (IndexError, struct.error, UnicodeDecodeError, msgspec.DecodeError) as error:
+        raise bad_request(f"unable to decode protobuf: {error}") from error
+
+
+def _unwrapped(envelope: bytes) -> Document:
+    parts = {number: value for number, _, value in _split(envelope)}
+    meta = {number: value.decode() for number, _, value in _split(parts.get(1, b""))}
+    version, kind = meta.get(1, ""), meta.get(2, "")
+    name = _message_name(version, kind)
+    if name not in messages():
+        text = f"{kind} of {version} is not read from protobuf here; use application/json"
+        raise ApiError(415, "UnsupportedMediaType", text)
+    return {"apiVersion": version, "kind": kind} | _message(name, parts.get(2, b""))
+
+
+def _message_name(version: str, kind: str) -> str:
+    if kind in _OPTIONS:
+        return f"meta.v1.{kind}"
+    group, _, number = version.rpartition("/")
+    return f"{group.partition('.')[0] or 'core'}.{number}.{kind}"
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+        shift += 7
+
+
+def _split(data: bytes) -> Iterator[tuple[int, int, Any]]:
+    """Field number, wire type and raw value, in the order of the wire."""
+    at = 0
+    while at < len(data):
+        tag, at = _varint(data, at)
+        number, wire = tag >> 3, tag & 7
+        value: Any
+        if wire == 0:
+            value, at = _varint(data, at)
+        else:
+            length = {1: 8, 5: 4}.get(wire)
+            if length is None:
+                length, at = _varint(data, at)
+            if at + length > len(data):
+                raise IndexError("unexpected EOF")
+            value, at = data[at : at + length], at + length
+        yield number, wire, value
+
+
+def _message(name: str, data: bytes) -> Document:
+    document: Document = {}
+    known = messages()[name]
+    for number, wire, raw in _split(data):
+        field = known.get(number)
+        if field is None:
+            continue
+        if field.form == "{}":
+            key, value = _entry(field.type, raw)
+            document.setdefault(field.name, {})[key] = value
+        elif field.form == "[]":
+            document.setdefault(field.name, []).extend(_elements(field.type, wire, raw))
+        else:
+            _set(document, field, _value(field.type, raw))
+    return document
+
+
+def _set(document: Document, field: Field, value: Any) -> None:
+    if field.name == "":
+        document.update(value)
+    elif isinstance(value, dict) or value or (_is_zero(value) and field.name in _ZERO_IS_A_VALUE):
+        document[field.name] = value
+
+
+def _is_zero(value: Any) -> bool:
+    return isinstance(value, int) and not value
+
+
+def _entry(kind: str, data: bytes) -> tuple[str, Any]:
+    parts = {number: value for number, _, value in _split(data)}
+    return parts.get(1, b"").decode(), _value(kind, parts.get(2, 0 if kind == "int" else b""))
+
+
+def _elements(kind: str, wire: int, raw: Any) -> list[Any]:
+    if kind != "int" or wire == 0:
+        return [_value(kind, raw)]
+    found, at = [], 0
+    while at < len(raw):
+        number, at = _varint(raw, at)
+        found.append(_value("int", number))
+    return found
+
+
+def _value(kind: str, raw: Any) -> Any:
+    match kind:
+        case "string":
+            return raw.decode()
+        case "int":
+            return raw - (1 << 64) if raw >> 63 else raw
+        case "bool":
+            return bool(raw)
+        case "bytes":
+            return base64.b64encode(raw).decode()
+        case "double":
+            return struct.unpack("<d", raw)[0]
+        case _:
+            return _SPECIAL[kind](_raw_parts(raw)) if kind in _SPECIAL else _message(kind, raw)
+
+
+def _raw_parts(raw: bytes) -> dict[int, Any]:
+    return {number: value for number, _, value in _split(raw)}
+
+
+def _moment(parts: Mapping[int, Any]) -> datetime | None:
+    seconds = _value("int", parts.get(1, 0))
+    return _EPOCH + timedelta(seconds=seconds) if seconds > 0 else None
+
+
+def _time(parts: Mapping[int, Any]) -> str | None:
+    moment = _moment(parts)
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None
+
+
+def _micro_time(parts: Mapping[int, Any]) -> str | None:
+    moment = _moment(parts)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{parts.get(2, 0) // 1000:06d}Z" if moment else None
+
+
+def _int_or_string(parts: Mapping[int, Any]) -> int | str:
+    text: bytes = parts.get(3, b"")
+    number: int = _value("int", parts.get(2, 0))
+    return text.decode() if parts.get(1) else number
+
+
+def _json(parts: Mapping[int, Any]) -> Any:
+    return msgspec.json.decode(parts[1]) if parts.get(1) else None
+
+
+_SPECIAL: Mapping[str, Callable[[Mapping[int, Any]], Any]] = {
+    "meta.v1.Time": _time,
+    "meta.v1.MicroTime": _micro_time,
+    "api.resource.Quantity": lambda parts: parts.get(1, b"").decode(),
+    "util.intstr.IntOrString": _int_or_string,
+    "runtime.RawExtension": _json,
+    "meta.v1.FieldsV1": _json,
+    "authorization.v1.ExtraValue": lambda parts: [parts[1].decode()] if 1 in parts else [],
+}

@@ -1,0 +1,324 @@
+"""The API through the eyes of real kubectls, from the oldest to the newest one that is installed."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.sandbox.apiserver.asgi_client import widget_definition
+
+pytestmark = pytest.mark.system
+
+DEPLOYMENT = """
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: web
+  labels: {app: web}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      containers:
+      - name: main
+        image: example.com/web:1
+        ports: [{containerPort: 8000}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec:
+  selector: {app: web}
+  ports: [{port: 80, targetPort: 8000}]
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: settings}
+data: {colour: red}
+"""
+GATEWAY = """
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: gate}
+spec:
+  gatewayClassName: some
+  listeners:
+  - {name: http, protocol: HTTP, port: 8081}
+"""
+
+
+def installed() -> list[Path]:
+    """The kubectl on the PATH and its numbered siblings, which some distributions put beside it."""
+    found = shutil.which("kubectl")
+    if found is None:
+        return []
+    path = Path(found).resolve()
+    numbered = [entry for entry in path.parent.glob("kubectl.1.*") if os.access(entry, os.X_OK)]
+    return sorted(numbered, key=lambda entry: int(entry.name.rpartition(".")[2])) or [path]
+
+
+KUBECTLS = [pytest.param(path, id=path.name) for path in installed()] or [
+    pytest.param(None, marks=pytest.mark.skip(reason="there is no kubectl on the PATH"))
+]
+
+
+@dataclass(frozen=True)
+class Kubectl:
+    path: Path
+    environment: dict[str, str]
+    namespace: str
+
+    def run(self, *arguments: str, stdin: str = "", code: int = 0) -> str:
+        """Run it and return what it printed on both streams."""
+        command = [str(self.path), "-n", self.namespace, *arguments]
+        done = subprocess.run(
+            command, input=stdin, env=self.environment, text=True, timeout=30, check=False,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        assert done.returncode == code, f"{arguments}: {done.stdout}"
+        return done.stdout
+
+    def json(self, *arguments: str) -> Any:
+        return json.loads(self.run(*arguments, "-o", "json"))
+
+
+@pytest.fixture(scope="module")
+def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    path = tmp_path_factory.mktemp("cluster") / "kubeconfig"
+    command = [sys.executable, "-m", "kthena_sandbox.apiserver", "--port", "0",
+               "--kubeconfig", str(path)]  # fmt: skip
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        assert server.stdout.readline().startswith("kubernetes API on ")
+        yield path
+        server.terminate()
+        assert server.wait(timeout=10) == 0
+
+
+@pytest.fixture(params=KUBECTLS)
+def kubectl(request: pytest.FixtureRequest, kubeconfig: Path, tmp_path: Path) -> Kubectl:
+    namespace = "t" + str(abs(hash(request.node.name)))[:8]
+    environment = {"HOME": str(tmp_path), "KUBECONFIG": str(kubeconfig), "PATH": os.environ["PATH"]}
+    made = Kubectl(request.param, environment, namespace)
+    made.run("create", "namespace", namespace)
+    return made
+
+
+def test_apply_create_and_get(kubectl: Kubectl) -> None:
+    applied = kubectl.run("apply", "-f", "-", stdin=DEPLOYMENT)
+    assert applied == (
+        "deployment.apps/web created\nservice/web created\nconfigmap/settings created\n"
+    )
+    again = kubectl.run("apply", "-f", "-", stdin=DEPLOYMENT)
+    assert again == (
+        "deployment.apps/web unchanged\nservice/web unchanged\nconfigmap/settings unchanged\n"
+    )
+    changed = DEPLOYMENT.replace("web:1", "web:2").replace("colour: red", "shape: round")
+    assert kubectl.run("apply", "-f", "-", stdin=changed) == (
+        "deployment.apps/web configured\nservice/web unchanged\nconfigmap/settings configured\n"
+    )
+    assert kubectl.json("get", "cm", "settings")["data"] == {"shape": "round"}
+    columns = kubectl.run("get", "deploy").splitlines()[0].split()
+    assert columns == ["NAME", "READY", "UP-TO-DATE", "AVAILABLE", "AGE"]
+    wide = kubectl.run("get", "svc", "-o", "wide").splitlines()
+    assert wide[0].split()[-1] == "SELECTOR"
+    assert wide[1].split()[-1] == "app=web"
+    assert kubectl.run("get", "deploy,cm", "-l", "app=web", "-o", "name") == "deployment.apps/web\n"
+    path = "{.spec.template.spec.containers[0].image}"
+    assert kubectl.run("get", "deploy", "web", "-o", f"jsonpath={path}") == "example.com/web:2"
+    custom = "custom-columns=N:.metadata.name,R:.spec.replicas"
+    assert kubectl.run("get", "deploy", "-o", custom).split() == ["N", "R", "web", "2"]
+    assert "name: settings" in kubectl.run("get", "cm", "settings", "-o", "yaml")
+    selected = kubectl.run("get", "cm", "--field-selector", "metadata.name=settings", "-o", "name")
+    assert selected == "configmap/settings\n"
+
+
+def test_create_replace_scale_and_delete(kubectl: Kubectl) -> None:
+    created = kubectl.run("create", "-f", "-", stdin=DEPLOYMENT)
+    assert "deployment.apps/web created" in created
+    refused = kubectl.run("create", "-f", "-", stdin=DEPLOYMENT, code=1)
+    assert 'Error from server (AlreadyExists): error when creating "STDIN": ' in refused
+    assert 'deployments.apps "web" already exists' in refused
+    assert kubectl.run("scale", "deploy/web", "--replicas=5") == "deployment.apps/web scaled\n"
+    assert kubectl.json("get", "deploy", "web")["spec"]["replicas"] == 5
+    replaced = kubectl.run("replace", "-f", "-", stdin=DEPLOYMENT)
+    assert "deployment.apps/web replaced" in replaced
+    assert kubectl.json("get", "deploy", "web")["spec"]["replicas"] == 2
+    gone = kubectl.run("delete", "deploy/web", "svc/web", "cm/settings")
+    assert 'deployment.apps "web" deleted' in gone
+    missing = kubectl.run("get", "deploy", "web", code=1)
+    assert missing == 'Error from server (NotFound): deployments.apps "web" not found\n'
+    assert "No resources found" in kubectl.run("get", "cm")
+
+
+def test_patch_label_annotate_and_edit(kubectl: Kubectl) -> None:
+    kubectl.run("apply", "-f", "-", stdin=DEPLOYMENT)
+    strategic = '{"spec":{"template":{"spec":{"containers":[{"name":"main","image":"a:3"}]}}}}'
+    kubectl.run("patch", "deploy", "web", "-p", strategic)
+    container = kubectl.json("get", "deploy", "web")["spec"]["template"]["spec"]["containers"][0]
+    assert container["image"] == "a:3"
+    assert container["ports"][0]["containerPort"] == 8000
+    kubectl.run("patch", "cm", "settings", "--type=merge", "-p", '{"data":{"a":"b"}}')
+    kubectl.run(
+        "patch", "cm", "settings", "--type=json", "-p", '[{"op":"remove","path":"/data/colour"}]'
+    )
+    assert kubectl.json("get", "cm", "settings")["data"] == {"a": "b"}
+    assert kubectl.run("label", "cm", "settings", "x=y") == "configmap/settings labeled\n"
+    assert kubectl.run("annotate", "cm", "settings", "n=1") == "configmap/settings annotated\n"
+    metadata = kubectl.json("get", "cm", "settings")["metadata"]
+    assert (metadata["labels"], metadata["annotations"]["n"]) == ({"x": "y"}, "1")
+    assert kubectl.run("label", "cm", "settings", "x-") == "configmap/settings unlabeled\n"
+    kubectl.run("set", "image", "deploy/web", "main=a:4")
+    editor = Kubectl(kubectl.path, kubectl.environment | {"KUBE_EDITOR": "sed -i s/a:4/a:5/"},
+                     kubectl.namespace)  # fmt: skip
+    assert "deployment.apps/web edited" in editor.run("edit", "deploy", "web")
+    assert "a:5" in kubectl.run("get", "deploy", "web", "-o", "yaml")
+
+
+def test_dry_run_and_diff(kubectl: Kubectl) -> None:
+    created = kubectl.run("apply", "--dry-run=server", "-f", "-", stdin=DEPLOYMENT)
+    assert "deployment.apps/web created (server dry run)" in created
+    assert "No resources found" in kubectl.run("get", "deploy")
+    kubectl.run("apply", "-f", "-", stdin=DEPLOYMENT)
+    assert kubectl.run("diff", "-f", "-", stdin=DEPLOYMENT) == ""
+    difference = kubectl.run("diff", "-f", "-", stdin=DEPLOYMENT.replace("red", "blue"), code=1)
+    assert "-  colour: red\n+  colour: blue\n" in difference
+
+
+def test_unknown_fields_and_invalid_values_are_reported(kubectl: Kubectl) -> None:
+    misspelt = DEPLOYMENT.replace("replicas: 2", "replica: 2")
+    unknown = kubectl.run("apply", "-f", "-", stdin=misspelt, code=1)
+    assert 'strict decoding error: unknown field "spec.replica"' in unknown
+    unmatched = DEPLOYMENT.replace("matchLabels: {app: web}", "matchLabels: {app: other}")
+    invalid = kubectl.run("create", "-f", "-", stdin=unmatched, code=1)
+    assert (
+        'The Deployment "web" is invalid: spec.template.metadata.labels: Invalid value' in invalid
+    )
+    named = kubectl.run("create", "cm", "Not_A_Name", code=1)
+    assert "a lowercase RFC 1123 subdomain must consist of" in named
+    apart = kubectl.run("apply", "--server-side", "-f", "-", stdin=DEPLOYMENT, code=1)
+    assert "server-side apply is not served by this sandbox" in apart
+
+
+def test_custom_resources(kubectl: Kubectl) -> None:
+    assert kubectl.run("apply", "-f", "-", stdin=GATEWAY) == (
+        "gateway.gateway.networking.k8s.io/gate created\n"
+    )
+    assert kubectl.run("apply", "-f", "-", stdin=GATEWAY) == (
+        "gateway.gateway.networking.k8s.io/gate unchanged\n"
+    )
+    columns = kubectl.run("get", "gateway", "-A").splitlines()[0].split()
+    assert columns == ["NAMESPACE", "NAME", "CLASS", "ADDRESS", "PROGRAMMED", "AGE"]
+    assert kubectl.run("get", "gtw", "-o", "name") == "gateway.gateway.networking.k8s.io/gate\n"
+    kubectl.run("patch", "gateway", "gate", "--subresource=status", "--type=merge", "-p",
+                '{"status":{"conditions":[{"type":"Programmed","status":"True","reason":"Programmed",'
+                '"message":"","lastTransitionTime":"2026-01-02T03:04:05Z"}]}}')  # fmt: skip
+    assert "True" in kubectl.run("get", "gateway", "gate")
+    kubectl.run("wait", "--for=condition=Programmed", "gateway/gate", "--timeout=5s")
+    bad = GATEWAY.replace("protocol: HTTP, ", "").replace("8081", "0")
+    refused = kubectl.run("apply", "-f", "-", stdin=bad, code=1)
+    assert "spec.listeners[0].protocol: Required value" in refused
+    misspelt = kubectl.run("apply", "-f", "-", stdin=GATEWAY + "  adresses: []\n", code=1)
+    assert 'unknown field "spec.adresses"' in misspelt
+    explained = kubectl.run("explain", "gateway.spec.listeners")
+    assert "protocol" in explained
+    assert kubectl.run("delete", "-f", "-", stdin=GATEWAY) == (
+        'gateway.gateway.networking.k8s.io "gate" deleted\n'
+    )
+
+
+def test_a_definition_comes_and_goes(kubectl: Kubectl) -> None:
+    definition = widget_definition()
+    definition["spec"]["group"] = f"{kubectl.namespace}.example.com"
+    name = f"widgets.{definition['spec']['group']}"
+    definition["metadata"]["name"] = name
+    kubectl.run("create", "-f", "-", stdin=json.dumps(definition))
+    kubectl.run("wait", "--for=condition=established", f"crd/{name}", "--timeout=5s")
+    widget = {"apiVersion": f"{definition['spec']['group']}/v1beta1", "kind": "Widget",
+              "metadata": {"name": "w"}, "spec": {"size": 2}}  # fmt: skip
+    kubectl.run("apply", "-f", "-", stdin=json.dumps(widget))
+    assert kubectl.json("get", name, "w")["apiVersion"].endswith("/v1")
+    assert kubectl.run("delete", "crd", name).endswith("deleted\n")
+    refused = kubectl.run("get", name, code=1)
+    assert "the server doesn't have a resource type" in refused
+
+
+def test_discovery_and_explanations(kubectl: Kubectl) -> None:
+    resources = kubectl.run("api-resources")
+    assert "deployments" in resources
+    assert "httproutes" in resources
+    assert "apps/v1\n" in kubectl.run("api-versions")
+    assert "Server Version: " in kubectl.run("version")
+    explained = kubectl.run("explain", "deployment.spec.replicas")
+    assert "FIELD: replicas" in explained
+    assert "template" in kubectl.run("explain", "deployment.spec", "--recursive")
+    assert kubectl.run("auth", "can-i", "create", "pods") == "yes\n"
+
+
+def test_describe(kubectl: Kubectl) -> None:
+    kubectl.run("apply", "-f", "-", stdin=DEPLOYMENT)
+    described = kubectl.run("describe", "deploy", "web")
+    assert "example.com/web:1" in described
+    assert "Replicas:" in described
+    assert "Selector:" in kubectl.run("describe", "svc", "web")
+    assert "colour:\n----\nred" in kubectl.run("describe", "cm", "settings")
+    assert "Status:       Active" in kubectl.run("describe", "ns", kubectl.namespace)
+
+
+def test_rollout_status_follows_the_status(kubectl: Kubectl) -> None:
+    kubectl.run("apply", "-f", "-", stdin=DEPLOYMENT)
+    status = {"observedGeneration": 1, "replicas": 2, "updatedReplicas": 2, "readyReplicas": 2,
+              "availableReplicas": 2}  # fmt: skip
+    kubectl.run("patch", "deploy", "web", "--subresource=status", "--type=merge", "-p",
+                json.dumps({"status": status}))  # fmt: skip
+    rolled = kubectl.run("rollout", "status", "deploy/web", "--timeout=10s")
+    assert 'deployment "web" successfully rolled out' in rolled
+
+
+def test_get_watch_prints_changes_as_they_come(kubectl: Kubectl) -> None:
+    kubectl.run("create", "cm", "first", "--from-literal=a=b")
+    command = [str(kubectl.path), "-n", kubectl.namespace, "get", "cm", "-w"]
+    with subprocess.Popen(
+        command, env=kubectl.environment, stdout=subprocess.PIPE, text=True
+    ) as watching:
+        assert watching.stdout is not None
+        assert watching.stdout.readline().split() == ["NAME", "DATA", "AGE"]
+        assert watching.stdout.readline().split()[:2] == ["first", "1"]
+        kubectl.run("create", "cm", "second")
+        assert watching.stdout.readline().split()[:2] == ["second", "0"]
+        kubectl.run("patch", "cm", "second", "-p", '{"data":{"x":"y"}}')
+        assert watching.stdout.readline().split()[:2] == ["second", "1"]
+        watching.terminate()
+
+
+def test_delete_waits_for_finalizers(kubectl: Kubectl) -> None:
+    kubectl.run("create", "cm", "a")
+    hold = '{"metadata":{"finalizers":["example.com/hold"]}}'
+    kubectl.run("patch", "cm", "a", "-p", hold)
+    command = [str(kubectl.path), "-n", kubectl.namespace, "delete", "cm", "a", "--timeout=20s"]
+    with subprocess.Popen(command, env=kubectl.environment) as deleting:
+        while "deletionTimestamp" not in kubectl.json("get", "cm", "a")["metadata"]:
+            assert deleting.poll() is None
+        kubectl.run("patch", "cm", "a", "--type=merge", "-p", '{"metadata":{"finalizers":null}}')
+        assert deleting.wait(timeout=20) == 0
+
+
+def test_events_of_an_object(kubectl: Kubectl) -> None:
+    event = {"apiVersion": "v1", "kind": "Event", "metadata": {"name": "e"},
+             "type": "Warning", "reason": "Broken", "message": "it broke", "count": 1,
+             "involvedObject": {"kind": "ConfigMap", "name": "a", "namespace": kubectl.namespace},
+             "firstTimestamp": "2026-01-02T03:04:05Z", "lastTimestamp": "2026-01-02T03:04:05Z",
+             "source": {"component": "test"}}  # fmt: skip
+    kubectl.run("create", "-f", "-", stdin=json.dumps(event))
+    shown = kubectl.run("get", "events")
+    assert shown.splitlines()[0].split() == ["LAST", "SEEN", "TYPE", "REASON", "OBJECT", "MESSAGE"]
+    assert "configmap/a" in shown
+    assert "it broke" in kubectl.run("events")

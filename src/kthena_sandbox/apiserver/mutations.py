@@ -47,7 +47,8 @@ def create(
     """Store a new object. Raises ApiError 400, 403, 404, 409 or 422."""
     document = schemas.check_kind(resource, body)
     fitted, unknown = schemas.fitted(resource, document)
-    warnings = schemas.strict_object(resource, fitted, unknown, options.validation)
+    said = schemas.complaints(options.duplicates, unknown)
+    warnings = schemas.strict_object(resource, fitted, said, options.validation)
     given = fitted["metadata"]
     _check_namespace(namespace, given)
     if given.get("resourceVersion"):
@@ -87,7 +88,8 @@ def _named(cluster: Cluster, resource: ResourceType, namespace: str, given: Docu
 def _refuse(resource: ResourceType, new: Document, old: Document | None) -> None:
     causes = lifecycle.causes(resource, new, old) + schemas.problems(resource, new)
     if causes:
-        raise invalid(resource, new["metadata"].get("name", ""), causes)
+        named = invalid(resource, new["metadata"].get("name", ""), causes)
+        raise schemas.mistyped(resource, causes) or named
 
 
 def replace(
@@ -148,7 +150,8 @@ def change(
     old = cluster.read(resource, key)
     document = schemas.check_kind(resource, transform(old))
     fitted, unknown = schemas.fitted(resource, document)
-    warnings = tuple(strict(resource, document, unknown, options.validation))
+    said = schemas.complaints(options.duplicates, unknown)
+    warnings = tuple(strict(resource, document, said, options.validation))
     _check_preconditions(resource, key, fitted["metadata"], old["metadata"])
     new = merge(resource, fitted, old)
     _refuse(resource, new, old)

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import msgspec
 
+from kthena_sandbox.apiserver.duplicates import duplicate_fields
 from kthena_sandbox.apiserver.errors import Cause, bad_request, invalid_request
 from kthena_sandbox.apiserver.schemas import FieldValidation
 from kthena_sandbox.apiserver.web import Request
@@ -18,10 +19,11 @@ _POLICIES = ("Foreground", "Background", "Orphan")
 
 @dataclass(frozen=True, slots=True)
 class WriteOptions:
-    """How to create, update or patch."""
+    """How to create, update or patch; `duplicates` are the paths of keys that the body has twice."""
 
     dry_run: bool = False
     validation: FieldValidation = "Warn"
+    duplicates: tuple[str, ...] = ()
 
 
 def _unsupported(field: str, value: str, supported: tuple[str, ...]) -> Cause:
@@ -44,7 +46,9 @@ def write_options(request: Request, kind: str) -> WriteOptions:
         causes.append(_unsupported("fieldValidation", validation, _VALIDATIONS))
     if causes:
         raise invalid_request(causes, kind)
-    return WriteOptions(bool(dry_run), cast("FieldValidation", validation))
+    wanted = cast("FieldValidation", validation)
+    duplicates = () if wanted == "Ignore" else tuple(duplicate_fields(request.body))
+    return WriteOptions(bool(dry_run), wanted, duplicates)
 
 
 @dataclass(frozen=True, slots=True)

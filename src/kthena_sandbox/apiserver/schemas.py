@@ -1,12 +1,14 @@
 """Objects against the schema of their kind: unknown fields, defaults, and what is invalid."""
 
 import json
+import re
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import msgspec
 
 from kthena_sandbox.apiserver import metadata as meta
-from kthena_sandbox.apiserver.errors import Cause, bad_request, invalid_request
+from kthena_sandbox.apiserver.errors import ApiError, Cause, bad_request, invalid_request
 from kthena_sandbox.resources import ResourceType
 from kthena_sandbox.schema import structural
 
@@ -60,32 +62,52 @@ def _without_nulls(value: Any) -> Any:
 
 
 def strict_object(
-    resource: ResourceType, _: Document, unknown: list[str], validation: FieldValidation
+    resource: ResourceType, _: Document, complaints: list[str], validation: FieldValidation
 ) -> list[str]:
-    """The warnings about unknown fields. Raises ApiError 400 for `fieldValidation=Strict`."""
-    texts = _unknown(unknown)
-    if validation == "Strict" and texts:
+    """The warnings about fields of a body. Raises ApiError 400 for `fieldValidation=Strict`."""
+    if validation == "Strict" and complaints:
         raise bad_request(
             f'{resource.kind} in version "{resource.version}" cannot be handled as a '
-            f"{resource.kind}: strict decoding error: {', '.join(texts)}"
+            f"{resource.kind}: strict decoding error: {', '.join(complaints)}"
         )
-    return texts[:_MAX_WARNINGS] if validation == "Warn" else []
+    return complaints[:_MAX_WARNINGS] if validation == "Warn" else []
 
 
 def strict_patch(
-    _: ResourceType, document: Document, unknown: list[str], validation: FieldValidation
+    _: ResourceType, document: Document, complaints: list[str], validation: FieldValidation
 ) -> list[str]:
     """The same for the result of a patch, which Kubernetes refuses as 422."""
-    texts = _unknown(unknown)
-    if validation == "Strict" and texts:
+    if validation == "Strict" and complaints:
         shown = json.dumps(msgspec.json.encode(document).decode())
-        text = f"Invalid value: {shown}: strict decoding error: {', '.join(texts)}"
+        text = f"Invalid value: {shown}: strict decoding error: {', '.join(complaints)}"
         raise invalid_request([Cause("FieldValueInvalid", text, "patch")])
-    return texts[:_MAX_WARNINGS] if validation == "Warn" else []
+    return complaints[:_MAX_WARNINGS] if validation == "Warn" else []
 
 
-def _unknown(paths: list[str]) -> list[str]:
-    return [f'unknown field "{path}"' for path in paths]
+def complaints(duplicates: Iterable[str], unknown: Iterable[str]) -> list[str]:
+    """What field validation says about a body."""
+    repeated = [f'duplicate field "{path}"' for path in duplicates]
+    return repeated + [f'unknown field "{path}"' for path in unknown]
+
+
+_TYPE = re.compile(r'must be of type (\w+): "(\w+)"')
+_GO_TYPES = {"integer": "int32", "number": "float64", "boolean": "bool", "array": "[]interface {}",
+             "object": "map[string]interface {}"}  # fmt: skip
+_GO_WORDS = {"integer": "number", "boolean": "bool"}
+
+
+def mistyped(resource: ResourceType, causes: Iterable[Cause]) -> ApiError | None:
+    """The answer to a value of a wrong type in a built-in kind, which no Go struct can take up: 400."""
+    wrong = [cause for cause in causes if cause.reason == "FieldValueTypeInvalid"]
+    found = _TYPE.search(wrong[0].message) if wrong and not resource.custom else None
+    if found is None:
+        return None
+    wanted, given = found.groups()
+    return bad_request(
+        f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}: '
+        f"json: cannot unmarshal {_GO_WORDS.get(given, given)} into Go struct field "
+        f"{resource.kind}.{wrong[0].field} of type {_GO_TYPES.get(wanted, wanted)}"
+    )
 
 
 def problems(resource: ResourceType, document: Document) -> list[Cause]:

@@ -1,0 +1,29 @@
+import pytest
+from tests.sandbox.apiserver.asgi_client import CONFIGMAPS, Client
+
+from kthena_sandbox.apiserver.duplicates import duplicate_fields
+
+
+@pytest.mark.parametrize(
+    ("body", "paths"),
+    [
+        (b'{"a": 1, "b": {"a": 2}}', []),
+        (b'{"a": 1, "a": 2, "a": 3}', ["a"]),
+        (b'{"a": [{"b": 1, "b": 2}, {"c": {"d": 1, "d": 1}}]}', ["a[0].b", "a[1].c.d"]),
+        (b"a: 1\na: 2\n", []),
+    ],
+)
+def test_paths_of_repeated_keys(body: bytes, paths: list[str]) -> None:
+    assert duplicate_fields(body) == paths
+
+
+async def test_repeated_keys_are_told_or_refused(client: Client) -> None:
+    body = b'{"metadata": {"name": "a"}, "data": {"x": "1", "x": "2"}}'
+    strict = await client.post(f"{CONFIGMAPS}?fieldValidation=Strict", body)
+    assert strict.message == (
+        'ConfigMap in version "v1" cannot be handled as a ConfigMap: '
+        'strict decoding error: duplicate field "data.x"'
+    )
+    warned = await client.post(CONFIGMAPS, body)
+    assert warned.document["data"] == {"x": "2"}
+    assert warned.headers["warning"] == '299 - "duplicate field \\"data.x\\""'

@@ -35,7 +35,9 @@ def first_revision(now: datetime) -> int:
 
 def known_types(store: Store) -> Catalogue:
     """The built-in kinds and those of the definitions in the store."""
-    catalogue = Catalogue((*BUILTIN, *REVIEWS))
+    present = {(kind.group, kind.plural) for kind in BUILTIN}
+    reviews = (kind for kind in REVIEWS if (kind.group, kind.plural) not in present)
+    catalogue = Catalogue((*BUILTIN, *reviews))
     key = CollectionKey(definitions.GROUP, definitions.PLURAL)
     for definition in store.collection(key).documents.values():
         catalogue = definitions.defined(catalogue, definition)

@@ -64,6 +64,9 @@ class Catalogue:
         return tuple({collection_key(kind): kind for kind in self.types}.values())
 
     def with_types(self, group: str, plural: str, types: Iterable[ResourceType]) -> "Catalogue":
-        """Another catalogue in which exactly *types* serve that plural of the group."""
-        kept = (kind for kind in self.types if (kind.group, kind.plural) != (group, plural))
+        """Another catalogue in which exactly *types* serve that plural; built-in kinds stay as they are."""
+        place = (group, plural)
+        if any((kind.group, kind.plural) == place and not kind.custom for kind in self.types):
+            return self
+        kept = (kind for kind in self.types if (kind.group, kind.plural) != place)
         return Catalogue((*kept, *types))

@@ -30,10 +30,8 @@ def defined(catalogue: Catalogue, definition: Document) -> Catalogue:
     present = [
         kind for kind in catalogue.types if (kind.group, kind.plural) == (spec["group"], plural)
     ]
-    if tuple(present) == types:
-        return (
-            catalogue  # a write to its status or labels; keep what was derived from the catalogue
-        )
+    if tuple(present) == types:  # a write to its status or labels: keep what was derived from this
+        return catalogue
     return catalogue.with_types(spec["group"], plural, types)
 
 
@@ -68,7 +66,11 @@ def instances(cluster: "Cluster", definition: Document) -> tuple[ResourceType | 
     """A kind through which the objects of a definition can be deleted, and their places."""
     spec = definition["spec"]
     place = (spec["group"], spec["names"]["plural"])
-    kinds = [kind for kind in cluster.catalogue.types if (kind.group, kind.plural) == place]
+    kinds = [
+        kind
+        for kind in cluster.catalogue.types
+        if kind.custom and (kind.group, kind.plural) == place
+    ]
     if not kinds:
         return None, []
     return kinds[0], list(cluster.store.collection(collection_key(kinds[0])).documents)

@@ -93,3 +93,22 @@ async def test_custom_resources_know_no_strategic_merge(widgets: Client) -> None
     await widgets.post(WIDGETS, widget("w"))
     answer = await widgets.patch(f"{WIDGETS}/w", {}, "strategic-merge-patch+json")
     assert (answer.code, answer.reason) == (415, "UnsupportedMediaType")
+
+
+async def test_a_definition_that_cannot_be_served_is_refused(client: Client) -> None:
+    nameless = await client.post(CRDS, {"metadata": {"name": "x"}})
+    assert (nameless.code, nameless.reason) == (422, "Invalid")
+    wrong = widget_definition()
+    wrong["metadata"]["name"] = "gadgets.example.com"
+    answer = await client.post(CRDS, wrong)
+    assert "metadata.name" in {cause["field"] for cause in answer.document["details"]["causes"]}
+    assert (await client.get(WIDGETS)).code == 404
+
+
+async def test_built_in_kinds_cannot_be_redefined(client: Client) -> None:
+    names = {"plural": "deployments", "kind": "Deployment"}
+    taken = widget_definition(group="apps", names=names)
+    taken["metadata"]["name"] = "deployments.apps"
+    await client.post(CRDS, taken)
+    await client.delete(f"{CRDS}/deployments.apps")
+    assert (await client.get("/apis/apps/v1/deployments")).code == 200

@@ -228,7 +228,10 @@ async def _subresource(call: Call) -> Answer:
 async def _log(call: Call) -> Answer:
     if call.request.method != "GET":
         raise method_not_allowed()
-    opened = await podlog.open_log(podlog.log_url(call.cluster, call.key, call.request.query))
+    url = podlog.log_url(call.cluster, call.key, call.request.query)
+    if url is None:
+        return Response(200, b"", "text/plain")
+    opened = await podlog.open_log(url)
     if isinstance(opened, ApiError):
         raise opened
     return opened

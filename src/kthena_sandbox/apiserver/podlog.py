@@ -18,13 +18,16 @@ _PASSED = (
 _CONNECT_SECONDS = 5.0
 
 
-def log_url(cluster: Cluster, key: Key, query: Mapping[str, str]) -> httpx.URL:
-    """Where the log of a pod's container is. Raises ApiError 400, 404 or 500."""
+def log_url(cluster: Cluster, key: Key, query: Mapping[str, str]) -> httpx.URL | None:
+    """Where the log of a pod's container is; None before the pod has a node, when nothing can be in it.
+
+    Raises ApiError 400, 404 or 500.
+    """
     pod = cluster.read(cluster.kind("", "v1", "pods"), key)
     container = _container(pod, query.get("container", ""))
     node_name = pod["spec"].get("nodeName", "")
     if not node_name:
-        raise bad_request(f"pod {key.name} does not have a host assigned")
+        return None
     node = cluster.read(cluster.kind("", "v1", "nodes"), Key("", node_name))
     address, port = _kubelet(node)
     passed = {name: query[name] for name in _PASSED if name in query}
@@ -33,22 +36,22 @@ def log_url(cluster: Cluster, key: Key, query: Mapping[str, str]) -> httpx.URL:
 
 
 def _container(pod: Document, asked: str) -> str:
-    spec, name = pod["spec"], pod["metadata"]["name"]
-    names = [
-        str(entry["name"])
-        for field in ("initContainers", "containers")
-        for entry in spec.get(field) or []
-    ]
-    default = pod["metadata"].get("annotations", {}).get("kubectl.kubernetes.io/default-container")
-    wanted = asked or default or ""
-    if not wanted and len(spec["containers"]) > 1:
-        listed = " ".join(names)
-        text = f"a container name must be specified for pod {name}, choose one of: [{listed}]"
-        raise bad_request(text)
-    wanted = wanted or names[-1]
-    if wanted not in names:
+    name = pod["metadata"]["name"]
+    usual, initial = _names(pod, "containers"), _names(pod, "initContainers")
+    if not asked and len(usual) > 1:
+        text = (
+            f"a container name must be specified for pod {name}, choose one of: [{' '.join(usual)}]"
+        )
+        other = f" or one of the init containers: [{' '.join(initial)}]" if initial else ""
+        raise bad_request(text + other)
+    wanted = asked or usual[0]
+    if wanted not in usual + initial:
         raise bad_request(f"container {wanted} is not valid for pod {name}")
     return wanted
+
+
+def _names(pod: Document, field: str) -> list[str]:
+    return [str(entry["name"]) for entry in pod["spec"].get(field) or []]
 
 
 def _kubelet(node: Document) -> tuple[str, int]:

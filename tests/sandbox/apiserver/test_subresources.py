@@ -57,13 +57,24 @@ async def test_what_a_pod_cannot_do_here_is_said(client: Client, name: str) -> N
     assert "is not served by this sandbox" in answer.message
 
 
-async def test_logs_need_a_node(client: Client) -> None:
+async def test_a_pod_without_a_node_has_nothing_in_its_log(client: Client) -> None:
     await client.post(PODS, pod("p"))
     answer = await client.get(f"{PODS}/p/log")
-    assert answer.message == "pod p does not have a host assigned"
+    assert (answer.code, answer.body) == (200, b"")
     assert (await client.get(f"{PODS}/q/log")).code == 404
     wrong = await client.get(f"{PODS}/p/log?container=other")
     assert wrong.message == "container other is not valid for pod p"
+
+
+async def test_logs_of_several_containers_need_a_name(client: Client) -> None:
+    containers = [{"name": name, "image": "x"} for name in ("a", "b")]
+    initial = [{"name": "c", "image": "x"}]
+    await client.post(PODS, pod("p", containers=containers, initContainers=initial))
+    answer = await client.get(f"{PODS}/p/log")
+    assert answer.message == (
+        "a container name must be specified for pod p, choose one of: [a b] "
+        "or one of the init containers: [c]"
+    )
 
 
 async def test_reviews_are_answered_and_not_kept(client: Client) -> None:

@@ -1,0 +1,1 @@
+"""Pure functions over Kubernetes objects and their schemas: no clock, no I/O, inputs stay untouched."""

@@ -1,0 +1,110 @@
+"""The kinds that every cluster serves without a CustomResourceDefinition."""
+
+from collections.abc import Callable
+from importlib import resources
+from typing import Any
+
+import yaml
+
+from kthena_sandbox.resources import ResourceType
+from kthena_sandbox.schema import nativedefaults as defaults, nativerules as rules
+from kthena_sandbox.schema.compiled import Definitions, Schema
+from kthena_sandbox.schema.crdrules import validate_crd
+from kthena_sandbox.schema.fielderrors import FieldError
+from kthena_sandbox.schema.notation import full_name, read_definitions
+from kthena_sandbox.schema.workloadrules import deployment_rules, pod_rules, replica_set_rules
+
+Document = dict[str, Any]
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_GROUPS = {
+    "core": "",
+    "apps": "apps",
+    "coordination": "coordination.k8s.io",
+    "discovery": "discovery.k8s.io",
+    "events": "events.k8s.io",
+    "rbac": "rbac.authorization.k8s.io",
+    "apiextensions": "apiextensions.k8s.io",
+}
+
+
+def _read() -> Definitions:
+    folder = resources.files("kthena_sandbox.schema") / "kinds"
+    groups = {
+        entry.name.removesuffix(".yaml"): _LOADER(entry.read_text("utf-8")).get_single_data()
+        for entry in sorted(folder.iterdir(), key=lambda entry: entry.name)
+        if entry.name.endswith(".yaml")
+    }
+    return read_definitions(groups)
+
+
+DEFINITIONS = _read()
+
+
+def _type(
+    group: str,
+    kind: str,
+    names: str,
+    *subresources: str,
+    cluster: bool = False,
+    defaulter: Callable[[Document], Document] | None = None,
+    rule: Callable[[Document], list[FieldError]] | None = None,
+) -> ResourceType:
+    """`names`: plural, short names, and `+all` for the category."""
+    plural, *short = [name for name in names.split() if name != "+all"]
+    name = full_name(group, kind)
+    schema = Schema(
+        DEFINITIONS[name],
+        name=name,
+        definitions=DEFINITIONS,
+        defaulters=() if defaulter is None else (defaulter,),
+        rules=() if rule is None else (rule,),
+    )
+    return ResourceType(
+        group=_GROUPS[group],
+        version="v1",
+        kind=kind,
+        plural=plural,
+        singular=kind.lower(),
+        namespaced=not cluster,
+        list_kind=f"{kind}List",
+        short_names=tuple(short),
+        categories=("all",) if "+all" in names else (),
+        subresources=frozenset(subresources),
+        schema=schema,
+    )
+
+
+_CORE = (
+    _type("core", "ConfigMap", "configmaps cm", rule=rules.data_rules),
+    _type("core", "Endpoints", "endpoints ep"),
+    _type("core", "Event", "events ev"),
+    _type("core", "Namespace", "namespaces ns", "status", "finalize", cluster=True),
+    _type("core", "Node", "nodes no", "status", cluster=True),
+    _type("core", "Pod", "pods po +all", "status", "log", "binding", "eviction",
+          defaulter=defaults.pod_defaults, rule=pod_rules),
+    _type("core", "Secret", "secrets", rule=rules.data_rules),
+    _type("core", "Service", "services svc +all", "status",
+          defaulter=defaults.service_defaults, rule=rules.service_rules),
+    _type("core", "ServiceAccount", "serviceaccounts sa"),
+)  # fmt: skip
+_RBAC = (
+    _type("rbac", "ClusterRole", "clusterroles", cluster=True),
+    _type("rbac", "ClusterRoleBinding", "clusterrolebindings", cluster=True,
+          defaulter=defaults.binding_defaults, rule=rules.binding_rules),
+    _type("rbac", "Role", "roles"),
+    _type("rbac", "RoleBinding", "rolebindings",
+          defaulter=defaults.binding_defaults, rule=rules.binding_rules),
+)  # fmt: skip
+BUILTIN: tuple[ResourceType, ...] = (
+    *_CORE,
+    _type("apiextensions", "CustomResourceDefinition", "customresourcedefinitions crd crds", "status",
+          cluster=True, rule=validate_crd),
+    _type("apps", "Deployment", "deployments deploy +all", "status", "scale",
+          defaulter=defaults.deployment_defaults, rule=deployment_rules),
+    _type("apps", "ReplicaSet", "replicasets rs +all", "status", "scale",
+          defaulter=defaults.template_defaults, rule=replica_set_rules),
+    _type("coordination", "Lease", "leases", rule=rules.lease_rules),
+    _type("discovery", "EndpointSlice", "endpointslices"),
+    _type("events", "Event", "events ev"),
+    *_RBAC,
+)  # fmt: skip

@@ -1,0 +1,211 @@
+"""Schemas that are compiled once: a mapping to read, and a tree of nodes to prune, default and validate by."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import re2
+
+from kthena_sandbox.schema.fielderrors import FieldError
+
+Document = dict[str, Any]
+MISSING: Any = object()
+REF = "#/definitions/"
+PUBLISHED_ONLY = "x-published-only"  # required in OpenAPI, not enforced
+_LIMITS = (
+    "maximum", "minimum", "multipleOf", "maxLength", "minLength", "pattern", "maxItems", "minItems",
+    "uniqueItems", "maxProperties", "minProperties", "enum", "format",
+)  # fmt: skip
+
+
+@dataclass(slots=True, eq=False)
+class Node:
+    """One schema in the tree. `limits` holds the value validations that are present."""
+
+    types: frozenset[str] = frozenset()
+    type_name: str = ""
+    nullable: bool = False
+    preserve: bool = False
+    embedded: bool = False
+    native: bool = False
+    quantity: bool = False
+    properties: dict[str, "Node"] = field(default_factory=dict)
+    required: tuple[str, ...] = ()
+    additional: "Node | None" = None
+    has_additional: bool = False
+    closed: bool = False
+    items: "Node | None" = None
+    default: Any = MISSING
+    defaulted: tuple[tuple[str, "Node"], ...] = ()
+    limits: Mapping[str, Any] = field(default_factory=dict)
+    pattern: Any = None
+    any_of: tuple["Node", ...] = ()
+    one_of: tuple["Node", ...] = ()
+    all_of: tuple["Node", ...] = ()
+    negated: "Node | None" = None
+    list_type: str = ""
+    list_keys: tuple[str, ...] = ()
+
+
+class Definitions(Mapping[str, Mapping[str, Any]]):
+    """Named schemas that refer to each other as `#/definitions/<name>`; each is compiled once.
+
+    Objects of these schemas are decoded as Go structs are: null is the same as absent, unknown fields
+    and empty collections vanish, quantities may be numbers.
+    """
+
+    def __init__(self, documents: Mapping[str, Mapping[str, Any]]) -> None:
+        self._documents = documents
+        self._nodes: dict[str, Node] = {}
+
+    def __getitem__(self, name: str) -> Mapping[str, Any]:
+        return self._documents[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._documents)
+
+    def __len__(self) -> int:
+        return len(self._documents)
+
+    def node(self, name: str) -> Node:
+        """The compiled schema of that name."""
+        if name not in self._nodes:
+            self._nodes[name] = node = Node()  # entered first, since types may contain themselves
+            _fill(node, self._documents[name], self)
+        return self._nodes[name]
+
+
+class Schema(Mapping[str, Any]):
+    """The schema of a whole object, together with its compiled form.
+
+    `name` and `definitions` belong to built-in kinds: the mapping then refers to other definitions, and
+    *defaulters* and *rules* are what a kube-apiserver does in Go for that kind. Equal to another schema of the same
+    content.
+    """
+
+    def __init__(
+        self,
+        document: Mapping[str, Any],
+        *,
+        name: str = "",
+        definitions: Definitions | None = None,
+        defaulters: tuple[Callable[[Document], Document], ...] = (),
+        rules: tuple[Callable[[Document], list[FieldError]], ...] = (),
+    ) -> None:
+        self.document = document
+        self.name = name
+        self.definitions = definitions
+        self.defaulters = defaulters
+        self.rules = rules
+
+    def __getitem__(self, key: str) -> Any:
+        return self.document[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.document)
+
+    def __len__(self) -> int:
+        return len(self.document)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Schema) and self.document == other.document
+
+    def __hash__(self) -> int:
+        return hash(repr(self))
+
+    def __repr__(self) -> str:
+        return f"Schema({self.document!r})"
+
+    @cached_property
+    def node(self) -> Node:
+        """The tree to work by."""
+        if self.definitions is not None and self.name:
+            return self.definitions.node(self.name)
+        return _compiled(self.document, self.definitions)
+
+
+def as_schema(schema: Mapping[str, Any]) -> Schema:
+    """The schema with its compiled form; hold on to it where speed matters."""
+    return schema if isinstance(schema, Schema) else Schema(schema)
+
+
+def _compiled(document: Mapping[str, Any], definitions: Definitions | None) -> Node:
+    if definitions is not None and "$ref" in document:
+        found = definitions.node(document["$ref"].removeprefix(REF))
+        if "default" not in document:
+            return found
+        return _with_default(found, document["default"])
+    node = Node()
+    _fill(node, document, definitions)
+    return node
+
+
+def _with_default(node: Node, default: Any) -> Node:
+    copy = Node(**{name: getattr(node, name) for name in Node.__slots__})
+    copy.default = default
+    return copy
+
+
+def _fill(node: Node, document: Mapping[str, Any], definitions: Definitions | None) -> None:
+    node.native = definitions is not None
+    _fill_type(node, document)
+    node.limits = {name: document[name] for name in _LIMITS if name in document}
+    for bound in ("Maximum", "Minimum"):
+        if document.get(f"exclusive{bound}"):
+            node.limits |= {f"exclusive{bound}": True}
+    if "pattern" in document:
+        node.pattern = re2.compile(document["pattern"])
+    node.default = document.get("default", MISSING)
+    if node.default is None:
+        node.default = MISSING
+    node.list_type = document.get("x-kubernetes-list-type", "")
+    node.list_keys = tuple(document.get("x-kubernetes-list-map-keys", ()))
+    _fill_children(node, document, definitions)
+    _fill_alternatives(node, document, definitions)
+
+
+def _fill_type(node: Node, document: Mapping[str, Any]) -> None:
+    wanted = document.get("type") or ()
+    listed = (wanted,) if isinstance(wanted, str) else tuple(wanted)
+    if document.get("x-kubernetes-int-or-string") or document.get("format") == "int-or-string":
+        listed = ("integer", "string")
+    node.types, node.type_name = frozenset(listed), ",".join(listed)
+    node.nullable = bool(document.get("nullable"))
+    node.preserve = bool(document.get("x-kubernetes-preserve-unknown-fields"))
+    node.embedded = bool(document.get("x-kubernetes-embedded-resource"))
+    node.quantity = node.native and document.get("format") == "quantity"
+
+
+def _fill_children(
+    node: Node, document: Mapping[str, Any], definitions: Definitions | None
+) -> None:
+    published_only = document.get(PUBLISHED_ONLY, ())
+    node.required = tuple(
+        name for name in document.get("required", ()) if name not in published_only
+    )
+    node.properties = {
+        name: _compiled(entry, definitions)
+        for name, entry in document.get("properties", {}).items()
+    }
+    node.defaulted = tuple(
+        (name, child) for name, child in node.properties.items() if child.default is not MISSING
+    )
+    additional = document.get("additionalProperties")
+    node.has_additional = additional is not None and additional is not False
+    node.closed = additional is False
+    if isinstance(additional, Mapping):
+        node.additional = _compiled(additional, definitions)
+    if isinstance(document.get("items"), Mapping):
+        node.items = _compiled(document["items"], definitions)
+
+
+def _fill_alternatives(
+    node: Node, document: Mapping[str, Any], definitions: Definitions | None
+) -> None:
+    node.any_of, node.one_of, node.all_of = (
+        tuple(_compiled(entry, definitions) for entry in document.get(word, ()))
+        for word in ("anyOf", "oneOf", "allOf")
+    )
+    if isinstance(document.get("not"), Mapping):
+        node.negated = _compiled(document["not"], definitions)

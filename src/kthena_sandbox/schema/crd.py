@@ -1,0 +1,55 @@
+"""CustomResourceDefinitions (apiextensions.k8s.io/v1) as the kinds that they define."""
+
+from typing import Any
+
+from kthena_sandbox.resources import PrinterColumn, ResourceType
+from kthena_sandbox.schema.compiled import Schema
+from kthena_sandbox.schema.crdrules import validate_crd
+
+__all__ = ["resource_types", "validate_crd"]
+
+Document = dict[str, Any]
+
+
+def resource_types(crd: Document) -> tuple[ResourceType, ...]:
+    """One type for each served version, in the order of the definition. The definition must be a valid one."""
+    versions = crd["spec"]["versions"]
+    storage = next((entry["name"] for entry in versions if entry.get("storage")), "")
+    return tuple(
+        _resource_type(crd["spec"], version, storage)
+        for version in versions
+        if version.get("served")
+    )
+
+
+def _resource_type(spec: Document, version: Document, storage: str) -> ResourceType:
+    names = spec["names"]
+    kind = names["kind"]
+    schema = (version.get("schema") or {}).get("openAPIV3Schema")
+    return ResourceType(
+        group=spec["group"],
+        version=version["name"],
+        kind=kind,
+        plural=names["plural"],
+        singular=names.get("singular") or kind.lower(),
+        namespaced=spec["scope"] == "Namespaced",
+        list_kind=names.get("listKind") or f"{kind}List",
+        short_names=tuple(names.get("shortNames") or ()),
+        categories=tuple(names.get("categories") or ()),
+        subresources=frozenset(version.get("subresources") or ()),
+        schema=None if schema is None else Schema(schema),
+        printer_columns=tuple(map(_column, version.get("additionalPrinterColumns") or ())),
+        storage_version=storage,
+        custom=True,
+    )
+
+
+def _column(entry: Document) -> PrinterColumn:
+    return PrinterColumn(
+        name=entry["name"],
+        type=entry["type"],
+        json_path=entry["jsonPath"],
+        format=entry.get("format", ""),
+        description=entry.get("description", ""),
+        priority=entry.get("priority", 0),
+    )

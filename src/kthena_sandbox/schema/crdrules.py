@@ -1,0 +1,143 @@
+"""What a CustomResourceDefinition must satisfy beyond its schema, so that its kinds can be served."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import re2
+
+from kthena_sandbox.schema import fielderrors as errors
+from kthena_sandbox.schema.fielderrors import FieldError
+
+Document = dict[str, Any]
+_LABEL = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
+_LABEL_DETAIL = (
+    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an "
+    "alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', "
+    "regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')"
+)
+_COLUMN_TYPES = ("boolean", "date", "integer", "number", "string")
+_SIMPLE = ("array", "boolean", "integer", "number", "object", "string")
+
+
+def validate_crd(crd: Document) -> list[FieldError]:
+    """All that is wrong with a definition; it may be any JSON object, and nothing is raised."""
+    spec = _map(crd.get("spec"))
+    if not spec:
+        return [errors.required("spec")]
+    found = _names(crd, spec)
+    if not spec.get("group"):
+        found.append(errors.required("spec.group"))
+    if spec.get("scope") not in {"Cluster", "Namespaced"}:
+        supported = ["Cluster", "Namespaced"]
+        found.append(errors.not_supported("spec.scope", spec.get("scope", ""), supported))
+    return found + _versions(spec)
+
+
+def _map(value: Any) -> Document:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _names(crd: Document, spec: Document) -> list[FieldError]:
+    names, found = _map(spec.get("names")), []
+    wanted = f"{names.get('plural', '')}.{spec.get('group', '')}"
+    name = _map(crd.get("metadata")).get("name", "")
+    if name != wanted:
+        detail = 'must be spec.names.plural+"."+spec.group'
+        found.append(errors.invalid("metadata.name", name, detail))
+    for field in ("plural", "kind"):
+        value = names.get(field)
+        if not value:
+            found.append(errors.required(f"spec.names.{field}"))
+        elif not _LABEL.fullmatch(str(value).lower() if field == "kind" else str(value)):
+            found.append(errors.invalid(f"spec.names.{field}", value, _LABEL_DETAIL))
+    return found
+
+
+def _versions(spec: Document) -> list[FieldError]:
+    versions = _list(spec.get("versions"))
+    if not versions:
+        return [errors.required("spec.versions")]
+    found: list[FieldError] = []
+    for index, entry in enumerate(versions):
+        found += _version(_map(entry), f"spec.versions[{index}]")
+    if [bool(_map(entry).get("storage")) for entry in versions].count(True) != 1:
+        detail = "must have exactly one version marked as storage version"
+        found.append(errors.invalid_shown("spec.versions", _syntax_of(versions), detail))
+    return found
+
+
+def _syntax_of(versions: list[Any]) -> str:
+    names = ", ".join(f'"{_map(entry).get("name", "")}"' for entry in versions)
+    return f"[]string{{{names}}}"
+
+
+def _version(version: Document, path: str) -> list[FieldError]:
+    found = []
+    if not version.get("name"):
+        found.append(errors.required(f"{path}.name"))
+    schema = _map(version.get("schema")).get("openAPIV3Schema")
+    if not isinstance(schema, dict):
+        found.append(errors.required(f"{path}.schema.openAPIV3Schema", "schemas are required"))
+    else:
+        below = f"{path}.schema.openAPIV3Schema"
+        if schema.get("type") != "object":
+            detail = 'must be "object" at the root'
+            found.append(errors.invalid(f"{below}.type", schema.get("type", ""), detail))
+        found += _structural(schema, below)
+    for index, column in enumerate(_list(version.get("additionalPrinterColumns"))):
+        found += _column(_map(column), f"{path}.additionalPrinterColumns[{index}]")
+    return found
+
+
+def _column(column: Document, path: str) -> list[FieldError]:
+    found = [
+        errors.required(f"{path}.{field}")
+        for field in ("name", "type", "jsonPath")
+        if not column.get(field)
+    ]
+    kind = column.get("type")
+    if kind and kind not in _COLUMN_TYPES:
+        detail = f"must be one of {','.join(_COLUMN_TYPES)}"
+        found.append(errors.invalid(f"{path}.type", kind, detail))
+    return found
+
+
+def _structural(schema: Mapping[str, Any], path: str) -> list[FieldError]:
+    """Rules of structural schemas that later steps rely on: types are known, patterns compile."""
+    found = []
+    kind = schema.get("type")
+    free = schema.get("x-kubernetes-int-or-string") or schema.get(
+        "x-kubernetes-preserve-unknown-fields"
+    )
+    if not kind and not free:
+        found.append(
+            errors.required(f"{path}.type", "must not be empty for specified object fields")
+        )
+    if kind and kind not in _SIMPLE:
+        found.append(errors.not_supported(f"{path}.type", kind, _SIMPLE))
+    found += _pattern(schema, path)
+    for name, entry in _map(schema.get("properties")).items():
+        found += _structural(_map(entry), f"{path}.properties[{name}]")
+    if kind == "array" and "items" not in schema:
+        found.append(errors.required(f"{path}.items", "must be specified"))
+    for word in ("items", "additionalProperties"):
+        if isinstance(schema.get(word), dict):
+            found += _structural(schema[word], f"{path}.{word}")
+    return found
+
+
+def _pattern(schema: Mapping[str, Any], path: str) -> list[FieldError]:
+    pattern = schema.get("pattern")
+    if pattern is None:
+        return []
+    try:
+        re2.compile(pattern)
+    except (re2.error, TypeError) as error:
+        detail = f"must be a valid regular expression, but isn't: {error}"
+        return [errors.invalid(f"{path}.pattern", pattern, detail)]
+    return []

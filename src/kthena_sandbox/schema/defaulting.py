@@ -1,0 +1,59 @@
+"""Objects with the defaults of their schema (structural defaulting, with its rules about null)."""
+
+from typing import Any
+
+from kthena_sandbox.schema.compiled import MISSING, Node
+
+_DROPPED: Any = object()
+
+
+def defaulted(value: Any, node: Node | None) -> Any:
+    """The value with its defaults, itself where nothing was missing.
+
+    A null where null is not allowed gives way to the default, and goes where there is none.
+    """
+    if node is None:
+        return value
+    if isinstance(value, dict):
+        return _map(value, node)
+    if isinstance(value, list) and node.items is not None:
+        return _list(value, node.items)
+    if node.quantity and isinstance(value, int | float) and not isinstance(value, bool):
+        return f"{value:g}" if isinstance(value, float) else str(value)
+    return value
+
+
+def _map(value: dict[str, Any], node: Node) -> dict[str, Any]:
+    filled: dict[str, Any] = {}
+    changed = False
+    for key, entry in value.items():
+        child = node.properties.get(key) or node.additional
+        new = _present(entry, child)
+        if new is not _DROPPED:
+            filled[key] = new
+        changed = changed or new is not entry
+    for key, child in node.defaulted:
+        if key not in filled:
+            filled[key] = defaulted(child.default, child)
+            changed = True
+    return filled if changed else value
+
+
+def _present(entry: Any, child: Node | None) -> Any:
+    if child is None:
+        return entry
+    zero = child.native and entry == "" and child.default is not MISSING  # an unset Go string
+    if not zero and (entry is not None or child.nullable):
+        return defaulted(entry, child)
+    if child.default is MISSING:
+        return _DROPPED
+    return defaulted(child.default, child)
+
+
+def _list(value: list[Any], items: Node) -> list[Any]:
+    if items.nullable or items.default is MISSING:
+        filled = [defaulted(entry, items) for entry in value]
+    else:
+        filled = [defaulted(items.default if entry is None else entry, items) for entry in value]
+    changed = any(new is not old for new, old in zip(filled, value, strict=True))
+    return filled if changed else value

@@ -1,0 +1,79 @@
+"""Values and JSON types as Go prints them, since Kubernetes' messages are printed by Go."""
+
+import json
+from decimal import Decimal
+from typing import Any
+
+
+def json_type(value: object) -> str:
+    """The JSON Schema type of a decoded value; a float without a fraction stays a `number`."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "boolean"
+        case int():
+            return "integer"
+        case float():
+            return "number"
+        case str():
+            return "string"
+        case list():
+            return "array"
+        case _:
+            return "object"
+
+
+def quoted(text: str) -> str:
+    """`%q` of a string."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def number(value: float) -> str:
+    """`%v` of an int64 or float64; floats take an exponent from 1e+06 on."""
+    if isinstance(value, int):
+        return str(value)
+    shown = repr(value)
+    if shown in {"inf", "-inf", "nan"}:
+        return {"inf": "+Inf", "-inf": "-Inf", "nan": "NaN"}[shown]
+    digits = Decimal(shown).normalize()
+    exponent = digits.adjusted()
+    if value != 0 and not -4 <= exponent < 6:
+        mantissa = digits.scaleb(-exponent).normalize()
+        return f"{mantissa:f}e{exponent:+03d}"
+    return f"{digits:f}"
+
+
+def shown(value: Any) -> str:
+    """A bad value in a field error: bare numbers and booleans, quoted strings, Go syntax for the rest."""
+    match value:
+        case None:
+            return '"null"'
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return number(value)
+        case str():
+            return quoted(value)
+        case _:
+            return syntax(value)
+
+
+def syntax(value: Any) -> str:
+    """`%#v` of a decoded JSON value."""
+    match value:
+        case None:
+            return "interface {}(nil)"
+        case list():
+            return f"[]interface {{}}{{{', '.join(syntax(entry) for entry in value)}}}"
+        case dict():
+            entries = (f"{quoted(key)}:{syntax(value[key])}" for key in sorted(value))
+            return f"map[string]interface {{}}{{{', '.join(entries)}}}"
+        case _:
+            return shown(value)
+
+
+def string_map(value: dict[str, str]) -> str:
+    """`%#v` of a `map[string]string`."""
+    entries = (f"{quoted(key)}:{quoted(value[key])}" for key in sorted(value))
+    return f"map[string]string{{{', '.join(entries)}}}"

@@ -1,0 +1,53 @@
+"""Kinds of names and the words with which Kubernetes refuses others (k8s.io/apimachinery/pkg/util/validation)."""
+
+import re
+
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_CONFIG_KEY = re.compile(r"[-._a-zA-Z0-9]+")
+_PORT_NAME = re.compile(r"[-a-z0-9]+")
+_LABEL_TEXT = (
+    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must "
+    "start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for "
+    "validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
+)
+_CONFIG_KEY_TEXT = (
+    "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  "
+    "or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"
+)
+
+
+def label_problems(name: str) -> list[str]:
+    """Why a text is no DNS-1123 label; empty if it is one."""
+    if len(name) > 63:
+        return ["must be no more than 63 characters"]
+    return [] if _LABEL.fullmatch(name) else [_LABEL_TEXT]
+
+
+def config_key_problems(key: str) -> list[str]:
+    """Why a text is no key of a ConfigMap or Secret."""
+    if len(key) > 253:
+        return ["must be no more than 253 characters"]
+    if key in {".", ".."}:
+        return [f"must not be '{key}'"]
+    return [] if _CONFIG_KEY.fullmatch(key) else [_CONFIG_KEY_TEXT]
+
+
+def port_number_problems(port: int) -> list[str]:
+    """Why a number is no port."""
+    return [] if 1 <= port <= 65535 else ["must be between 1 and 65535, inclusive"]
+
+
+def port_name_problems(name: str) -> list[str]:
+    """Why a text is no IANA service name."""
+    if len(name) > 15:
+        return ["must be no more than 15 characters long"]
+    if not _PORT_NAME.fullmatch(name):
+        return ["must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)"]
+    problems = []
+    if not re.search("[a-z]", name):
+        problems.append("must contain at least one letter (a-z)")
+    if "--" in name:
+        problems.append("must not contain consecutive hyphens")
+    if name.startswith("-") or name.endswith("-"):
+        problems.append("must not begin or end with a hyphen")
+    return problems

@@ -1,0 +1,159 @@
+"""Defaults of built-in kinds that depend on other fields (kubernetes/pkg/apis/*/v1/defaults.go).
+
+Every function takes an object that has its schema's plain defaults; fields may still be of any type.
+"""
+
+from typing import Any
+
+Document = dict[str, Any]
+_TOLERATIONS = [
+    {"effect": "NoExecute", "key": f"node.kubernetes.io/{key}", "operator": "Exists",
+     "tolerationSeconds": 300}
+    for key in ("not-ready", "unreachable")
+]  # fmt: skip
+_VOLUME_FIELDS = frozenset({"name"})
+
+
+def _map(value: Any) -> Document:
+    return value if isinstance(value, dict) else {}
+
+
+def pod_defaults(pod: Document) -> Document:
+    """A Pod as defaulting and the stock admission plugins leave it."""
+    spec = pod.get("spec")
+    if not isinstance(spec, dict):
+        return pod
+    account = spec.get("serviceAccountName") or spec.get("serviceAccount") or "default"
+    filled: Document = {
+        "enableServiceLinks": True,
+        "preemptionPolicy": "PreemptLowerPriority",
+        "priority": 0,
+        "serviceAccount": account,
+        "serviceAccountName": account,
+        "tolerations": _TOLERATIONS,
+    } | _pod_spec(spec)
+    for name in ("containers", "initContainers"):
+        if isinstance(spec.get(name), list):
+            filled[name] = [_with_requests(entry) for entry in filled[name]]
+    return pod | {"spec": filled}
+
+
+def _with_requests(container: Any) -> Any:
+    """Limits are also requests unless those are given."""
+    resources = _map(_map(container).get("resources"))
+    limits = resources.get("limits")
+    if not isinstance(limits, dict):
+        return container
+    requests = limits | _map(resources.get("requests"))
+    return container | {"resources": resources | {"requests": requests}}
+
+
+def template_defaults(workload: Document) -> Document:
+    """An object with a pod template in `spec.template`."""
+    spec = _map(workload.get("spec"))
+    template = _map(spec.get("template"))
+    if not isinstance(template.get("spec"), dict):
+        return workload
+    filled = template | {"spec": _pod_spec(template["spec"])}
+    return workload | {"spec": spec | {"template": filled}}
+
+
+def deployment_defaults(deployment: Document) -> Document:
+    """A Deployment: its template, and the limits of a rolling update."""
+    filled = template_defaults(deployment)
+    spec = filled.get("spec")
+    strategy = _map(spec).get("strategy")
+    if not isinstance(spec, dict) or not isinstance(strategy, dict):
+        return filled
+    if strategy.get("type") != "RollingUpdate" or "rollingUpdate" in strategy:
+        return filled
+    rolling = {"maxSurge": "25%", "maxUnavailable": "25%"}
+    return filled | {"spec": spec | {"strategy": strategy | {"rollingUpdate": rolling}}}
+
+
+def _pod_spec(spec: Document) -> Document:
+    filled = dict(spec)
+    host_network = spec.get("hostNetwork") is True
+    for name in ("initContainers", "containers"):
+        if isinstance(spec.get(name), list):
+            filled[name] = [_container(entry, host_network=host_network) for entry in spec[name]]
+    if isinstance(spec.get("volumes"), list):
+        filled["volumes"] = [_volume(entry) for entry in spec["volumes"]]
+    return filled
+
+
+def _container(container: Any, *, host_network: bool) -> Any:
+    if not isinstance(container, dict):
+        return container
+    filled = dict(container)
+    image = container.get("image")
+    if not container.get("imagePullPolicy") and isinstance(image, str) and image:
+        filled["imagePullPolicy"] = pull_policy(image)
+    if host_network and isinstance(container.get("ports"), list):
+        filled["ports"] = [_with_host_port(entry) for entry in container["ports"]]
+    return filled
+
+
+def _with_host_port(port: Any) -> Any:
+    if not isinstance(port, dict) or "containerPort" not in port:
+        return port
+    return {"hostPort": port["containerPort"]} | port
+
+
+def pull_policy(image: str) -> str:
+    """Always for `latest`, said or not; IfNotPresent for any other tag or a digest."""
+    _, _, last = image.rpartition("/")
+    if "@" in last:
+        return "IfNotPresent"
+    _, _, tag = last.partition(":")
+    return "Always" if tag in {"", "latest"} else "IfNotPresent"
+
+
+def _volume(volume: Any) -> Any:
+    if isinstance(volume, dict) and not volume.keys() - _VOLUME_FIELDS:
+        return volume | {"emptyDir": {}}
+    return volume
+
+
+def service_defaults(service: Document) -> Document:
+    """A Service: target ports, and what its type brings along."""
+    spec = service.get("spec")
+    if not isinstance(spec, dict):
+        return service
+    filled = dict(spec)
+    if isinstance(spec.get("ports"), list):
+        filled["ports"] = [_service_port(entry) for entry in spec["ports"]]
+    kind = spec.get("type")
+    if kind != "ExternalName":
+        filled.setdefault("internalTrafficPolicy", "Cluster")
+    if kind in {"NodePort", "LoadBalancer"}:
+        filled.setdefault("externalTrafficPolicy", "Cluster")
+    if kind == "LoadBalancer":
+        filled.setdefault("allocateLoadBalancerNodePorts", True)
+    if spec.get("sessionAffinity") == "ClientIP":
+        filled.setdefault("sessionAffinityConfig", {"clientIP": {"timeoutSeconds": 10800}})
+    return service | {"spec": filled}
+
+
+def _service_port(port: Any) -> Any:
+    if (
+        not isinstance(port, dict)
+        or "port" not in port
+        or port.get("targetPort") not in (None, "", 0)
+    ):
+        return port
+    return port | {"targetPort": port["port"]}
+
+
+def binding_defaults(binding: Document) -> Document:
+    """A RoleBinding or ClusterRoleBinding: the API group of users and groups."""
+    subjects = binding.get("subjects")
+    if not isinstance(subjects, list):
+        return binding
+    return binding | {"subjects": [_subject(entry) for entry in subjects]}
+
+
+def _subject(subject: Any) -> Any:
+    if _map(subject).get("kind") in {"User", "Group"} and not subject.get("apiGroup"):
+        return subject | {"apiGroup": "rbac.authorization.k8s.io"}
+    return subject

@@ -1,0 +1,114 @@
+"""Reads the short notation in which the built-in kinds are written down (`kinds/*.yaml`).
+
+Each file is one API group and each entry a type, `field: TYPE WORD...`. TYPE is `[T]` for a list, `{T}` for a map
+of strings to T, a name from `SCALARS`, a type of the same file or `group.Type`. A `!` behind it means that
+the field must be there and not be empty. Words: `required` (said in OpenAPI, not enforced), `default=JSON`,
+`in=A,B` (enumeration), `merge` and `merge=KEY` and `retainKeys` (strategic merge), `set` and `map=K1,K2` (list types).
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from kthena_sandbox.schema.compiled import PUBLISHED_ONLY, REF, Definitions
+
+PREFIXES: Mapping[str, str] = {
+    "apiextensions": "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1",
+    "meta": "io.k8s.apimachinery.pkg.apis.meta.v1",
+}
+_QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"
+_INT_OR_STRING = "io.k8s.apimachinery.pkg.util.intstr.IntOrString"
+_TIME = f"{PREFIXES['meta']}.Time"
+_MICRO_TIME = f"{PREFIXES['meta']}.MicroTime"
+_NAMED: Mapping[str, Mapping[str, Any]] = {
+    _QUANTITY: {"type": "string", "format": "quantity"},
+    _INT_OR_STRING: {"type": "string", "format": "int-or-string"},
+    _TIME: {"type": "string", "format": "date-time"},
+    _MICRO_TIME: {"type": "string", "format": "date-time"},
+}
+SCALARS: Mapping[str, Mapping[str, Any]] = {
+    "string": {"type": "string"},
+    "boolean": {"type": "boolean"},
+    "number": {"type": "number", "format": "double"},
+    "integer": {"type": "integer"},
+    "int32": {"type": "integer", "format": "int32"},
+    "int64": {"type": "integer", "format": "int64"},
+    "bytes": {"type": "string", "format": "byte"},
+    "any": {"type": "object", "x-kubernetes-preserve-unknown-fields": True},
+    "json": {"x-kubernetes-preserve-unknown-fields": True},
+    "quantity": {"$ref": f"{REF}{_QUANTITY}"},
+    "int-or-string": {"$ref": f"{REF}{_INT_OR_STRING}"},
+    "time": {"$ref": f"{REF}{_TIME}"},
+    "micro-time": {"$ref": f"{REF}{_MICRO_TIME}"},
+}
+Types = Mapping[str, Mapping[str, str]]
+
+
+def full_name(group: str, name: str) -> str:
+    """The name of a type in OpenAPI documents."""
+    return f"{PREFIXES.get(group, f'io.k8s.api.{group}.v1')}.{name}"
+
+
+def read_definitions(groups: Mapping[str, Types]) -> Definitions:
+    """All types of all groups, by their full names. Raises KeyError for an unknown word of the notation."""
+    documents: dict[str, Mapping[str, Any]] = dict(_NAMED)
+    for group, types in groups.items():
+        for name, fields in types.items():
+            documents[full_name(group, name)] = _object(group, fields)
+    return Definitions(documents)
+
+
+def _object(group: str, fields: Mapping[str, str]) -> dict[str, Any]:
+    document: dict[str, Any] = {"type": "object"}
+    read = {name: text.split() for name, text in fields.items()}
+    enforced = [name for name, words in read.items() if words[0].endswith("!")]
+    published = [name for name, words in read.items() if "required" in words]
+    if enforced or published:
+        document["required"] = sorted(enforced + published)
+    if published:
+        document[PUBLISHED_ONLY] = published
+    document["properties"] = {name: _field(group, words) for name, words in read.items()}
+    return document
+
+
+def _field(group: str, words: list[str]) -> dict[str, Any]:
+    document = dict(_type(group, words[0].removesuffix("!")))
+    strategies = []
+    for word in words[1:]:
+        name, _, value = word.partition("=")
+        if name in {"merge", "retainKeys"}:
+            strategies.append(name)
+        document |= _word(name, value)
+    if strategies:
+        document["x-kubernetes-patch-strategy"] = ",".join(strategies)
+    return document
+
+
+def _word(name: str, value: str) -> dict[str, Any]:
+    match name:
+        case "default":
+            return {"default": json.loads(value)}
+        case "in":
+            return {"enum": value.split(",")}
+        case "merge" if value:
+            return {"x-kubernetes-patch-merge-key": value}
+        case "map":
+            keys = value.split(",")
+            return {"x-kubernetes-list-map-keys": keys, "x-kubernetes-list-type": "map"}
+        case "set":
+            return {"x-kubernetes-list-type": "set"}
+        case "merge" | "retainKeys" | "required":
+            return {}
+        case unknown:
+            raise KeyError(unknown)
+
+
+def _type(group: str, text: str) -> Mapping[str, Any]:
+    if text.startswith("["):
+        return {"type": "array", "items": _type(group, text[1:-1])}
+    if text.startswith("{"):
+        return {"type": "object", "additionalProperties": _type(group, text[1:-1])}
+    if text in SCALARS:
+        return SCALARS[text]
+    owner, _, name = text.rpartition(".")
+    return {"$ref": f"{REF}{full_name(owner or group, name)}"}

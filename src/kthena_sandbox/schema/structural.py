@@ -1,0 +1,51 @@
+"""Prune, default and validate objects by the structural schema of their kind.
+
+Sources: "Specifying a structural schema" of the Kubernetes documentation, and the behaviour of
+k8s.io/apiextensions-apiserver 0.33. Nothing here raises for any JSON value, and inputs are not changed; results
+share what is unchanged with them.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from kthena_sandbox.schema.compiled import as_schema
+from kthena_sandbox.schema.defaulting import defaulted
+from kthena_sandbox.schema.fielderrors import FieldError
+from kthena_sandbox.schema.listtypes import check_lists
+from kthena_sandbox.schema.pruning import Pruner
+from kthena_sandbox.schema.validation import check
+
+__all__ = ["FieldError", "default", "prune", "validate"]
+
+Document = dict[str, Any]
+
+
+def prune(obj: Document, schema: Mapping[str, Any]) -> tuple[Document, list[str]]:
+    """The object without fields that the schema does not know, and the sorted paths of those fields.
+
+    `apiVersion`, `kind` and `metadata` stay as they are.
+    """
+    pruner = Pruner()
+    pruned = pruner.root(obj, as_schema(schema).node)
+    return pruned, sorted(pruner.unknown)
+
+
+def default(obj: Document, schema: Mapping[str, Any]) -> Document:
+    """The object with the defaults of the schema, and of its kind where that is built in."""
+    held = as_schema(schema)
+    filled: Document = defaulted(obj, held.node)
+    for defaulter in held.defaulters:
+        filled = defaulter(filled)
+    return filled
+
+
+def validate(obj: Document, schema: Mapping[str, Any]) -> list[FieldError]:
+    """What the schema does not allow, and then what the kind's own rules do not allow."""
+    held = as_schema(schema)
+    found = list(dict.fromkeys(check(obj, held.node, "")))
+    if not held.node.native:
+        return found + check_lists(obj, held.node, "")
+    wrong_types = [error for error in found if error.reason == "FieldValueTypeInvalid"]
+    if wrong_types:
+        return wrong_types  # a rule may rely on types
+    return found + [error for rule in held.rules for error in rule(obj)]

@@ -1,4 +1,5 @@
 import pytest
+from hypothesis import given, strategies as st
 
 from kthena_sandbox.apiserver.storage import (
     Change,
@@ -101,3 +102,36 @@ def test_a_write_that_cannot_be_kept_has_not_happened() -> None:
         store.put(MAPS, A, _document("a"))
     assert store.revision == 1
     assert store.get(MAPS, A) is None
+
+
+@given(
+    writes=st.lists(st.tuples(st.sampled_from([A, B]), st.sampled_from([None, 1, 2])), max_size=30),
+    start=st.integers(0, 30),
+    history=st.integers(1, 40),
+)
+def test_a_list_and_the_changes_since_then_make_the_present(
+    writes: list[tuple[Key, int | None]], start: int, history: int
+) -> None:
+    store = Store(history=history)
+    states: dict[int, dict[Key, Document]] = {1: {}}
+    maps = store.collection(MAPS)
+    for key, value in writes:
+        if value is not None:
+            store.put(MAPS, key, _document(key.name, value))
+        elif key in maps.documents:
+            store.delete(MAPS, key)
+        states[store.revision] = dict(maps.documents)
+    revision = min(start + 1, store.revision)
+    if revision < maps.compacted:
+        with pytest.raises(Expired):
+            maps.at(revision)
+        return
+    seen = maps.at(revision)
+    assert seen == states[revision]
+    for change in maps.since(maps.position(revision), 100):
+        assert seen.get(change.key) == change.before
+        if change.after is None:
+            del seen[change.key]
+        else:
+            seen[change.key] = change.after
+    assert seen == maps.documents

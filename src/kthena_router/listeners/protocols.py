@@ -6,10 +6,12 @@ in through `handle`, events come out through the `send` that `Protocols` is give
 
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import h2.errors
 import h2.events
+import h2.exceptions
 import trio
 from hypercorn.config import Config
 from hypercorn.events import Closed, Event, RawData, Updated
@@ -95,16 +97,33 @@ class Http1(H11Protocol):
 class Http2(H2Protocol):
     """HTTP/2 whose streams always end: hypercorn leaves a stream open when an application stops before its end."""
 
+    def __init__(self, *parts: Any) -> None:
+        super().__init__(*parts)
+        self._ending: dict[int, trio.Event] = {}  # streams whose last frame is still to be sent
+
+    async def handle(self, event: Event) -> None:
+        """Take bytes from the client, or the news that it left."""
+        await super().handle(event)
+        if isinstance(event, Closed):
+            for ended in self._ending.values():
+                ended.set()
+
     async def stream_send(self, event: StreamEvent) -> None:
         """Take an event of a stream. A stream that closes before its end is reset, so that the client sees a cut."""
-        if isinstance(event, StreamClosed):
-            await self._reset_unfinished(event.stream_id)
+        if isinstance(event, StreamClosed) and event.stream_id in self.stream_buffers:
+            if self.stream_buffers[event.stream_id].complete:
+                await self._wait_ended(event.stream_id)
+            else:
+                await self._reset_unfinished(event.stream_id)
         await super().stream_send(event)
 
+    async def _wait_ended(self, stream_id: int) -> None:
+        """Wait for the frame with END_STREAM: hypercorn says GOAWAY after the last stream, and nothing goes after that."""
+        if not self.closed:
+            await self._ending.setdefault(stream_id, trio.Event()).wait()
+
     async def _reset_unfinished(self, stream_id: int) -> None:
-        buffer = self.stream_buffers.get(stream_id)
-        if buffer is None or buffer.complete:
-            return
+        buffer = self.stream_buffers[stream_id]
         with trio.move_on_after(LAST_WORDS_SECONDS):
             if buffer.buffer:
                 await buffer.drain()
@@ -116,12 +135,15 @@ class Http2(H2Protocol):
         await super()._send_data(stream_id)
         if stream_id not in self.stream_buffers:  # its end is out
             await self._reset(stream_id, h2.errors.ErrorCodes.NO_ERROR)
+            if (ended := self._ending.pop(stream_id, None)) is not None:
+                ended.set()
 
     async def _reset(self, stream_id: int, code: h2.errors.ErrorCodes) -> None:
         """Reset the stream if it is open in any direction; RFC 9113 8.1 has NO_ERROR for a body that is not needed."""
         stream = self.connection.streams.get(stream_id)
         if stream is not None and stream.open:
-            self.connection.reset_stream(stream_id, code)
+            with suppress(h2.exceptions.ProtocolError):  # the connection is closed
+                self.connection.reset_stream(stream_id, code)
             await self._flush()
 
     async def _handle_events(self, events: list[Any]) -> None:

@@ -110,7 +110,7 @@ class PortServer:
         with self._patience:
             self._patience.deadline = trio.current_time() + self._drain_timeout
             await self._drained.wait()
-        if self._connections:
+        if self.requests:
             log.warning(
                 "port %d: closing %d connections with %d requests in flight",
                 self.port,
@@ -119,7 +119,8 @@ class PortServer:
             )
 
     async def _accept_on_all(self, connections: trio.Nursery) -> None:
-        with self._accepting:
+        with self._accepting:  # cancelled already by a stop that came first
+            await trio.lowlevel.checkpoint()
             async with trio.open_nursery() as nursery:
                 for one in self._sockets:
                     listening = trio.socket.from_stdlib_socket(one)

@@ -77,3 +77,18 @@ def string_map(value: dict[str, str]) -> str:
     """`%#v` of a `map[string]string`."""
     entries = (f"{quoted(key)}:{quoted(value[key])}" for key in sorted(value))
     return f"map[string]string{{{', '.join(entries)}}}"
+
+
+def plain(value: Any) -> str:
+    """`%v` of a decoded JSON value."""
+    match value:
+        case None:
+            return "<nil>"
+        case str():
+            return value
+        case list():
+            return f"[{' '.join(plain(entry) for entry in value)}]"
+        case dict():
+            return f"map[{' '.join(f'{key}:{plain(value[key])}' for key in sorted(value))}]"
+        case _:
+            return shown(value)

@@ -1,0 +1,105 @@
+"""The columns of `kubectl get` for built-in kinds (kubernetes/pkg/printers/internalversion)."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from kthena_sandbox.schema import networkrows, objectrows, workloadrows
+
+Document = dict[str, Any]
+Row = Callable[[Document, datetime], tuple[list[Any], list[Document]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column; priority 1 shows with `-o wide` only."""
+
+    name: str
+    type: str = "string"
+    format: str = ""
+    priority: int = 0
+    description: str = ""
+
+    def document(self) -> Document:
+        """The TableColumnDefinition."""
+        return {
+            "name": self.name,
+            "type": self.type,
+            "format": self.format,
+            "description": self.description,
+            "priority": self.priority,
+        }
+
+
+def _columns(text: str) -> tuple[Column, ...]:
+    """`Name|Ready|Age|IP+`: `+` marks a wide column, `#` an integer, `@` a date."""
+    return tuple(_column(word) for word in text.split("|"))
+
+
+def _column(word: str) -> Column:
+    name = word.strip("+#@")
+    kind = "integer" if "#" in word else "date" if "@" in word else "string"
+    shape = "name" if name == "Name" else "date-time" if "@" in word else ""
+    return Column(name, kind, shape, int("+" in word), f"{name} of the object")
+
+
+def _plain(cells: Callable[[Document, datetime], list[Any]]) -> Row:
+    return lambda entry, now: (cells(entry, now), [])
+
+
+_WORKLOAD = "Age|Containers+|Images+|Selector+"
+_EVENT = "Last Seen|Type|Reason|Object|Subobject+|Source+|Message|First Seen+|Count+|Name+"
+_BINDING = "Name|Role|Age|Users+|Groups+|ServiceAccounts+"
+_NODE = (
+    "Name|Status|Roles|Age|Version|Internal-IP+|External-IP+|OS-Image+|Kernel-Version+|"
+    "Container-Runtime+"
+)
+_DATED = (_columns("Name|Created At@"), _plain(objectrows.dated))
+_LAYOUTS: Mapping[tuple[str, str], tuple[tuple[Column, ...], Row]] = {
+    ("", "ConfigMap"): (_columns("Name|Data|Age"), _plain(objectrows.config_map)),
+    ("", "Endpoints"): (_columns("Name|Endpoints|Age"), _plain(networkrows.endpoints)),
+    ("", "Event"): (_columns(_EVENT), _plain(objectrows.event)),
+    ("", "Namespace"): (_columns("Name|Status|Age"), _plain(objectrows.namespace)),
+    ("", "Node"): (_columns(_NODE), _plain(objectrows.node)),
+    ("", "Pod"): (
+        _columns("Name|Ready|Status|Restarts|Age|IP+|Node+|Nominated Node+|Readiness Gates+"),
+        workloadrows.pod,
+    ),
+    ("", "Secret"): (_columns("Name|Type|Data|Age"), _plain(objectrows.secret)),
+    ("", "Service"): (
+        _columns("Name|Type|Cluster-IP|External-IP|Port(s)|Age|Selector+"),
+        _plain(networkrows.service),
+    ),
+    ("", "ServiceAccount"): (_columns("Name|Secrets|Age"), _plain(objectrows.service_account)),
+    ("apps", "Deployment"): (
+        _columns(f"Name|Ready|Up-to-date|Available|{_WORKLOAD}"),
+        _plain(workloadrows.deployment),
+    ),
+    ("apps", "ReplicaSet"): (
+        _columns(f"Name|Desired#|Current#|Ready#|{_WORKLOAD}"),
+        _plain(workloadrows.replica_set),
+    ),
+    ("coordination.k8s.io", "Lease"): (_columns("Name|Holder|Age"), _plain(objectrows.lease)),
+    ("discovery.k8s.io", "EndpointSlice"): (
+        _columns("Name|AddressType|Ports|Endpoints|Age"),
+        _plain(networkrows.endpoint_slice),
+    ),
+    ("events.k8s.io", "Event"): (_columns(_EVENT), _plain(objectrows.event)),
+    ("rbac.authorization.k8s.io", "ClusterRole"): _DATED,
+    ("rbac.authorization.k8s.io", "ClusterRoleBinding"): (
+        _columns(_BINDING),
+        _plain(objectrows.role_binding),
+    ),
+    ("rbac.authorization.k8s.io", "Role"): _DATED,
+    ("rbac.authorization.k8s.io", "RoleBinding"): (
+        _columns(_BINDING),
+        _plain(objectrows.role_binding),
+    ),
+    ("apiextensions.k8s.io", "CustomResourceDefinition"): _DATED,
+}
+
+
+def columns_of(group: str, kind: str) -> tuple[tuple[Column, ...], Row] | None:
+    """The columns of a built-in kind and the function from an object to its cells and row conditions."""
+    return _LAYOUTS.get((group, kind))

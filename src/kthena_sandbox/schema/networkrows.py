@@ -1,0 +1,81 @@
+"""Table rows of Services, Endpoints and EndpointSlices."""
+
+from datetime import datetime
+from typing import Any
+
+from kthena_sandbox.schema.objectrows import age_of, name_of
+from kthena_sandbox.schema.reading import maps, table_of, text, texts, whole
+
+Document = dict[str, Any]
+_SHOWN = 3
+
+
+def service(entry: Document, now: datetime) -> list[Any]:
+    """Service."""
+    ports = ",".join(_service_port(port) for port in maps(entry, "spec.ports"))
+    selector = table_of(entry, "spec.selector")
+    return [
+        name_of(entry),
+        text(entry, "spec.type"),
+        next(iter(texts(entry, "spec.clusterIPs")), "<none>"),
+        _external_address(entry),
+        ports or "<none>",
+        age_of(entry, now),
+        ",".join(f"{key}={selector[key]}" for key in sorted(selector)) or "<none>",
+    ]
+
+
+def _service_port(port: Document) -> str:
+    node_port = whole(port, "nodePort")
+    number = f"{whole(port, 'port')}:{node_port}" if node_port else str(whole(port, "port"))
+    return f"{number}/{text(port, 'protocol')}"
+
+
+def _external_address(entry: Document) -> str:
+    external = texts(entry, "spec.externalIPs")
+    match text(entry, "spec.type"):
+        case "ClusterIP" | "NodePort":
+            return ",".join(external) or "<none>"
+        case "LoadBalancer":
+            given = [
+                text(found, "ip") or text(found, "hostname")
+                for found in maps(entry, "status.loadBalancer.ingress")
+            ]
+            return ",".join([*sorted(filter(None, given)), *external]) or "<pending>"
+        case "ExternalName":
+            return text(entry, "spec.externalName")
+        case _:
+            return "<unknown>"
+
+
+def _shortened(found: list[str], none: str) -> str:
+    if not found:
+        return none
+    more = f" + {len(found) - _SHOWN} more..." if len(found) > _SHOWN else ""
+    return ",".join(found[:_SHOWN]) + more
+
+
+def endpoints(entry: Document, now: datetime) -> list[Any]:
+    """Endpoints."""
+    found = []
+    for subset in maps(entry, "subsets"):
+        addresses = [text(address, "ip") for address in maps(subset, "addresses")]
+        ports = [whole(port, "port") for port in maps(subset, "ports")]
+        found += [f"{address}:{port}" for port in ports for address in addresses]
+        found += [] if ports else addresses
+    return [name_of(entry), _shortened(found, "<none>"), age_of(entry, now)]
+
+
+def endpoint_slice(entry: Document, now: datetime) -> list[Any]:
+    """EndpointSlice."""
+    ports = [
+        str(port["port"]) if port.get("port") is not None else "*" for port in maps(entry, "ports")
+    ]
+    addresses = [found for slot in maps(entry, "endpoints") for found in texts(slot, "addresses")]
+    return [
+        name_of(entry),
+        text(entry, "addressType"),
+        _shortened(ports, "<unset>"),
+        _shortened(addresses, "<unset>"),
+        age_of(entry, now),
+    ]

@@ -1,0 +1,97 @@
+"""Objects as rows of a `meta.k8s.io/v1` Table, which is what `kubectl get` prints."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+from kthena_sandbox.resources import PrinterColumn, ResourceType
+from kthena_sandbox.schema.ages import age, parse_time
+from kthena_sandbox.schema.columns import Column, Row, columns_of
+from kthena_sandbox.schema.golang import plain
+from kthena_sandbox.schema.jsonpath import JsonPathError, compile_path
+
+Document = dict[str, Any]
+Include = Literal["Metadata", "Object", "None"]
+_DEFAULT = (PrinterColumn("Age", "date", ".metadata.creationTimestamp"),)
+_NAME = Column("Name", "string", "name", description="Name of the object")
+
+
+def table(
+    resource: ResourceType, objects: list[Document], now: datetime, include: Include
+) -> Document:
+    """The Table of some objects of one kind; its list metadata is left to the caller."""
+    columns, row = _layout(resource)
+    return {
+        "kind": "Table",
+        "apiVersion": "meta.k8s.io/v1",
+        "metadata": {},
+        "columnDefinitions": [column.document() for column in columns],
+        "rows": [_row(row(entry, now), entry, include) for entry in objects],
+    }
+
+
+def _layout(resource: ResourceType) -> tuple[Sequence[Column], Row]:
+    found = None if resource.custom else columns_of(resource.group, resource.kind)
+    if found is not None:
+        return found
+    return _custom(resource.printer_columns or _DEFAULT)
+
+
+def _row(built: tuple[list[Any], list[Document]], entry: Document, include: Include) -> Document:
+    cells, conditions = built
+    row: Document = {"cells": cells}
+    if conditions:
+        row["conditions"] = conditions
+    if include == "Object":
+        return row | {"object": entry}
+    if include == "Metadata":
+        partial = {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1"}
+        return row | {"object": partial | {"metadata": entry.get("metadata", {})}}
+    return row
+
+
+def _custom(columns: Sequence[PrinterColumn]) -> tuple[Sequence[Column], Row]:
+    shown = [
+        Column(column.name, column.type, column.format, column.priority, _described(column))
+        for column in columns
+    ]
+    finders = [(_finder(column.json_path), column.type) for column in columns]
+
+    def row(entry: Document, now: datetime) -> tuple[list[Any], list[Document]]:
+        name = entry.get("metadata", {}).get("name", "")
+        return [name, *(_cell(find(entry), kind, now) for find, kind in finders)], []
+
+    return [_NAME, *shown], row
+
+
+def _described(column: PrinterColumn) -> str:
+    default = f"Custom resource definition column (in JSONPath format): {column.json_path}"
+    return column.description or default
+
+
+def _finder(path: str) -> Callable[[Any], list[Any]]:
+    try:
+        return compile_path(path)
+    except JsonPathError:
+        return lambda _: []
+
+
+def _cell(found: list[Any], kind: str, now: datetime) -> Any:
+    """One cell; null, which kubectl shows as `<none>`, where there is no value of the column's type."""
+    if not found or found[0] is None:
+        return None
+    value = found[0]
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    match kind:
+        case "string":
+            return plain(value)
+        case "integer":
+            return int(value) if is_number else None
+        case "number":
+            return value if is_number else None
+        case "boolean":
+            return value if isinstance(value, bool) else None
+        case "date" if isinstance(value, str):
+            return age(value, now) if parse_time(value) else "<invalid>"
+        case _:
+            return None

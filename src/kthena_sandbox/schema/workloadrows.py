@@ -1,0 +1,149 @@
+"""Table rows of Pods, Deployments and ReplicaSets."""
+
+from datetime import datetime
+from typing import Any
+
+from kthena_sandbox.schema.ages import age, parse_time
+from kthena_sandbox.schema.objectrows import age_of, name_of
+from kthena_sandbox.schema.reading import at, maps, table_of, text, whole
+
+Document = dict[str, Any]
+_ENDED: dict[str, list[Document]] = {
+    "Succeeded": [{"type": "Completed", "status": "True", "reason": "Succeeded",
+                   "message": "The pod has completed successfully."}],
+    "Failed": [{"type": "Completed", "status": "True", "reason": "Failed",
+                "message": "The pod failed."}],
+}  # fmt: skip
+
+
+def pod(entry: Document, now: datetime) -> tuple[list[Any], list[Document]]:
+    """Pod."""
+    containers = maps(entry, "spec.containers")
+    statuses = maps(entry, "status.containerStatuses")
+    ready = sum(
+        1 for status in statuses if status.get("ready") and at(status, "state.running") is not None
+    )
+    phase = text(entry, "status.phase")
+    cells = [
+        name_of(entry),
+        f"{ready}/{len(containers)}",
+        pod_status(entry),
+        _restarts(statuses, now),
+        age_of(entry, now),
+        next((text(found, "ip") for found in maps(entry, "status.podIPs")), "") or "<none>",
+        text(entry, "spec.nodeName", "<none>"),
+        text(entry, "status.nominatedNodeName", "<none>"),
+        _readiness_gates(entry),
+    ]
+    return cells, _ENDED.get(phase, [])
+
+
+def pod_status(entry: Document) -> str:
+    """The word that `kubectl get pods` shows under STATUS."""
+    phase = text(entry, "status.phase")
+    word = text(entry, "status.reason", phase)
+    deleting = at(entry, "metadata.deletionTimestamp") is not None
+    if deleting and word == "NodeLost":
+        return "Unknown"
+    if deleting and phase not in {"Succeeded", "Failed"}:
+        return "Terminating"
+    starting = _starting(entry)
+    return starting or _of_containers(entry, word)
+
+
+def _starting(entry: Document) -> str:
+    if _is_condition_true(entry, "Initialized"):
+        return ""
+    statuses = maps(entry, "status.initContainerStatuses")
+    for index, status in enumerate(statuses):
+        ended, waiting = at(status, "state.terminated"), text(status, "state.waiting.reason")
+        if isinstance(ended, dict) and not ended.get("exitCode"):
+            continue
+        if isinstance(ended, dict):
+            return f"Init:{_ending(ended)}"
+        if waiting and waiting != "PodInitializing":
+            return f"Init:{waiting}"
+        return f"Init:{index}/{len(maps(entry, 'spec.initContainers'))}"
+    return ""
+
+
+def _ending(ended: Document) -> str:
+    if reason := text(ended, "reason"):
+        return reason
+    if signal := whole(ended, "signal"):
+        return f"Signal:{signal}"
+    return f"ExitCode:{whole(ended, 'exitCode')}"
+
+
+def _of_containers(entry: Document, word: str) -> str:
+    running = False
+    for status in reversed(maps(entry, "status.containerStatuses")):
+        ended = at(status, "state.terminated")
+        if waiting := text(status, "state.waiting.reason"):
+            word = waiting
+        elif isinstance(ended, dict):
+            word = _ending(ended)
+        elif status.get("ready") and at(status, "state.running") is not None:
+            running = True
+    if word == "Completed" and running:
+        return "Running" if _is_condition_true(entry, "Ready") else "NotReady"
+    return word
+
+
+def _is_condition_true(entry: Document, kind: str) -> bool:
+    conditions = maps(entry, "status.conditions")
+    return any(found.get("type") == kind and found.get("status") == "True" for found in conditions)
+
+
+def _restarts(statuses: list[Document], now: datetime) -> str:
+    count = sum(whole(status, "restartCount") for status in statuses)
+    ends = [at(status, "lastState.terminated.finishedAt") for status in statuses]
+    known = [end for end in ends if parse_time(end) is not None]
+    if not count or not known:
+        return str(count)
+    return f"{count} ({age(max(known), now)} ago)"
+
+
+def _readiness_gates(entry: Document) -> str:
+    gates = maps(entry, "spec.readinessGates")
+    if not gates:
+        return "<none>"
+    held = [_is_condition_true(entry, text(gate, "conditionType")) for gate in gates]
+    return f"{sum(held)}/{len(gates)}"
+
+
+def deployment(entry: Document, now: datetime) -> list[Any]:
+    """Deployment."""
+    ready = f"{whole(entry, 'status.readyReplicas')}/{whole(entry, 'spec.replicas')}"
+    updated, available = (
+        whole(entry, f"status.{field}") for field in ("updatedReplicas", "availableReplicas")
+    )
+    return [name_of(entry), ready, updated, available, *_workload(entry, now)]
+
+
+def replica_set(entry: Document, now: datetime) -> list[Any]:
+    """ReplicaSet."""
+    counts = [
+        whole(entry, path) for path in ("spec.replicas", "status.replicas", "status.readyReplicas")
+    ]
+    return [name_of(entry), *counts, *_workload(entry, now)]
+
+
+def _workload(entry: Document, now: datetime) -> list[Any]:
+    containers = maps(entry, "spec.template.spec.containers")
+    names, images = (
+        ",".join(text(container, field) for container in containers) for field in ("name", "image")
+    )
+    return [age_of(entry, now), names, images, selector_text(table_of(entry, "spec.selector"))]
+
+
+def selector_text(selector: Document) -> str:
+    """A label selector in its one-line form, requirements in the order of their keys."""
+    labels = table_of(selector, "matchLabels")
+    found = [(str(key), f"{key}={value}") for key, value in labels.items()]
+    for entry in maps(selector, "matchExpressions"):
+        key = text(entry, "key")
+        values = ",".join(sorted(str(value) for value in entry.get("values") or []))
+        forms = {"In": f"{key} in ({values})", "NotIn": f"{key} notin ({values})", "Exists": key}
+        found.append((key, forms.get(text(entry, "operator"), f"!{key}")))
+    return ",".join(shown for _, shown in sorted(found))

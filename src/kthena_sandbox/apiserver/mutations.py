@@ -57,6 +57,7 @@ def create(
     named = fitted | {"metadata": _named(cluster, resource, namespace, given)}
     new = lifecycle.new_object(resource, named, cluster.surroundings())
     _refuse(resource, new, None)
+    new = schemas.as_read(resource, new)
     key = Key(namespace, new["metadata"]["name"])
     if key in cluster.collection(resource).documents:
         raise already_exists(resource, key.name)
@@ -155,6 +156,7 @@ def change(
     _check_preconditions(resource, key, fitted["metadata"], old["metadata"])
     new = merge(resource, fitted, old)
     _refuse(resource, new, old)
+    new = schemas.as_read(resource, new)
     return Outcome(new if options.dry_run else _store(cluster, resource, new, old), 200, warnings)
 
 

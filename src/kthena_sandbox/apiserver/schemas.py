@@ -54,6 +54,16 @@ def fitted(resource: ResourceType, document: Document) -> tuple[Document, list[s
     return structural.default(pruned, resource.schema), unknown + dropped
 
 
+def as_read(resource: ResourceType, document: Document) -> Document:
+    """A custom object as it comes back from storage, where Kubernetes fills in defaults once more.
+
+    That is how a default of `status` shows, although the status of a new object is dropped.
+    """
+    if not resource.custom or resource.schema is None:
+        return document
+    return structural.default(document, resource.schema)
+
+
 def _without_nulls(value: Any) -> Any:
     """Built-in kinds do not tell a null from a missing field, since their types are Go structs."""
     if isinstance(value, dict):

@@ -112,3 +112,16 @@ async def test_built_in_kinds_cannot_be_redefined(client: Client) -> None:
     await client.post(CRDS, taken)
     await client.delete(f"{CRDS}/deployments.apps")
     assert (await client.get("/apis/apps/v1/deployments")).code == 200
+
+
+async def test_a_default_status_shows_in_a_new_object(client: Client) -> None:
+    definition = widget_definition()
+    for version in definition["spec"]["versions"]:
+        schema = version["schema"]["openAPIV3Schema"]
+        status = schema["properties"]["status"] | {"default": {"phase": "Unknown"}}
+        properties = schema["properties"] | {"status": status}
+        version["schema"] = {"openAPIV3Schema": schema | {"properties": properties}}
+    await client.post(CRDS, definition)
+    created = await client.post(WIDGETS, widget("w") | {"status": {"phase": "Mine"}})
+    assert created.document["status"] == {"phase": "Unknown"}
+    assert (await client.get(f"{WIDGETS}/w")).document == created.document

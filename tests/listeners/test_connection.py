@@ -130,7 +130,7 @@ async def test_a_connection_is_used_again(autojump_clock: object) -> None:
     async with serving(hello) as served:
         for _ in range(3):
             await served.say(GET)
-            await served.hear_until(b"hello")
+            assert b"connection: close" not in await served.hear_until(b"hello")
         assert not served.ended.is_set()
 
 
@@ -251,6 +251,7 @@ async def test_an_early_answer_arrives_although_nobody_reads_the_body(
         nursery.start_soon(served.say, head + b"x" * 10_000_000)
         answer = await served.hear_to_the_end()
     assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b"\r\nconnection: close\r\n" in answer
     assert answer.endswith(b"too large")
 
 

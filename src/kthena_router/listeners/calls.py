@@ -46,7 +46,12 @@ class Calls:
     async def _call(
         self, scope: Scope, inbox: Inbox, send: Callable[[Message | None], Awaitable[None]]
     ) -> None:
-        answer = Answer(send, http2=scope["http_version"] == "2", closing=self._closing)
+        answer = Answer(
+            send,
+            http2=scope["http_version"] == "2",
+            # An answer to half a request is the last one: RFC 9112 9.3
+            closing=lambda: self._closing() or not inbox.complete,
+        )
         self.running += 1
         try:
             if scope["type"] == "http":

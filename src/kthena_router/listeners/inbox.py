@@ -17,6 +17,7 @@ class Inbox:
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
         self._messages: deque[Message] = deque()
+        self.complete = False  # the whole body has come
         self._ended = False  # by the client's disconnect or by the application's return
         self._changed = trio.Event()
 
@@ -28,6 +29,7 @@ class Inbox:
         while len(self._messages) >= self._capacity and not self._ended:
             await self._changed.wait()
         if not self._ended:
+            self.complete = not message.get("more_body", False)
             self._messages.append(message)
             self._wake()
 

@@ -9,7 +9,7 @@ from kthena_sandbox.apiserver import discovery
 from kthena_sandbox.apiserver.catalogue import Catalogue
 from kthena_sandbox.apiserver.negotiation import JSON, media_ranges
 from kthena_sandbox.apiserver.web import Request, Response
-from kthena_sandbox.schema import openapi
+from kthena_sandbox.resources import ResourceType
 
 # What is asked for has an "@", which Go's mime parser refuses in an answer; kube-openapi writes a dot.
 _V2_ASKED = frozenset(
@@ -71,14 +71,27 @@ class Documents:
     def openapi_v2(self, request: Request) -> Response:
         """`/openapi/v2`, as protobuf when the client wants that."""
         ranges = [entry.type for entry in media_ranges(request.headers.get("accept", ""))]
-        page = self._page("openapi v2", lambda: openapi.openapi_v2(self.catalogue.types))
+        page = self._page("openapi v2", self._v2)
         if not _V2_ASKED.intersection(ranges[:1]):
             return _answer(request, page)
         protobuf = self._page("openapi v2 protobuf", self._protobuf, _V2_PROTOBUF)
         return _answer(request, protobuf)
 
+    def _v2(self) -> Any:
+        from kthena_sandbox.schema.openapi import openapi_v2  # most servers are never asked for it
+
+        return openapi_v2(self.catalogue.types)
+
     def _protobuf(self) -> bytes:
-        return openapi.openapi_v2_protobuf(openapi.openapi_v2(self.catalogue.types))
+        from kthena_sandbox.schema.openapi import openapi_v2_protobuf
+
+        return openapi_v2_protobuf(self._v2())
+
+    @staticmethod
+    def _v3(types: tuple[ResourceType, ...]) -> Any:
+        from kthena_sandbox.schema.openapi import openapi_v3
+
+        return openapi_v3(types[0].api_version, types)
 
     def openapi_v3(self, request: Request) -> Response | None:
         """`/openapi/v3` and what it points to; the hash in the addresses lets clients keep a document."""
@@ -89,8 +102,7 @@ class Documents:
         types = self.catalogue.of_version(group, version)
         if not types:
             return None
-        group_version = types[0].api_version
-        page = self._page(name, lambda: openapi.openapi_v3(group_version, types))
+        page = self._page(name, lambda: self._v3(types))
         wanted, present = request.query.get("hash"), self._hash(group, version)
         if wanted == present:
             return _answer(request, page, _FOR_EVER)

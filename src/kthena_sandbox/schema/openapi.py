@@ -1,0 +1,43 @@
+"""OpenAPI documents of the served kinds, as far as kubectl reads them (explain, apply, validation)."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from kthena_sandbox.resources import ResourceType
+from kthena_sandbox.schema.gnostic import encode_document
+from kthena_sandbox.schema.openapipaths import paths_v2, paths_v3
+from kthena_sandbox.schema.openapischemas import as_v2, as_v3, schemas
+
+Document = dict[str, Any]
+_INFO = {"title": "Kubernetes", "version": "v1.33.0"}
+
+
+def openapi_v3_index(types: Iterable[ResourceType]) -> Document:
+    """`/openapi/v3`: where the document of each group version is."""
+    names = {f"apis/{kind.api_version}" if kind.group else f"api/{kind.version}" for kind in types}
+    paths = {name: {"serverRelativeURL": f"/openapi/v3/{name}"} for name in sorted(names)}
+    return {"paths": paths}
+
+
+def openapi_v3(group_version: str, types: Iterable[ResourceType]) -> Document:
+    """The OpenAPI v3 document of one group version (`v1`, `apps/v1`), from all types or just its own."""
+    own = [kind for kind in types if kind.api_version == group_version]
+    published = {name: as_v3(schema) for name, schema in schemas(own).items()}
+    return {
+        "openapi": "3.0.0",
+        "info": _INFO,
+        "paths": paths_v3(own),
+        "components": {"schemas": published},
+    }
+
+
+def openapi_v2(types: Iterable[ResourceType]) -> Document:
+    """The OpenAPI v2 document of all kinds."""
+    listed = list(types)
+    published = {name: as_v2(schema) for name, schema in schemas(listed).items()}
+    return {"swagger": "2.0", "info": _INFO, "paths": paths_v2(listed), "definitions": published}
+
+
+def openapi_v2_protobuf(doc: Document) -> bytes:
+    """An OpenAPI v2 document in the wire form of gnostic's `openapi.v2.Document`, which kubectl asks for."""
+    return encode_document(doc)

@@ -13,7 +13,7 @@ from kthena_sandbox.apiserver.errors import (
 from kthena_sandbox.apiserver.negotiation import decode_json, media_type_of
 from kthena_sandbox.apiserver.web import Request
 from kthena_sandbox.resources import ResourceType
-from kthena_sandbox.schema import patches
+from kthena_sandbox.schema.patches import PatchError, json_patch, merge_patch, strategic_merge
 
 Document = dict[str, Any]
 JSON_PATCH = "application/json-patch+json"
@@ -59,12 +59,12 @@ def _check_operations(patch: Any) -> None:
 def _patched(resource: ResourceType, media_type: str, document: Document, patch: Any) -> Document:
     try:
         if media_type == JSON_PATCH:
-            patched = patches.json_patch(document, patch)
+            patched = json_patch(document, patch)
         elif media_type == MERGE_PATCH:
-            patched = patches.merge_patch(document, patch)
+            patched = merge_patch(document, patch)
         else:
-            patched = patches.strategic_merge(document, patch, resource.schema)
-    except patches.PatchError as error:
+            patched = strategic_merge(document, patch, resource.schema)
+    except PatchError as error:
         raise _refused(media_type, str(error)) from error
     if not isinstance(patched, dict):
         raise bad_request("the patch leaves no JSON object")

@@ -8,7 +8,7 @@ from typing import Any, Literal, cast
 from kthena_sandbox.apiserver.errors import bad_request
 from kthena_sandbox.apiserver.negotiation import Form
 from kthena_sandbox.resources import ResourceType
-from kthena_sandbox.schema import tables
+from kthena_sandbox.schema.tables import table
 
 Document = dict[str, Any]
 Include = Literal["None", "Metadata", "Object"]
@@ -72,5 +72,5 @@ def _bare(document: Document) -> Document:
 def _table(
     resource: ResourceType, documents: Sequence[Document], wanted: Presentation, metadata: Document
 ) -> Document:
-    shown: Document = tables.table(resource, list(documents), wanted.now, wanted.include)
+    shown: Document = table(resource, list(documents), wanted.now, wanted.include)
     return shown | {"apiVersion": f"{_META}/{wanted.form.version}", "metadata": metadata}

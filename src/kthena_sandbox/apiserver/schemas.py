@@ -11,12 +11,10 @@ from kthena_sandbox.apiserver import metadata as meta
 from kthena_sandbox.apiserver.errors import ApiError, Cause, bad_request, invalid_request
 from kthena_sandbox.resources import ResourceType
 from kthena_sandbox.schema import structural
-from kthena_sandbox.schema.crd import validate_crd
 
 Document = dict[str, Any]
 FieldValidation = Literal["Ignore", "Warn", "Strict"]
 _MAX_WARNINGS = 20
-_DEFINITIONS = ("apiextensions.k8s.io", "customresourcedefinitions")
 
 
 def check_kind(resource: ResourceType, document: object) -> Document:
@@ -123,14 +121,10 @@ def mistyped(resource: ResourceType, causes: Iterable[Cause]) -> ApiError | None
 
 
 def problems(resource: ResourceType, document: Document) -> list[Cause]:
-    """What the schema does not allow; for a CustomResourceDefinition also what could not be served."""
-    errors = []
-    if resource.schema is not None:
-        errors += structural.validate(document, resource.schema)
-    if (resource.group, resource.plural) == _DEFINITIONS:
-        errors += validate_crd(document)
-    causes = (
+    """What the schema does not allow."""
+    if resource.schema is None:
+        return []
+    return [
         Cause(error.reason, error.message.removeprefix(f"{error.path}: "), error.path)
-        for error in errors
-    )
-    return list(dict.fromkeys(causes))
+        for error in structural.validate(document, resource.schema)
+    ]

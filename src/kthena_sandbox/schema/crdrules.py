@@ -17,6 +17,13 @@ _LABEL_DETAIL = (
     "regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')"
 )
 _COLUMN_TYPES = ("boolean", "date", "integer", "number", "string")
+_KEYWORDS: Mapping[str, type | tuple[type, ...]] = {
+    "additionalProperties": (dict, bool), "allOf": list, "anyOf": list, "enum": list, "format": str,
+    "items": dict, "maxItems": int, "maxLength": int, "maxProperties": int, "maximum": (int, float),
+    "minItems": int, "minLength": int, "minProperties": int, "minimum": (int, float),
+    "multipleOf": (int, float), "not": dict, "oneOf": list, "properties": dict, "required": list,
+    "x-kubernetes-list-map-keys": list, "x-kubernetes-list-type": str,
+}  # fmt: skip
 _SIMPLE = ("array", "boolean", "integer", "number", "object", "string")
 
 
@@ -28,8 +35,8 @@ def validate_crd(crd: Document) -> list[FieldError]:
     found = _names(crd, spec)
     if not spec.get("group"):
         found.append(errors.required("spec.group"))
-    if spec.get("scope") not in {"Cluster", "Namespaced"}:
-        supported = ["Cluster", "Namespaced"]
+    supported = ["Cluster", "Namespaced"]
+    if spec.get("scope") not in supported:
         found.append(errors.not_supported("spec.scope", spec.get("scope", ""), supported))
     return found + _versions(spec)
 
@@ -120,7 +127,7 @@ def _structural(schema: Mapping[str, Any], path: str) -> list[FieldError]:
         )
     if kind and kind not in _SIMPLE:
         found.append(errors.not_supported(f"{path}.type", kind, _SIMPLE))
-    found += _pattern(schema, path)
+    found += _pattern(schema, path) + _keywords(schema, path)
     for name, entry in _map(schema.get("properties")).items():
         found += _structural(_map(entry), f"{path}.properties[{name}]")
     if kind == "array" and "items" not in schema:
@@ -129,6 +136,14 @@ def _structural(schema: Mapping[str, Any], path: str) -> list[FieldError]:
         if isinstance(schema.get(word), dict):
             found += _structural(schema[word], f"{path}.{word}")
     return found
+
+
+def _keywords(schema: Mapping[str, Any], path: str) -> list[FieldError]:
+    return [
+        errors.invalid(f"{path}.{word}", schema[word], "must be of the type of this keyword")
+        for word, wanted in _KEYWORDS.items()
+        if word in schema and not isinstance(schema[word], wanted)
+    ]
 
 
 def _pattern(schema: Mapping[str, Any], path: str) -> list[FieldError]:

@@ -1,0 +1,131 @@
+"""One request and its answer on one open connection."""
+
+import trio
+
+from kthena_router.errors import ConnectionLost, ResponseCut, ResponseStalled
+from kthena_router.upstream.connection import Connection
+from kthena_router.upstream.http1 import Headers, ResponseParser
+
+_JOINED_BYTES = 65_536  # a body up to this size leaves in one send with its head
+_OFFERED_BYTES = 262_144  # what the kernel is offered at once; it rarely takes more
+
+
+class UpstreamResponse:
+    """An answer whose head is here and whose body is taken piece by piece; nothing is read ahead."""
+
+    __slots__ = ("_asking", "_connection", "_idle_timeout", "_parser", "headers", "status")
+
+    def __init__(
+        self, asking: "_Asking", status: int, headers: Headers, *, idle_timeout: float
+    ) -> None:
+        self.status = status
+        self.headers = headers  # names in lower case
+        self._asking = asking
+        self._connection = asking.connection
+        self._parser = asking.parser
+        self._idle_timeout = idle_timeout
+
+    @property
+    def leaves_connection_usable(self) -> bool:
+        """Everything was sent and received, and the connection may carry another request."""
+        return self._asking.sent and not self._asking.first and self._parser.reusable
+
+    async def receive(self) -> bytes:
+        """Return the next piece of the body as it came (at most 64 KiB), b"" at its clean end.
+
+        Raises ResponseCut, ResponseStalled or BadResponse. A cancelled call has lost no byte.
+        """
+        piece, self._asking.first = self._asking.first, b""
+        while not piece and not self._parser.complete:
+            if data := await self._receive_bytes():
+                piece = self._parser.feed(data)
+            else:
+                self._parser.feed_eof()
+        return piece
+
+    async def _receive_bytes(self) -> bytes:
+        try:
+            return await self._connection.receive(self._idle_timeout)
+        except trio.TooSlowError:
+            message = f"the endpoint sent nothing for {self._idle_timeout:g} s in mid-answer"
+            raise ResponseStalled(message) from None
+        except OSError as error:
+            raise ResponseCut(f"the connection broke in mid-answer: {error}") from error
+
+
+async def ask(
+    connection: Connection, parser: ResponseParser, head: bytes, body: bytes, *, idle_timeout: float
+) -> UpstreamResponse:
+    """Send a request and return its answer as soon as the head is here.
+
+    An endpoint that refuses while the body is still on its way is heard, and the rest of the body kept.
+    Raises ConnectionLost or BadResponse. Takes as long as it takes: the caller sets the limit.
+    """
+    asking = _Asking(connection, parser)
+    await asking.send(head, body)
+    while parser.head is None:
+        await asking.listen()
+    return UpstreamResponse(
+        asking, parser.head.status, parser.head.headers, idle_timeout=idle_timeout
+    )
+
+
+class _Asking:
+    """The part of an exchange in which both sides may speak."""
+
+    __slots__ = ("connection", "first", "parser", "sent")
+
+    def __init__(self, connection: Connection, parser: ResponseParser) -> None:
+        self.connection = connection
+        self.parser = parser
+        self.first = b""  # what came of the body together with the head
+        self.sent = False
+
+    async def send(self, head: bytes, body: bytes) -> None:
+        if len(body) <= _JOINED_BYTES:
+            self.sent = await self._send(memoryview(head + body))
+        else:
+            self.sent = await self._send(memoryview(head)) and await self._send(memoryview(body))
+
+    async def listen(self) -> None:
+        try:
+            data = await self.connection.receive()
+        except OSError as error:
+            raise ConnectionLost(f"the connection broke before an answer: {error}") from error
+        self._take(data)
+
+    async def _send(self, rest: memoryview) -> bool:
+        """Return whether all of it is on its way: not if the endpoint has left, or has refused the request."""
+        while rest:
+            try:
+                taken = self.connection.send_nowait(rest[:_OFFERED_BYTES])
+            except OSError:
+                return False  # it may have answered before it left: `listen` finds out
+            rest = rest[taken:]
+            if not taken and not await self._may_go_on():
+                return False
+        return True
+
+    async def _may_go_on(self) -> bool:
+        head = self.parser.head
+        if head is not None:
+            await self.connection.wait_writable()
+            return True
+        await self.connection.wait_either()
+        return self._listen_nowait()
+
+    def _listen_nowait(self) -> bool:
+        try:
+            data = self.connection.receive_nowait()
+        except OSError as error:
+            raise ConnectionLost(f"the connection broke before an answer: {error}") from error
+        if data is not None:
+            self._take(data)
+        head = self.parser.head
+        return head is None or head.status < 400  # a success wants the rest of the body
+
+    def _take(self, data: bytes) -> None:
+        if data:
+            self.first += self.parser.feed(data)
+        else:
+            self.parser.feed_eof()

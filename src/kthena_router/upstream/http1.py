@@ -1,0 +1,231 @@
+"""An HTTP/1.1 response from the bytes of a connection, without I/O: RFC 9112, strictly (the door to httptools).
+
+A head is gathered whole and given to llhttp once; lengths are counted here and only chunked bodies go through
+llhttp again. So the end of every message is known to the byte, and what comes after it is never mistaken for it.
+"""
+
+from dataclasses import dataclass
+
+import httptools
+
+from kthena_router.errors import BadResponse, ConnectionLost, ResponseCut
+
+Headers = tuple[tuple[bytes, bytes], ...]
+
+MAX_HEAD_BYTES = 65_536  # h11 and uvicorn allow as much, nginx half of it
+MAX_HEADERS = 256  # haproxy: 101, Envoy: 100, Apache: 100
+MAX_FRAMING_BYTES = 65_536  # chunk extensions and trailers between two pieces of body
+
+_VERSION = b"HTTP/1."
+_BLANK = b"\r\n\r\n"
+_OWS = b" \t"
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseHead:
+    """Status and headers; names in lower case, values without white space around them, in the order of arrival."""
+
+    status: int
+    headers: Headers
+    http_1_0: bool = False
+
+
+class _Sink:
+    """What llhttp reports. It knows nothing of the parser, so that no reference cycle outlives a request."""
+
+    __slots__ = ("headers", "message_complete", "on_body", "pieces")
+
+    def __init__(self) -> None:
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.pieces: list[bytes] = []
+        self.message_complete = False
+        self.on_body = self.pieces.append
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers.append((name.lower(), value.strip(_OWS)))
+
+    def on_message_begin(self) -> None:
+        if self.message_complete:
+            raise BadResponse("bytes after the end of the message")
+
+    def on_message_complete(self) -> None:
+        self.message_complete = True
+
+
+class ResponseParser:
+    """Takes what a connection delivers after one request; gives the head and the pieces of the body.
+
+    *head_only*: the answer to HEAD, which has no body whatever its headers say (RFC 9112 6.3).
+    Answers with status 1xx are skipped; 101 is refused, since nobody asked for another protocol.
+    """
+
+    __slots__ = (
+        "_chunked",
+        "_excess",
+        "_framing_bytes",
+        "_gathered",
+        "_head_budget",
+        "_head_only",
+        "_last_bytes",
+        "_llhttp",
+        "_persistent",
+        "_remaining",
+        "_sink",
+        "complete",
+        "head",
+        "started",
+    )
+
+    def __init__(self, *, head_only: bool = False) -> None:
+        self.head: ResponseHead | None = None
+        self.complete = False
+        self.started = False  # a byte has come
+        self._head_only = head_only
+        self._gathered = bytearray()
+        self._head_budget = MAX_HEAD_BYTES
+        self._remaining: int | None = None
+        self._chunked = False
+        self._framing_bytes = 0
+        self._last_bytes = b""
+        self._persistent = False
+        self._excess = False
+        self._sink = _Sink()
+        self._llhttp = httptools.HttpResponseParser(self._sink)
+
+    @property
+    def reusable(self) -> bool:
+        """The connection may carry another request: the message is over, nothing follows it, and both sides keep it."""
+        return self.complete and self._persistent and not self._excess
+
+    def feed(self, data: bytes) -> bytes:
+        """Take *data* (never empty) and return the bytes of the body in it. Raises BadResponse."""
+        self.started = True
+        if self.complete:
+            self._excess = True
+            return b""
+        if self.head is not None:
+            return self._take_body(data)
+        self._gathered += data
+        return self._take_heads(len(data))
+
+    def feed_eof(self) -> None:
+        """The connection has ended. Raises ConnectionLost before the head is complete, ResponseCut before the body is."""
+        if self.complete:
+            return
+        if self.head is None:
+            raise ConnectionLost("the endpoint closed the connection before it answered")
+        if self._chunked or self._remaining is not None:
+            raise ResponseCut("the endpoint closed the connection before the end of its answer")
+        self.complete = True
+
+    def _take_heads(self, fresh: int) -> bytes:
+        gathered = self._gathered
+        search_from = max(len(gathered) - fresh - len(_BLANK) + 1, 0)
+        while gathered:
+            if gathered[: len(_VERSION)] != _VERSION[: len(gathered)]:
+                raise BadResponse("the endpoint's answer does not begin with HTTP/1.")
+            size = gathered.find(_BLANK, search_from) + len(_BLANK)
+            if size < len(_BLANK):
+                self._spend_on_head(len(gathered) + 1)
+                return b""
+            self._spend_on_head(size)
+            self._head_budget -= size
+            head = bytes(gathered[:size])
+            del gathered[:size]
+            search_from = 0
+            self._take_head(head)
+            if self.head is not None:
+                return self._take_rest()
+        return b""
+
+    def _spend_on_head(self, size: int) -> None:
+        if size > self._head_budget:
+            raise BadResponse(
+                f"the endpoint's answer has a head of more than {MAX_HEAD_BYTES} bytes"
+            )
+
+    def _take_rest(self) -> bytes:
+        rest = bytes(self._gathered)
+        self._gathered.clear()
+        return self.feed(rest) if rest else b""
+
+    def _take_head(self, head: bytes) -> None:
+        sink = self._sink
+        try:
+            self._llhttp.feed_data(head)
+        except httptools.HttpParserError as error:  # an upgrade (101) is one of them
+            raise BadResponse(f"malformed head of the endpoint's answer: {error}") from None
+        if len(sink.headers) > MAX_HEADERS:
+            raise BadResponse(f"the endpoint's answer has more than {MAX_HEADERS} headers")
+        status = self._llhttp.get_status_code()
+        if status == 101:
+            raise BadResponse("the endpoint switched protocols unasked")
+        if status >= 200:
+            parsed = ResponseHead(status, tuple(sink.headers), http_1_0=head[7:8] == b"0")
+            self._choose_framing(parsed)
+            self.head = parsed
+        sink.headers.clear()
+        sink.message_complete = False
+
+    def _choose_framing(self, head: ResponseHead) -> None:
+        """RFC 9112 6.3, and 9.3 for persistence."""
+        codings, lengths = _values(head, b"transfer-encoding"), _values(head, b"content-length")
+        if codings and lengths:
+            raise BadResponse("the endpoint's answer has both Transfer-Encoding and Content-Length")
+        if codings and (head.http_1_0 or [value.lower() for value in codings] != [b"chunked"]):
+            raise BadResponse("the endpoint's answer has a transfer coding other than chunked")
+        if lengths and not (len(lengths) == 1 and lengths[0].isdigit()):
+            raise BadResponse("the endpoint's answer has no single valid Content-Length")
+        options = {
+            option.strip(_OWS).lower()
+            for value in _values(head, b"connection")
+            for option in value.split(b",")
+        }
+        kept = b"keep-alive" in options if head.http_1_0 else b"close" not in options
+        bodiless = self._head_only or head.status in {204, 304} or lengths == [b"0"]
+        self._chunked = bool(codings)
+        self._remaining = int(lengths[0]) if lengths else None
+        self.complete = bodiless or self._remaining == 0
+        self._persistent = kept and (bodiless or bool(codings) or bool(lengths))
+
+    def _take_body(self, data: bytes) -> bytes:
+        if self._chunked:
+            return self._take_chunks(data)
+        if self._remaining is None:
+            return data
+        piece = data[: self._remaining]
+        self._excess = len(piece) < len(data)
+        self._remaining -= len(piece)
+        self.complete = self._remaining == 0
+        return piece
+
+    def _take_chunks(self, data: bytes) -> bytes:
+        sink = self._sink
+        try:
+            self._llhttp.feed_data(data)
+        except httptools.HttpParserError as error:
+            if not sink.message_complete:
+                raise BadResponse(f"malformed chunk in the endpoint's answer: {error}") from None
+            self._excess = True
+        piece = b"".join(sink.pieces)
+        sink.pieces.clear()
+        self._limit_framing(len(data), piece)
+        self._last_bytes = data[-6:] if len(data) > 5 else (self._last_bytes + data)[-6:]
+        if sink.message_complete:
+            self._end_chunks()
+        return piece
+
+    def _limit_framing(self, size: int, piece: bytes) -> None:
+        self._framing_bytes = 0 if piece else self._framing_bytes + size
+        if self._framing_bytes > MAX_FRAMING_BYTES or len(self._sink.headers) > MAX_HEADERS:
+            raise BadResponse("the endpoint's answer has more framing than is reasonable")
+
+    def _end_chunks(self) -> None:
+        # llhttp skips CR and LF between messages without a word. No message ends in three line ends.
+        ending = self._last_bytes
+        self._excess |= not ending.endswith(_BLANK) or ending == _BLANK + b"\r\n"
+        self.complete = True
+
+
+def _values(head: ResponseHead, name: bytes) -> list[bytes]:
+    return [value for other, value in head.headers if other == name]

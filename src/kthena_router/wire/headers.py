@@ -1,0 +1,78 @@
+"""Which headers pass through a proxy, in both directions, and what counts as a client's request id.
+
+Between two connections a header either speaks of the message and goes on, or of the connection and stays (RFC 9110 7.6.1).
+Everything else goes on unchanged: `authorization`, `cookie`, `accept-encoding` and the trace headers as the client sent
+them, `host` through `UpstreamRequest.host`. No `x-forwarded-*` and no `via` is added, as with the original router.
+"""
+
+import re
+from collections.abc import Iterable
+
+Headers = tuple[tuple[bytes, bytes], ...]
+
+REQUEST_ID = b"x-request-id"
+
+HOP_BY_HOP = frozenset(
+    {
+        b"connection",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)
+
+# The upstream connection writes its own framing, sends the body at once, and is told the host apart.
+_WRITTEN_BY_TRANSPORT = frozenset({b"content-length", b"expect", b"host"})
+
+_SANE_REQUEST_ID = re.compile(rb"[A-Za-z0-9._~:/+=@|-]{1,128}")
+
+
+def end_to_end(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """Return *headers* with names in lower case, without hop-by-hop ones and those that Connection names."""
+    lowered = [(name.lower(), value) for name, value in headers]
+    dropped = HOP_BY_HOP
+    for name, value in lowered:
+        if name == b"connection":
+            dropped |= {option.strip(b" \t").lower() for option in value.split(b",")}
+    return tuple([header for header in lowered if header[0] not in dropped])
+
+
+def request_headers(headers: Iterable[tuple[bytes, bytes]], request_id: bytes) -> Headers:
+    """Return what an endpoint is sent of a client's headers, with *request_id* as the only request id."""
+    kept = [
+        (name, value)
+        for name, value in end_to_end(headers)
+        if name not in _WRITTEN_BY_TRANSPORT and name != REQUEST_ID
+    ]
+    return (*kept, (REQUEST_ID, request_id))
+
+
+def response_headers(headers: Iterable[tuple[bytes, bytes]], request_id: bytes) -> Headers:
+    """Return what a client is sent of an endpoint's headers, with *request_id* as the only request id."""
+    kept = [header for header in end_to_end(headers) if header[0] != REQUEST_ID]
+    return (*kept, (REQUEST_ID, request_id))
+
+
+def client_request_id(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
+    """Return the request id that the client chose, None where it sent none, several, or one that is unfit for a log.
+
+    Fit are 1 to 128 letters, digits and `._~:/+=@|-`: UUIDs, trace ids, base64 and paths, but no white space, quotes,
+    commas or line ends.
+    """
+    found = [value for name, value in headers if name.lower() == REQUEST_ID]
+    if len(found) != 1 or not _SANE_REQUEST_ID.fullmatch(found[0]):
+        return None
+    return found[0]
+
+
+def first_values(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Return names in lower case with their first value, as routes match them (Latin-1, so no byte is lost)."""
+    values: dict[str, str] = {}
+    for name, value in headers:
+        values.setdefault(name.decode("latin-1").lower(), value.decode("latin-1"))
+    return values

@@ -58,6 +58,8 @@ class Definitions(Mapping[str, Mapping[str, Any]]):
     def __init__(self, documents: Mapping[str, Mapping[str, Any]]) -> None:
         self._documents = documents
         self._nodes: dict[str, Node] = {}
+        for name in documents:
+            self.node(name)
 
     def __getitem__(self, name: str) -> Mapping[str, Any]:
         return self._documents[name]

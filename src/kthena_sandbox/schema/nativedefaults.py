@@ -126,7 +126,7 @@ def service_defaults(service: Document) -> Document:
     kind = spec.get("type")
     if kind != "ExternalName":
         filled.setdefault("internalTrafficPolicy", "Cluster")
-    if kind in {"NodePort", "LoadBalancer"}:
+    if kind in ("NodePort", "LoadBalancer"):
         filled.setdefault("externalTrafficPolicy", "Cluster")
     if kind == "LoadBalancer":
         filled.setdefault("allocateLoadBalancerNodePorts", True)
@@ -154,6 +154,6 @@ def binding_defaults(binding: Document) -> Document:
 
 
 def _subject(subject: Any) -> Any:
-    if _map(subject).get("kind") in {"User", "Group"} and not subject.get("apiGroup"):
+    if _map(subject).get("kind") in ("User", "Group") and not subject.get("apiGroup"):
         return subject | {"apiGroup": "rbac.authorization.k8s.io"}
     return subject

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from math import isfinite
 from typing import Any, Literal
 
 from kthena_sandbox.resources import PrinterColumn, ResourceType
@@ -81,7 +82,7 @@ def _cell(found: list[Any], kind: str, now: datetime) -> Any:
     if not found or found[0] is None:
         return None
     value = found[0]
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
     match kind:
         case "string":
             return plain(value)

@@ -41,7 +41,7 @@ def _fits(value: Any, node: Node) -> bool:
     if found in node.types:
         return True
     if found == "number":
-        return "integer" in node.types and value == int(value)
+        return "integer" in node.types and value.is_integer()
     return (node.quantity and found in {"integer", "number"}) or (
         found == "integer" and "number" in node.types
     )

@@ -5,7 +5,7 @@ from typing import Any
 
 from kthena_sandbox.schema.ages import age, parse_time
 from kthena_sandbox.schema.objectrows import age_of, name_of
-from kthena_sandbox.schema.reading import at, maps, table_of, text, whole
+from kthena_sandbox.schema.reading import at, maps, table_of, text, texts, whole
 
 Document = dict[str, Any]
 _ENDED: dict[str, list[Document]] = {
@@ -143,7 +143,7 @@ def selector_text(selector: Document) -> str:
     found = [(str(key), f"{key}={value}") for key, value in labels.items()]
     for entry in maps(selector, "matchExpressions"):
         key = text(entry, "key")
-        values = ",".join(sorted(str(value) for value in entry.get("values") or []))
+        values = ",".join(sorted(texts(entry, "values")))
         forms = {"In": f"{key} in ({values})", "NotIn": f"{key} notin ({values})", "Exists": key}
         found.append((key, forms.get(text(entry, "operator"), f"!{key}")))
     return ",".join(shown for _, shown in sorted(found))

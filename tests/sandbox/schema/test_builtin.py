@@ -1,6 +1,8 @@
+from copy import deepcopy
 from typing import Any
 
 import pytest
+from hypothesis import given, strategies as st
 
 from kthena_sandbox.resources import ResourceType
 from kthena_sandbox.schema import structural
@@ -315,3 +317,30 @@ def test_nothing_raises_for_strange_objects(resource: ResourceType) -> None:
             structural.validate(document, resource.schema)
             messages(resource, document)
             messages(resource, {"spec": {"template": {name: value}, "selector": value}})
+
+
+FIELDS = st.sampled_from(
+    ["spec", "template", "metadata", "labels", "selector", "matchLabels", "containers", "name", "image",
+     "ports", "containerPort", "volumes", "resources", "limits", "cpu", "env", "livenessProbe", "type",
+     "httpGet", "port", "strategy", "rollingUpdate", "replicas", "subjects", "kind", "status", "app"]
+)  # fmt: skip
+VALUES: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers(-1, 99999) | st.sampled_from(["", "a", "A_", "RollingUpdate", "1"]),
+    lambda below: st.lists(below, max_size=2) | st.dictionaries(FIELDS, below, max_size=4),
+    max_leaves=25,
+)  # fmt: skip
+
+
+@given(
+    st.sampled_from(BUILTIN), st.dictionaries(st.sampled_from(["spec", "subjects", "data"]), VALUES)
+)
+def test_any_json_goes_through_every_kind(resource: ResourceType, document: Document) -> None:
+    assert resource.schema is not None
+    before = deepcopy(document)
+    pruned, _ = structural.prune(document, resource.schema)
+    filled = structural.default(pruned, resource.schema)
+    structural.validate(filled, resource.schema)
+    structural.validate(document, resource.schema)
+    assert document == before
+    assert structural.prune(pruned, resource.schema) == (pruned, [])
+    assert structural.default(filled, resource.schema) == filled

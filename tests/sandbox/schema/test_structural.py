@@ -177,7 +177,7 @@ def test_whole_floats_are_integers() -> None:
 
 
 JSON: st.SearchStrategy[Any] = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False)
     | st.text(max_size=5),
     lambda below: st.lists(below, max_size=3)
     | st.dictionaries(st.sampled_from(["spec", "a", "b", "list", "table", "port", "x"]), below, max_size=4),

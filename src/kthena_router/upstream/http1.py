@@ -4,6 +4,7 @@ A head is gathered whole and given to llhttp once; lengths are counted here and 
 llhttp again. So the end of every message is known to the byte, and what comes after it is never mistaken for it.
 """
 
+import re
 from dataclasses import dataclass
 
 import httptools
@@ -17,6 +18,7 @@ MAX_HEADERS = 256  # haproxy: 101, Envoy: 100, Apache: 100
 MAX_FRAMING_BYTES = 65_536  # chunk extensions and trailers between two pieces of body
 
 _VERSION = b"HTTP/1."
+_STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-9][0-9]{2})(?: [\t\x20-\x7e\x80-\xff]*)?\r\n")
 _BLANK = b"\r\n\r\n"
 _OWS = b" \t"
 
@@ -151,15 +153,13 @@ class ResponseParser:
 
     def _take_head(self, head: bytes) -> None:
         sink = self._sink
+        status = _read_status(head)
         try:
             self._llhttp.feed_data(head)
-        except httptools.HttpParserError as error:  # an upgrade (101) is one of them
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             raise BadResponse(f"malformed head of the endpoint's answer: {error}") from None
         if len(sink.headers) > MAX_HEADERS:
             raise BadResponse(f"the endpoint's answer has more than {MAX_HEADERS} headers")
-        status = self._llhttp.get_status_code()
-        if status == 101:
-            raise BadResponse("the endpoint switched protocols unasked")
         if status >= 200:
             parsed = ResponseHead(status, tuple(sink.headers), http_1_0=head[7:8] == b"0")
             self._choose_framing(parsed)
@@ -225,6 +225,17 @@ class ResponseParser:
         ending = self._last_bytes
         self._excess |= not ending.endswith(_BLANK) or ending == _BLANK + b"\r\n"
         self.complete = True
+
+
+def _read_status(head: bytes) -> int:
+    """RFC 9112 4. llhttp is more generous with versions and reason phrases."""
+    line = _STATUS_LINE.match(head)
+    if line is None:
+        raise BadResponse("malformed status line of the endpoint's answer")
+    status = int(line[1])
+    if status == 101:
+        raise BadResponse("the endpoint switched protocols unasked")
+    return status
 
 
 def _values(head: ResponseHead, name: bytes) -> list[bytes]:

@@ -1,7 +1,7 @@
 """Short forms for calling an endpoint in tests, and what a process holds."""
 
-import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 import trio
@@ -46,4 +46,4 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 def open_descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())

@@ -8,13 +8,13 @@ from functools import partial
 import pytest
 import trio
 import trustme
+from tests.support.http_peer import Peer, PeerConnection, Script, open_peer
+from tests.support.upstream import Answer, fetch, open_descriptors, until
 from trio.testing import wait_all_tasks_blocked
 
 from kthena_router.errors import UpstreamError
 from kthena_router.upstream.dial import make_tls_context
 from kthena_router.upstream.pools import Pools
-from tests.support.http_peer import Peer, PeerConnection, Script, open_peer
-from tests.support.upstream import Answer, fetch, open_descriptors, until
 
 AUTHORITY = trustme.CA()
 

@@ -7,13 +7,13 @@ from contextlib import asynccontextmanager
 import pytest
 import trio
 import trustme
+from tests.support.http_peer import Peer, PeerConnection, Script, answering, open_peer
+from tests.support.upstream import Answer, fetch, until
 from trio.testing import MockClock
 
 from kthena_router.errors import ConnectFailed, ConnectTimeout, ResponseCut
 from kthena_router.upstream.dial import make_tls_context
 from kthena_router.upstream.pools import Pools
-from tests.support.http_peer import Peer, PeerConnection, Script, answering, open_peer
-from tests.support.upstream import Answer, fetch, until
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 AUTHORITY = trustme.CA()

@@ -4,6 +4,8 @@ import gc
 
 import pytest
 import trio
+from tests.support.http_peer import PeerConnection, answering, open_peer
+from tests.support.upstream import Answer, drain, fetch, until
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from kthena_router.errors import (
@@ -20,8 +22,6 @@ from kthena_router.upstream.call import UpstreamRequest
 from kthena_router.upstream.connection import Connection
 from kthena_router.upstream.dial import Address
 from kthena_router.upstream.pools import Pools
-from tests.support.http_peer import PeerConnection, answering, open_peer
-from tests.support.upstream import Answer, drain, fetch, until
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"

@@ -3,12 +3,12 @@
 import httpx
 import pytest
 import trio
+from tests.support.http_peer import PeerConnection, answering, open_peer
+from tests.support.upstream import until
 from trio.testing import MockClock
 
 from kthena_router.upstream.pools import Pools
 from kthena_router.upstream.transport import PoolsTransport
-from tests.support.http_peer import PeerConnection, answering, open_peer
-from tests.support.upstream import until
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"

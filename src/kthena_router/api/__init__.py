@@ -1,0 +1,1 @@
+"""Kubernetes objects as structs, with only the fields that the router reads."""

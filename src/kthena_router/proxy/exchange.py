@@ -1,0 +1,135 @@
+"""One request through all of its stages, in the order in which they happen."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+import trio
+
+from kthena_router.errors import ModelNotFound, NoEndpoints, RouterError
+from kthena_router.listeners.asgi import Receive, Scope
+from kthena_router.proxy.attempts import Attempts
+from kthena_router.proxy.journal import Journal
+from kthena_router.proxy.reading import ClientGone, read_body, target_of, wait_until_client_leaves
+from kthena_router.proxy.relay import relay
+from kthena_router.proxy.responses import Answer
+from kthena_router.proxy.services import Services
+from kthena_router.routing.endpoint import Endpoint
+from kthena_router.routing.gateways import Listener
+from kthena_router.routing.model_routes import RouteRequest
+from kthena_router.routing.snapshot import Destination, Snapshot
+from kthena_router.scheduling.candidate import Candidate
+from kthena_router.scheduling.scheduler import InferenceRequest
+from kthena_router.upstream.call import UpstreamRequest
+from kthena_router.wire.headers import first_values, request_headers
+from kthena_router.wire.request import ModelRequest, parse_request
+from kthena_router.wire.usage import UsageObserver
+
+
+class Exchange:
+    """A request to a model, from its body to the end of its answer."""
+
+    def __init__(
+        self,
+        services: Services,
+        *,
+        snapshot: Snapshot,
+        listener: Listener | None,
+        scope: Scope,
+        answer: Answer,
+        journal: Journal,
+    ) -> None:
+        self._services = services
+        self._snapshot = snapshot
+        self._listener = listener
+        self._scope = scope
+        self._answer = answer
+        self._journal = journal
+        self._headers = first_values(scope["headers"])
+
+    async def run(self, receive: Receive) -> None:
+        """Serve the request. Raises RouterError, and ClientGone when the client leaves first."""
+        limit = self._services.settings.max_request_body
+        body = await read_body(receive, self._scope["headers"], limit)
+        asked = parse_request(body, self._headers.get("content-type", ""))
+        self._journal.parsed(asked.model, known=self._snapshot.knows_model(asked.model))
+        with self._journal.downstream():
+            await self._until_client_leaves(receive, partial(self._serve, asked))
+
+    async def _until_client_leaves(
+        self, receive: Receive, serve: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Run *serve*; a client that leaves ends it at once, in whatever phase it is."""
+        left = False
+        failure: RouterError | None = None
+        async with trio.open_nursery() as nursery:
+
+            async def watch() -> None:
+                nonlocal left
+                await wait_until_client_leaves(receive)
+                left = True
+                nursery.cancel_scope.cancel()
+
+            nursery.start_soon(watch)
+            try:
+                await serve()
+            except RouterError as error:
+                failure = error
+            nursery.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
+        if left:
+            raise ClientGone
+
+    async def _serve(self, asked: ModelRequest) -> None:
+        destination = self._route(asked)
+        self._journal.bound(destination)
+        endpoints = self._choose(destination)
+        usage = UsageObserver()
+        request_id = self._journal.record.request_id.encode()
+        deliver = partial(relay, answer=self._answer, request_id=request_id, usage=usage)
+        attempts = Attempts(
+            self._services.pools, self._services.loads, self._journal, is_lora=destination.is_lora
+        )
+        try:
+            await attempts.run(
+                endpoints,
+                self._request_for(asked, destination, request_id),
+                deliver,
+                destination.backend.timeout,
+            )
+        finally:
+            self._journal.used(usage.usage)
+
+    def _route(self, asked: ModelRequest) -> Destination:
+        request = RouteRequest(asked.model, self._scope["path"], self._headers)
+        try:
+            return self._snapshot.route(self._listener, request, self._services.dice)
+        except ModelNotFound as error:
+            if "route not found" in error.message:
+                raise
+            raise ModelNotFound(f"route not found: {error.message}") from error
+
+    def _choose(self, destination: Destination) -> list[Endpoint]:
+        backend = destination.backend
+        if not backend.exists:
+            raise NoEndpoints(f"can't find model server: {backend.key}")
+        if not backend.endpoints:
+            raise NoEndpoints(f"no available pods for model server: {backend.key}")
+        loads = self._services.loads
+        candidates = [
+            Candidate(endpoint, loads.in_flight_of(endpoint)) for endpoint in backend.endpoints
+        ]
+        wanted = InferenceRequest(self._journal.record.model_name, destination.is_lora)
+        return list(self._services.scheduler.order(candidates, wanted, self._services.dice))
+
+    def _request_for(
+        self, asked: ModelRequest, destination: Destination, request_id: bytes
+    ) -> UpstreamRequest:
+        host = self._headers.get("host")
+        return UpstreamRequest(
+            method=self._scope["method"].encode(),
+            target=target_of(self._scope),
+            headers=request_headers(self._scope["headers"], request_id),
+            host=host.encode("latin-1") if host else None,
+            body=asked.body_for(destination.upstream_model),
+        )

@@ -39,7 +39,7 @@ def run(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
 
 
 def _start(settings: Settings, warnings: Sequence[str], effective: Sequence[str]) -> int:
-    from kthena_router import daemon
+    from kthena_router.daemon import main as run_daemon
     from kthena_router.telemetry.logs import set_up_logging
 
     set_up_logging(settings.log_format, settings.log_level)
@@ -47,4 +47,4 @@ def _start(settings: Settings, warnings: Sequence[str], effective: Sequence[str]
         log.info("flag %s", flag)
     for warning in warnings:
         log.warning("%s", warning)
-    return daemon.main(settings)
+    return run_daemon(settings)

@@ -1,0 +1,1 @@
+"""The door to the Kubernetes API: watch, compile, report."""

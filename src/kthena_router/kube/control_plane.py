@@ -1,0 +1,71 @@
+"""Everything that goes on between the cluster and the snapshot, in one nursery."""
+
+import random
+from collections.abc import Callable
+from datetime import datetime
+
+import trio
+
+from kthena_router.api.kinds import watched_kinds
+from kthena_router.concurrency.published import Published
+from kthena_router.kube.bootstrap import Bootstrap
+from kthena_router.kube.client import KubeApi
+from kthena_router.kube.compiler import Compiler
+from kthena_router.kube.lease import Election
+from kthena_router.kube.reflector import Reflector
+from kthena_router.kube.status_writer import StatusWriter
+from kthena_router.kube.tables import Tables
+from kthena_router.routing.gateways import PortStates
+from kthena_router.routing.snapshot import RoutingOptions, Snapshot
+from kthena_router.settings import Settings
+
+
+class ControlPlane:
+    """`synced` is set when the first listing of every watched kind is compiled and published."""
+
+    def __init__(
+        self,
+        api: KubeApi,
+        settings: Settings,
+        snapshots: Published[Snapshot],
+        ports: Published[PortStates],
+        *,
+        addresses: tuple[str, ...],
+        wall_clock: Callable[[], datetime],
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        options = RoutingOptions(
+            gateway_api=settings.gateway_api,
+            default_port=settings.port,
+            reserved_ports=settings.reserved_ports,
+            enforce_allowed_routes=settings.model_route_allowed_routes == "enforce",
+        )
+        tables = Tables(watched_kinds(gateway_api=settings.gateway_api))
+        compiler = Compiler(tables, options, snapshots)
+        election = Election(api, settings.namespace, settings.identity, wall_clock, chance)
+        self.synced: trio.Event = compiler.synced
+        self._services = [
+            compiler.run,
+            *(Reflector(api, table, chance).run for table in tables.by_kind.values()),
+            election.run,
+            StatusWriter(
+                api,
+                tables,
+                compiler,
+                snapshots,
+                ports,
+                options=options,
+                addresses=addresses,
+                wall_clock=wall_clock,
+                leading=lambda: election.leading,
+            ).run,
+        ]
+        if settings.gateway_api:
+            self._services.append(Bootstrap(api, tables, settings, chance).run)
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Run until cancelled; trouble with the API is waited out, and the last snapshot stays in force."""
+        async with trio.open_nursery() as nursery:
+            for service in self._services:
+                nursery.start_soon(service)
+            task_status.started()

@@ -66,6 +66,8 @@ class Exchange:
             async def watch() -> None:
                 nonlocal left
                 await wait_until_client_leaves(receive)
+                if self._answer.finished:
+                    return  # the server reports the end of a complete answer in the same way
                 left = True
                 nursery.cancel_scope.cancel()
 

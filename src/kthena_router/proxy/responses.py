@@ -18,6 +18,7 @@ class Answer:
         self._request_id = request_id
         self._draining = draining
         self.started = False
+        self.finished = False  # the last piece has been handed to the server
         self.status = 0
 
     async def start(self, status: int, headers: Headers) -> None:
@@ -31,6 +32,7 @@ class Answer:
 
     async def piece(self, body: bytes, *, more: bool) -> None:
         """Send a piece of the body; returns when the client's connection has taken it."""
+        self.finished = not more
         await self._send({"type": "http.response.body", "body": body, "more_body": more})
 
     async def whole(self, status: int, body: bytes, headers: Headers = ()) -> None:

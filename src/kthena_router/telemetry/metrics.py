@@ -7,6 +7,7 @@ from prometheus_client import (
     Histogram,
     PlatformCollector,
     ProcessCollector,
+    disable_created_metrics,
     generate_latest,
 )
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -40,6 +41,7 @@ class Metrics:
     """All instruments of one router, in a registry of their own."""
 
     def __init__(self) -> None:
+        disable_created_metrics()  # the original has no such series
         self.registry = CollectorRegistry()
         prefix = "kthena_router"
         self.requests = Counter(

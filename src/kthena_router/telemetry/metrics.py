@@ -41,7 +41,7 @@ class Metrics:
     """All instruments of one router, in a registry of their own."""
 
     def __init__(self) -> None:
-        disable_created_metrics()  # the original has no such series
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # the original has no such series
         self.registry = CollectorRegistry()
         prefix = "kthena_router"
         self.requests = Counter(

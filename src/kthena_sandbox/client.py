@@ -1,0 +1,151 @@
+"""A small Kubernetes client for controllers and kubelet, on httpx under trio."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager
+from typing import Any, cast
+
+import httpx
+import msgspec
+
+from kthena_sandbox.kinds import Document, Key, Kind
+
+MERGE = "application/merge-patch+json"
+_TIMEOUT = httpx.Timeout(10.0, pool=60.0)
+_WATCH_SLACK_SECONDS = 20.0
+
+
+class ApiError(Exception):
+    """The API server refused: `code` and `reason` of its Status."""
+
+    def __init__(self, code: int, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.reason = reason
+
+
+class ApiAway(Exception):
+    """The API server cannot be reached, or the connection to it was cut."""
+
+
+def status_error(document: object, code: int) -> ApiError:
+    """The error that a Status document tells."""
+    status = document if isinstance(document, dict) else {}
+    message = str(status.get("message") or f"HTTP {code}")
+    return ApiError(int(status.get("code") or code), str(status.get("reason") or ""), message)
+
+
+def _decoded(content: bytes) -> Any:
+    try:
+        return msgspec.json.decode(content)
+    except msgspec.DecodeError:
+        return {"message": content.decode(errors="replace")}
+
+
+class Client:
+    """Calls to one API server. All of them raise ApiError and ApiAway."""
+
+    def __init__(self, http: httpx.AsyncClient) -> None:
+        self._http = http
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: object = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Document:
+        """One request with JSON in and out."""
+        content = None if body is None else msgspec.json.encode(body)
+        sent = {"content-type": "application/json", "accept": "application/json"}
+        try:
+            response = await self._http.request(
+                method, path, params=params, content=content, headers=sent | dict(headers or {})
+            )
+        except httpx.HTTPError as error:
+            raise ApiAway(str(error) or type(error).__name__) from error
+        document: Document = _decoded(response.content)
+        if not response.is_success:
+            raise status_error(document, response.status_code)
+        return document
+
+    async def get(self, kind: Kind, key: Key) -> Document:
+        """One object."""
+        return await self.call("GET", kind.path(*key))
+
+    async def find(self, kind: Kind, key: Key) -> Document | None:
+        """One object, None where there is none."""
+        try:
+            return await self.get(kind, key)
+        except ApiError as error:
+            if error.code == 404:
+                return None
+            raise
+
+    async def list(self, kind: Kind, namespace: str = "", **params: str) -> list[Document]:
+        """All objects, or those of a namespace; *params* as `labelSelector`."""
+        listed = await self.call("GET", kind.path(namespace), params=params)
+        return [complete(kind, item) for item in listed.get("items") or []]
+
+    async def create(self, kind: Kind, document: Document) -> Document:
+        """A new object."""
+        namespace = document["metadata"].get("namespace", "")
+        named = {"apiVersion": kind.api_version, "kind": kind.name} | document
+        return await self.call("POST", kind.path(namespace), body=named)
+
+    async def replace(self, kind: Kind, document: Document, subresource: str = "") -> Document:
+        """PUT, with the conflict check of its resourceVersion."""
+        metadata = document["metadata"]
+        path = kind.path(metadata.get("namespace", ""), metadata["name"], subresource)
+        return await self.call("PUT", path, body=document)
+
+    async def patch(
+        self, kind: Kind, key: Key, change: Document, subresource: str = ""
+    ) -> Document:
+        """A JSON merge patch."""
+        path = kind.path(key.namespace, key.name, subresource)
+        return await self.call("PATCH", path, body=change, headers={"content-type": MERGE})
+
+    async def delete(self, kind: Kind, key: Key, uid: str = "", **options: Any) -> Document:
+        """Delete, only the object of *uid* if given; *options* as `gracePeriodSeconds`."""
+        body = {"kind": "DeleteOptions", "apiVersion": "v1"} | options
+        if uid:
+            body["preconditions"] = {"uid": uid}
+        return await self.call("DELETE", kind.path(*key), body=body)
+
+    @asynccontextmanager
+    async def watch(
+        self, kind: Kind, version: str, seconds: int, headers: Mapping[str, str]
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """The pieces of a watch's body from *version* on, for *seconds*."""
+        params = {"watch": "true", "resourceVersion": version, "timeoutSeconds": str(seconds)}
+        params["allowWatchBookmarks"] = "true"
+        timeout = httpx.Timeout(10.0, read=seconds + _WATCH_SLACK_SECONDS, pool=60.0)
+        try:
+            async with self._http.stream(
+                "GET", kind.path(), params=params, timeout=timeout, headers=dict(headers)
+            ) as response:
+                if not response.is_success:
+                    raise status_error(_decoded(await response.aread()), response.status_code)
+                async with aclosing(
+                    cast("AsyncGenerator[bytes, None]", response.aiter_raw())
+                ) as pieces:
+                    yield pieces
+        except httpx.HTTPError as error:
+            raise ApiAway(str(error) or type(error).__name__) from error
+
+
+def complete(kind: Kind, item: Document) -> Document:
+    """An item of a list with its kind, which lists leave out."""
+    return item if "kind" in item else {"apiVersion": kind.api_version, "kind": kind.name} | item
+
+
+@asynccontextmanager
+async def open_client(url: str) -> AsyncIterator[Client]:
+    """A client of the server at *url*; its watches may be many."""
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=8, keepalive_expiry=30)
+    async with httpx.AsyncClient(
+        base_url=url, trust_env=False, limits=limits, timeout=_TIMEOUT
+    ) as http:
+        yield Client(http)

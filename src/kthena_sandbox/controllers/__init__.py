@@ -1,0 +1,1 @@
+"""The controllers of the sandbox: Deployments, ReplicaSets, namespaces, garbage, EndpointSlices."""

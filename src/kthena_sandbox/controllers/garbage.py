@@ -1,0 +1,143 @@
+"""The garbage collector: deletes what no living owner owns, and finishes foreground and orphan deletions."""
+
+import trio
+
+from kthena_sandbox.client import ApiAway, ApiError, Client
+from kthena_sandbox.controllers import graph
+from kthena_sandbox.controllers.catalogue import discover
+from kthena_sandbox.controllers.graph import FOREGROUND, ORPHAN, Graph, Node
+from kthena_sandbox.controllers.loop import Reconciler
+from kthena_sandbox.kinds import EVENTS, Document, Key, Kind, is_leaving, uid_of
+from kthena_sandbox.mirror import Listener, Mirror
+
+_IGNORED = {(EVENTS.group, EVENTS.plural), ("events.k8s.io", "events")}
+_DISCOVERY_SECONDS = 30.0
+_SETTLE_SECONDS = 0.1
+
+
+class GarbageCollector:
+    """Follows the metadata of every kind that the API serves."""
+
+    def __init__(self, client: Client, definitions: Mirror) -> None:
+        self._client = client
+        self._graph = Graph()
+        self._followed: dict[Kind, tuple[Mirror, trio.CancelScope]] = {}
+        self._kinds: dict[tuple[str, str], Kind] = {}
+        self._definitions_changed = trio.Event()
+        self.loop: Reconciler[str] = Reconciler("garbage", self._collect)
+        definitions.subscribe(lambda before, after: self._definitions_changed.set())
+
+    async def run(self) -> None:
+        """Collect until cancelled."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.loop.run)
+            while True:
+                try:
+                    self._follow(nursery, await discover(self._client))
+                except (ApiError, ApiAway):
+                    await trio.sleep(1)
+                    continue
+                with trio.move_on_after(_DISCOVERY_SECONDS):
+                    await self._definitions_changed.wait()
+                    await trio.sleep(_SETTLE_SECONDS)
+                self._definitions_changed = trio.Event()
+
+    def _follow(self, nursery: trio.Nursery, kinds: tuple[Kind, ...]) -> None:
+        wanted = {kind for kind in kinds if (kind.group, kind.plural) not in _IGNORED}
+        for kind in set(self._followed) - wanted:
+            mirror, scope = self._followed.pop(kind)
+            scope.cancel()
+            for document in list(mirror.objects.values()):
+                self._gone(uid_of(document))
+        for kind in wanted - set(self._followed):
+            mirror = Mirror(self._client, kind, metadata_only=True)
+            mirror.subscribe(self._listener(kind))
+            self._followed[kind] = (mirror, trio.CancelScope())
+            nursery.start_soon(self._run_mirror, *self._followed[kind])
+        self._kinds = {(kind.api_version, kind.name): kind for kind in kinds}
+
+    async def _run_mirror(self, mirror: Mirror, scope: trio.CancelScope) -> None:
+        with scope:
+            await mirror.run()
+
+    def _listener(self, kind: Kind) -> Listener:
+        def changed(before: Document | None, after: Document | None) -> None:
+            if after is None:
+                self._gone(uid_of(before or {}))
+                return
+            self._graph.set(Node(kind, after))
+            self.loop.add(uid_of(after))
+            for owner in Node(kind, after).owners:
+                self.loop.add(owner["uid"])
+
+        return changed
+
+    def _gone(self, uid: str) -> None:
+        node = self._graph.nodes.get(uid)
+        self._graph.remove(uid)
+        for dependent in self._graph.dependents(uid):
+            self.loop.add(dependent.uid)
+        for owner in node.owners if node is not None else []:
+            self.loop.add(owner["uid"])
+
+    async def _collect(self, uid: str) -> float | None:
+        node = self._graph.nodes.get(uid)
+        if node is None:
+            return None
+        if node.waits_for(ORPHAN):
+            await self._orphan(node)
+        elif node.waits_for(FOREGROUND):
+            await self._delete_dependents(node)
+        elif node.owners and not is_leaving(node.document):
+            await self._check_owners(node)
+        return None
+
+    async def _orphan(self, node: Node) -> None:
+        for dependent in self._graph.dependents(node.uid):
+            change = graph.without_owners(dependent, {node.uid})
+            await self._ignoring_absence("PATCH", dependent, change)
+        await self._ignoring_absence("PATCH", node, graph.without_finalizer(node, ORPHAN))
+
+    async def _delete_dependents(self, node: Node) -> None:
+        dependents = self._graph.dependents(node.uid)
+        for dependent in dependents:
+            if not is_leaving(dependent.document):
+                policy = "Foreground" if graph.blocks(dependent, node.uid) else "Background"
+                await self._delete(dependent, policy)
+        if not any(graph.blocks(dependent, node.uid) for dependent in dependents):
+            await self._ignoring_absence("PATCH", node, graph.without_finalizer(node, FOREGROUND))
+
+    async def _check_owners(self, node: Node) -> None:
+        suspects = [owner for owner in node.owners if owner["uid"] not in self._graph.nodes]
+        gone = {owner["uid"] for owner in suspects if await self._is_absent(node, owner)}
+        alive = [owner for owner in node.owners if owner["uid"] not in gone]
+        if not gone:
+            return
+        if alive:
+            await self._ignoring_absence("PATCH", node, graph.without_owners(node, gone))
+        else:
+            await self._delete(node, graph.propagation_of(node))
+
+    async def _is_absent(self, node: Node, owner: Document) -> bool:
+        """Asked of the API itself, since the graph may be behind. Raises ApiError for unknown kinds."""
+        kind = self._kinds.get((owner["apiVersion"], owner["kind"]))
+        if kind is None:
+            raise ApiError(404, "", f"owner kind {owner['apiVersion']} {owner['kind']} is unknown")
+        namespace = node.key.namespace if kind.namespaced else ""
+        found = await self._client.find(kind, Key(namespace, owner["name"]))
+        return found is None or uid_of(found) != owner["uid"]
+
+    async def _delete(self, node: Node, policy: str) -> None:
+        await self._ignoring_absence(
+            "DELETE", node, {"propagationPolicy": policy, "preconditions": {"uid": node.uid}}
+        )
+
+    async def _ignoring_absence(self, method: str, node: Node, body: Document) -> None:
+        try:
+            if method == "PATCH":
+                await self._client.patch(node.kind, node.key, body)
+            else:
+                await self._client.call(method, node.kind.path(*node.key), body=body)
+        except ApiError as error:
+            if error.code != 404:
+                raise

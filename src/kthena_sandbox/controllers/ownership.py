@@ -1,0 +1,107 @@
+"""Who owns what: controller references, label selectors, adoption and release. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kthena_sandbox.kinds import Document, is_leaving, uid_of
+
+
+def controller_of(document: Document) -> Document | None:
+    """The owner reference that controls an object."""
+    references = document["metadata"].get("ownerReferences") or []
+    return next((entry for entry in references if entry.get("controller")), None)
+
+
+def controller_uid(document: Document) -> str:
+    """The uid of the controlling owner, "" without one."""
+    return str((controller_of(document) or {}).get("uid", ""))
+
+
+def reference_to(owner: Document) -> Document:
+    """The controlling owner reference for what *owner* creates."""
+    return {
+        "apiVersion": owner["apiVersion"],
+        "kind": owner["kind"],
+        "name": owner["metadata"]["name"],
+        "uid": uid_of(owner),
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+
+
+def labels_of(document: Document) -> Mapping[str, str]:
+    """Its labels."""
+    return document["metadata"].get("labels") or {}
+
+
+def selects(selector: Mapping[str, Any] | None, labels: Mapping[str, str]) -> bool:
+    """Whether a label selector of the API matches; none matches nothing, an empty one everything."""
+    if selector is None:
+        return False
+    wanted = selector.get("matchLabels") or {}
+    if any(labels.get(name) != value for name, value in wanted.items()):
+        return False
+    return all(_holds(entry, labels) for entry in selector.get("matchExpressions") or [])
+
+
+def _holds(expression: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    name, operator = expression["key"], expression["operator"]
+    values = expression.get("values") or []
+    if operator == "In":
+        return labels.get(name) in values
+    if operator == "NotIn":
+        return labels.get(name) not in values
+    present = name in labels
+    return present if operator == "Exists" else not present
+
+
+@dataclass(frozen=True)
+class Claims:
+    """What an owner has, and what it should take or let go."""
+
+    owned: tuple[Document, ...]
+    adopt: tuple[Document, ...]
+    release: tuple[Document, ...]
+
+
+def claim(owner: Document, candidates: Iterable[Document]) -> Claims:
+    """Sort the objects of the owner's namespace by its `spec.selector` and their references."""
+    selector, uid = owner["spec"].get("selector"), uid_of(owner)
+    namespace = owner["metadata"].get("namespace")
+    owned: list[Document] = []
+    adopt: list[Document] = []
+    release: list[Document] = []
+    for document in candidates:
+        if document["metadata"].get("namespace") != namespace:
+            continue
+        matches = selects(selector, labels_of(document))
+        holder = controller_uid(document)
+        if holder == uid:
+            (owned if matches else release).append(document)
+        elif matches and not holder and not is_leaving(document) and not is_leaving(owner):
+            adopt.append(document)
+    return Claims(tuple(owned), tuple(adopt), tuple(release))
+
+
+def adopted(document: Document, owner: Document) -> Document:
+    """The merge patch that makes *owner* the controller."""
+    references = document["metadata"].get("ownerReferences") or []
+    return _references(document, [*references, reference_to(owner)])
+
+
+def released(document: Document, uid: str) -> Document:
+    """The merge patch that removes the references to *uid*."""
+    references = document["metadata"].get("ownerReferences") or []
+    return _references(document, [entry for entry in references if entry["uid"] != uid])
+
+
+def _references(document: Document, references: list[Document]) -> Document:
+    metadata = document["metadata"]
+    return {
+        "metadata": {
+            "uid": metadata["uid"],
+            "resourceVersion": metadata["resourceVersion"],
+            "ownerReferences": references,
+        }
+    }

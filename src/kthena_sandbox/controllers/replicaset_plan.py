@@ -1,0 +1,81 @@
+"""Decides how many pods a ReplicaSet makes, which ones go, and what its status says. Pure."""
+
+from collections.abc import Sequence
+from copy import deepcopy
+from datetime import datetime
+from typing import Any
+
+from kthena_sandbox.controllers.conditions import is_available, is_true
+from kthena_sandbox.controllers.ownership import labels_of, reference_to
+from kthena_sandbox.kinds import Document, is_leaving
+
+_BURST = 500
+
+
+def is_active(pod: Document) -> bool:
+    """Whether a pod counts: neither finished nor on its way out."""
+    phase = (pod.get("status") or {}).get("phase")
+    return phase not in {"Succeeded", "Failed"} and not is_leaving(pod)
+
+
+def missing(owner: Document, active: Sequence[Document]) -> int:
+    """How many pods to create; negative: how many to delete."""
+    if is_leaving(owner):
+        return 0
+    wanted = int(owner["spec"].get("replicas", 1))
+    return min(wanted - len(active), _BURST)
+
+
+def new_pod(owner: Document) -> Document:
+    """A pod from the template; the API server completes its name."""
+    template = deepcopy(owner["spec"]["template"])
+    given = template.get("metadata") or {}
+    kept = {
+        name: given[name] for name in ("labels", "annotations", "finalizers") if given.get(name)
+    }
+    metadata: dict[str, Any] = {
+        "generateName": f"{owner['metadata']['name']}-",
+        "namespace": owner["metadata"]["namespace"],
+        "ownerReferences": [reference_to(owner)],
+    }
+    return {"metadata": metadata | kept, "spec": template["spec"]}
+
+
+def surplus(active: Sequence[Document], count: int) -> list[Document]:
+    """The *count* pods that are missed least: unplaced, pending, unready, then the youngest."""
+    return sorted(active, key=_worth)[:count]
+
+
+def _worth(pod: Document) -> tuple[Any, ...]:
+    phases = {"Pending": 0, "Unknown": 1, "Running": 2}
+    phase = (pod.get("status") or {}).get("phase", "Pending")
+    cost = (pod["metadata"].get("annotations") or {}).get(
+        "controller.kubernetes.io/pod-deletion-cost", "0"
+    )
+    return (
+        bool(pod["spec"].get("nodeName")),
+        phases.get(phase, 0),
+        is_true(pod, "Ready"),
+        int(cost) if cost.lstrip("-").isdigit() else 0,
+        _reversed(pod["metadata"]["creationTimestamp"]),
+    )
+
+
+def _reversed(text: str) -> tuple[int, ...]:
+    """Sorts texts of one length backwards."""
+    return tuple(-ord(letter) for letter in text)
+
+
+def status_of(owner: Document, active: Sequence[Document], now: datetime) -> Document:
+    """The status to write."""
+    template = (owner["spec"]["template"].get("metadata") or {}).get("labels") or {}
+    least = int(owner["spec"].get("minReadySeconds") or 0)
+    labelled = [pod for pod in active if template.items() <= labels_of(pod).items()]
+    counts = {
+        "replicas": len(active),
+        "fullyLabeledReplicas": len(labelled),
+        "readyReplicas": sum(is_true(pod, "Ready") for pod in active),
+        "availableReplicas": sum(is_available(pod, least, now) for pod in active),
+    }
+    shown = {name: count for name, count in counts.items() if count or name == "replicas"}
+    return shown | {"observedGeneration": owner["metadata"]["generation"]}

@@ -1,0 +1,91 @@
+"""Events, told without waiting: they are written in the background, and counted when they repeat."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Literal, NamedTuple
+from uuid import uuid4
+
+import trio
+
+from kthena_sandbox.client import ApiAway, ApiError, Client
+from kthena_sandbox.kinds import EVENTS, Document, Key
+
+EventType = Literal["Normal", "Warning"]
+_PENDING = 1000
+_REMEMBERED = 1000
+
+
+def timestamp(now: datetime) -> str:
+    """RFC 3339 in whole seconds, as Kubernetes writes times."""
+    return now.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class _Told(NamedTuple):
+    uid: str
+    reason: str
+    message: str
+
+
+class EventRecorder:
+    """Tells events in the name of *component*; `run` writes them."""
+
+    def __init__(self, client: Client, component: str, wall_clock: Callable[[], datetime]) -> None:
+        self._client = client
+        self._component = component
+        self._wall_clock = wall_clock
+        self._told: dict[_Told, tuple[Key, int]] = {}
+        self._send, self._receive = trio.open_memory_channel[tuple[_Told, Document]](_PENDING)
+
+    def tell(self, about: Document, reason: str, message: str, kind: EventType = "Normal") -> None:
+        """Tell of *about*; dropped where too many wait to be written."""
+        document = self._event(about, reason, message, kind)
+        try:
+            self._send.send_nowait((_Told(about["metadata"]["uid"], reason, message), document))
+        except trio.WouldBlock:
+            return
+
+    async def run(self) -> None:
+        """Write until cancelled; what cannot be written is dropped."""
+        async for told, document in self._receive:
+            try:
+                await self._write(told, document)
+            except (ApiError, ApiAway):
+                self._told.pop(told, None)
+
+    async def _write(self, told: _Told, document: Document) -> None:
+        if told in self._told:
+            key, count = self._told[told]
+            change = {"count": count + 1, "lastTimestamp": document["lastTimestamp"]}
+            await self._client.patch(EVENTS, key, change)
+        else:
+            count = 0
+            metadata = document["metadata"]
+            key = Key(metadata["namespace"], metadata["name"])
+            await self._client.create(EVENTS, document)
+        self._told[told] = (key, count + 1)
+        if len(self._told) > _REMEMBERED:
+            del self._told[next(iter(self._told))]
+
+    def _event(self, about: Document, reason: str, message: str, kind: EventType) -> Document:
+        metadata, now = about["metadata"], timestamp(self._wall_clock())
+        namespace = metadata.get("namespace", "default")
+        return {
+            "metadata": {"name": f"{metadata['name']}.{uuid4().hex[:16]}", "namespace": namespace},
+            "involvedObject": {
+                "apiVersion": about["apiVersion"],
+                "kind": about["kind"],
+                "name": metadata["name"],
+                "namespace": metadata.get("namespace", ""),
+                "uid": metadata["uid"],
+                "resourceVersion": metadata.get("resourceVersion", ""),
+            },
+            "type": kind,
+            "reason": reason,
+            "message": message,
+            "count": 1,
+            "firstTimestamp": now,
+            "lastTimestamp": now,
+            "source": {"component": self._component},
+            "reportingComponent": self._component,
+            "reportingInstance": "sandbox",
+        }

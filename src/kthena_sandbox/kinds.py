@@ -1,0 +1,71 @@
+"""The kinds that controllers and kubelet work with, and where the API serves them."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+Document = dict[str, Any]
+
+
+class Key(NamedTuple):
+    """Where an object is; `namespace` is "" for those that belong to the cluster."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}" if self.namespace else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind in one version; `group` is "" for core."""
+
+    group: str
+    version: str
+    name: str
+    plural: str
+    namespaced: bool = True
+
+    @property
+    def api_version(self) -> str:
+        """`v1` or `group/version`."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
+        """The URL path of all objects, those of a namespace, or one object."""
+        parts = ["apis", self.group] if self.group else ["api"]
+        parts.append(self.version)
+        if namespace and self.namespaced:
+            parts += ["namespaces", namespace]
+        parts.append(self.plural)
+        return "/" + "/".join(parts + [part for part in (name, subresource) if part])
+
+
+NAMESPACES = Kind("", "v1", "Namespace", "namespaces", namespaced=False)
+NODES = Kind("", "v1", "Node", "nodes", namespaced=False)
+PODS = Kind("", "v1", "Pod", "pods")
+SERVICES = Kind("", "v1", "Service", "services")
+EVENTS = Kind("", "v1", "Event", "events")
+DEPLOYMENTS = Kind("apps", "v1", "Deployment", "deployments")
+REPLICA_SETS = Kind("apps", "v1", "ReplicaSet", "replicasets")
+ENDPOINT_SLICES = Kind("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices")
+DEFINITIONS = Kind(
+    "apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions",
+    namespaced=False,
+)  # fmt: skip
+
+
+def key_of(document: Document) -> Key:
+    """Where an object is."""
+    metadata = document["metadata"]
+    return Key(metadata.get("namespace", ""), metadata["name"])
+
+
+def uid_of(document: Document) -> str:
+    """Which object it is, whatever its name."""
+    return str(document["metadata"]["uid"])
+
+
+def is_leaving(document: Document) -> bool:
+    """Whether its deletion has begun."""
+    return "deletionTimestamp" in document["metadata"]

@@ -1,0 +1,102 @@
+"""Starts a worker for every pod of the node, and ends those whose pods go."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+import trio
+
+from kthena_sandbox.client import Client
+from kthena_sandbox.events import EventRecorder
+from kthena_sandbox.httpd.server import Server
+from kthena_sandbox.kinds import NODES, Document, Key, is_leaving, key_of, uid_of
+from kthena_sandbox.kubelet.addresses import AddressPool
+from kthena_sandbox.kubelet.containers import Container
+from kthena_sandbox.kubelet.logserver import LogServer
+from kthena_sandbox.kubelet.node import NODE_NAME, NodeKeeper
+from kthena_sandbox.kubelet.scheduler import Scheduler
+from kthena_sandbox.kubelet.worker import PodWorker, let_go
+from kthena_sandbox.mirror import Mirror
+
+_FINISHED = {"Succeeded", "Failed"}
+
+
+class Kubelet:
+    """Follows *pods*, which the caller runs; `run` does the rest."""
+
+    def __init__(
+        self,
+        client: Client,
+        pods: Mirror,
+        wall_clock: Callable[[], datetime],
+        addresses: AddressPool | None = None,
+    ) -> None:
+        self._client = client
+        self._pods = pods
+        self._wall_clock = wall_clock
+        self._addresses = addresses or AddressPool()
+        self._events = EventRecorder(client, "kubelet", wall_clock)
+        self._scheduling = EventRecorder(client, "default-scheduler", wall_clock)
+        self._workers: dict[str, PodWorker] = {}
+        self._send, self._receive = trio.open_memory_channel[
+            tuple[Document | None, Document | None]
+        ](float("inf"))
+        self._scheduler = Scheduler(client, pods, self._scheduling, wall_clock)
+        pods.subscribe(self._changed)
+
+    def _changed(self, before: Document | None, after: Document | None) -> None:
+        self._send.send_nowait((before, after))
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Run until cancelled; started when the node is in place to take pods."""
+        server = Server(LogServer(self._find, self._wall_clock).handle, idle_seconds=lambda: 60.0)
+        async with trio.open_nursery() as nursery:
+            address = await nursery.start(server.run, "127.0.0.1", 0)
+            nodes = Mirror(self._client, NODES)
+            keeper = NodeKeeper(self._client, nodes, address.port, self._wall_clock)
+            loops = (self._events, self._scheduling, nodes, keeper.loop, self._scheduler.loop)
+            for runner in loops:
+                nursery.start_soon(runner.run)
+            task_status.started()
+            async for before, after in self._receive:
+                self._handle(nursery, before, after)
+
+    def _find(self, namespace: str, pod: str, name: str) -> Container | None:
+        key = Key(namespace, pod)
+        for worker in self._workers.values():
+            if key_of(worker.pod) == key:
+                named = (entry for entry in worker.containers if entry.state.name == name)
+                return next(named, None)
+        return None
+
+    def _handle(
+        self, nursery: trio.Nursery, before: Document | None, after: Document | None
+    ) -> None:
+        if after is None:
+            worker = self._workers.get(uid_of(before or {}))
+            if worker is not None:
+                worker.cancel()
+        elif after["spec"].get("nodeName") == NODE_NAME:
+            self._handle_ours(nursery, after)
+
+    def _handle_ours(self, nursery: trio.Nursery, pod: Document) -> None:
+        worker = self._workers.get(uid_of(pod))
+        if worker is not None:
+            worker.update(pod)
+        elif is_leaving(pod):
+            if pod["metadata"].get("deletionGracePeriodSeconds"):
+                nursery.start_soon(let_go, self._client, pod)
+        elif (pod.get("status") or {}).get("phase") not in _FINISHED:
+            nursery.start_soon(self._work, pod)
+
+    async def _work(self, pod: Document) -> None:
+        worker = PodWorker(
+            pod, self._client, self._pods, self._addresses,
+            events=self._events, wall_clock=self._wall_clock,
+        )  # fmt: skip
+        if self._workers.setdefault(worker.uid, worker) is not worker:
+            return
+        try:
+            await worker.run()
+        finally:
+            del self._workers[worker.uid]
+            self._addresses.give_back(worker.uid)

@@ -1,0 +1,97 @@
+"""The node `sandbox`: its object, kept in place."""
+
+import platform
+from collections.abc import Callable
+from datetime import datetime
+
+from kthena_sandbox import __version__
+from kthena_sandbox.client import ApiError, Client
+from kthena_sandbox.controllers.loop import Reconciler
+from kthena_sandbox.events import timestamp
+from kthena_sandbox.kinds import NODES, Document, Key, key_of
+from kthena_sandbox.mirror import Mirror
+
+NODE_NAME = "sandbox"
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+_ARCHITECTURE = _ARCHITECTURES.get(platform.machine(), platform.machine())
+LABELS = {
+    "kubernetes.io/hostname": NODE_NAME,
+    "kubernetes.io/os": "linux",
+    "kubernetes.io/arch": _ARCHITECTURE,
+    "node-role.kubernetes.io/control-plane": "",
+}
+_CONDITIONS = (
+    ("MemoryPressure", "False", "KubeletHasSufficientMemory"),
+    ("DiskPressure", "False", "KubeletHasNoDiskPressure"),
+    ("PIDPressure", "False", "KubeletHasSufficientPID"),
+    ("Ready", "True", "KubeletReady"),
+)
+
+
+def node_status(address: str, port: int, now: datetime) -> Document:
+    """The status with the place where logs are served."""
+    time = timestamp(now)
+    resources = {"cpu": "1000", "memory": "1000Gi", "pods": "10000", "ephemeral-storage": "1000Gi"}
+    return {
+        "addresses": [
+            {"type": "InternalIP", "address": address},
+            {"type": "Hostname", "address": NODE_NAME},
+        ],
+        "daemonEndpoints": {"kubeletEndpoint": {"Port": port}},
+        "capacity": resources,
+        "allocatable": resources,
+        "conditions": [
+            {"type": kind, "status": status, "reason": reason, "message": "kubelet of the sandbox",
+             "lastHeartbeatTime": time, "lastTransitionTime": time}
+            for kind, status, reason in _CONDITIONS
+        ],
+        "nodeInfo": {
+            "machineID": "", "systemUUID": "", "bootID": "",
+            "kernelVersion": platform.release(), "osImage": "kthena sandbox",
+            "containerRuntimeVersion": f"sandbox://{__version__}",
+            "kubeletVersion": f"v{__version__}-sandbox", "kubeProxyVersion": "",
+            "operatingSystem": "linux", "architecture": _ARCHITECTURE,
+        },
+    }  # fmt: skip
+
+
+class NodeKeeper:
+    """Creates the node, and again when somebody deletes it."""
+
+    def __init__(
+        self, client: Client, nodes: Mirror, port: int, wall_clock: Callable[[], datetime]
+    ) -> None:
+        self._client = client
+        self._nodes = nodes
+        self._port = port
+        self._wall_clock = wall_clock
+        self.loop: Reconciler[Key] = Reconciler("node", self._keep)
+        self.loop.add(Key("", NODE_NAME))
+        nodes.subscribe(self._changed)
+
+    def _changed(self, before: Document | None, after: Document | None) -> None:
+        for node in filter(None, (before, after)):
+            if node["metadata"]["name"] == NODE_NAME:
+                self.loop.add(key_of(node))
+
+    async def _keep(self, key: Key) -> float | None:
+        node = self._nodes.objects.get(key)
+        status = node_status("127.0.0.1", self._port, self._wall_clock())
+        if node is None:
+            node = await self._create()
+        endpoint = ((node.get("status") or {}).get("daemonEndpoints") or {}).get("kubeletEndpoint")
+        if endpoint != {"Port": self._port}:
+            written = await self._client.patch(NODES, key, {"status": status}, "status")
+            self._nodes.note(written)
+        return None
+
+    async def _create(self) -> Document:
+        try:
+            node = await self._client.create(
+                NODES, {"metadata": {"name": NODE_NAME, "labels": LABELS}}
+            )
+        except ApiError as error:
+            if error.reason != "AlreadyExists":
+                raise
+            node = await self._client.get(NODES, Key("", NODE_NAME))
+        return self._nodes.note(node)

@@ -1,0 +1,118 @@
+"""Probes as Kubernetes runs them: read from the pod, carried out over HTTP and TCP, counted."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import trio
+
+from kthena_sandbox.kinds import Document
+
+Check = Callable[[], Awaitable[str]]
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One probe. Times are seconds; `unsupported` says what the sandbox cannot do."""
+
+    scheme: str = "tcp"
+    port: int = 0
+    path: str = "/"
+    host: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    delay: float = 0.0
+    period: float = 10.0
+    timeout: float = 1.0
+    successes: int = 1
+    failures: int = 3
+    unsupported: str = ""
+
+
+def read_probe(container: Document, name: str) -> Probe | None:
+    """`readinessProbe`, `livenessProbe` or `startupProbe`; None where there is none."""
+    given = container.get(name)
+    if not given:
+        return None
+    times: dict[str, Any] = {
+        "delay": float(given.get("initialDelaySeconds") or 0),
+        "period": float(given.get("periodSeconds") or 10),
+        "timeout": float(given.get("timeoutSeconds") or 1),
+        "successes": int(given.get("successThreshold") or 1),
+        "failures": int(given.get("failureThreshold") or 3),
+    }
+    if http := given.get("httpGet"):
+        headers = tuple((entry["name"], entry["value"]) for entry in http.get("httpHeaders") or [])
+        return Probe(
+            scheme=http.get("scheme", "HTTP").lower(), port=_port(container, http["port"]),
+            path=http.get("path") or "/", host=http.get("host", ""), headers=headers, **times,
+        )  # fmt: skip
+    if tcp := given.get("tcpSocket"):
+        return Probe(port=_port(container, tcp["port"]), host=tcp.get("host", ""), **times)
+    kind = "exec" if "exec" in given else "grpc"
+    return Probe(unsupported=f"{kind} probes are not supported in the sandbox", **times)
+
+
+def _port(container: Document, port: int | str) -> int:
+    if isinstance(port, int):
+        return port
+    listed = container.get("ports") or []
+    named = (entry["containerPort"] for entry in listed if entry.get("name") == port)
+    return int(next(named, port if port.isdecimal() else 0))
+
+
+async def check(probe: Probe, address: str) -> str:
+    """Probe once: "" for success, otherwise what went wrong."""
+    if probe.unsupported:
+        return probe.unsupported
+    host = probe.host or address
+    if probe.scheme == "tcp":
+        return await _check_tcp(host, probe)
+    return await _check_http(host, probe)
+
+
+async def _check_tcp(host: str, probe: Probe) -> str:
+    with trio.move_on_after(probe.timeout):
+        try:
+            stream = await trio.open_tcp_stream(host, probe.port)
+        except OSError as error:
+            return f"dial tcp {host}:{probe.port}: {error.__cause__ or error}"
+        await trio.aclose_forcefully(stream)
+        return ""
+    return f"dial tcp {host}:{probe.port}: i/o timeout"
+
+
+async def _check_http(host: str, probe: Probe) -> str:
+    url = f"{probe.scheme}://{host}:{probe.port}{probe.path}"
+    headers = [("user-agent", "kube-probe/1.33"), *probe.headers]
+    try:
+        async with _probe_client(probe.timeout) as client:
+            response = await client.get(url, headers=headers)
+    except httpx.TimeoutException:
+        return f'Get "{url}": context deadline exceeded'
+    except httpx.HTTPError as error:
+        return f'Get "{url}": {error}'
+    if 200 <= response.status_code < 400:
+        return ""
+    return f"HTTP probe failed with statuscode: {response.status_code}"
+
+
+def _probe_client(timeout: float) -> httpx.AsyncClient:
+    verify = False  # a kubelet does not check the certificates of probes
+    return httpx.AsyncClient(trust_env=False, timeout=timeout, verify=verify)
+
+
+async def run_probe(
+    probe: Probe, ask: Check, passed: Callable[[], None], failed: Callable[[str], None]
+) -> None:
+    """Probe until cancelled; *passed* and *failed* are called whenever a threshold is reached."""
+    await trio.sleep(probe.delay)
+    successes = failures = 0
+    while True:
+        message = await ask()
+        successes, failures = (0, failures + 1) if message else (successes + 1, 0)
+        if message and failures >= probe.failures:
+            failed(message)
+        if not message and successes >= probe.successes:
+            passed()
+        await trio.sleep(probe.period)

@@ -1,0 +1,75 @@
+"""Places pods on the one node, or says why it does not fit."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from kthena_sandbox.client import Client
+from kthena_sandbox.controllers.conditions import with_condition
+from kthena_sandbox.controllers.loop import Reconciler
+from kthena_sandbox.events import EventRecorder, timestamp
+from kthena_sandbox.kinds import PODS, Document, Key, is_leaving, key_of
+from kthena_sandbox.kubelet.node import LABELS, NODE_NAME
+from kthena_sandbox.mirror import Mirror
+
+_UNFIT = "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector."
+
+
+class Scheduler:
+    """Binds pods that have no node and ask for the default scheduler."""
+
+    def __init__(
+        self,
+        client: Client,
+        pods: Mirror,
+        events: EventRecorder,
+        wall_clock: Callable[[], datetime],
+    ) -> None:
+        self._client = client
+        self._pods = pods
+        self._events = events
+        self._wall_clock = wall_clock
+        self.loop: Reconciler[Key] = Reconciler("scheduler", self._place)
+        pods.subscribe(self._changed)
+
+    def _changed(self, before: Document | None, after: Document | None) -> None:
+        if after is not None and needs_node(after):
+            self.loop.add(key_of(after))
+
+    async def _place(self, key: Key) -> float | None:
+        pod = self._pods.objects.get(key)
+        if pod is None or not needs_node(pod):
+            return None
+        wanted = pod["spec"].get("nodeSelector") or {}
+        if not wanted.items() <= LABELS.items():
+            await self._say_unfit(pod)
+            return None
+        binding = {
+            "apiVersion": "v1",
+            "kind": "Binding",
+            "metadata": {"name": key.name, "namespace": key.namespace},
+            "target": {"apiVersion": "v1", "kind": "Node", "name": NODE_NAME},
+        }
+        await self._client.call("POST", PODS.path(*key, "binding"), body=binding)
+        self._events.tell(pod, "Scheduled", f"Successfully assigned {key} to {NODE_NAME}")
+        return None
+
+    async def _say_unfit(self, pod: Document) -> None:
+        condition = {
+            "type": "PodScheduled", "status": "False", "reason": "Unschedulable",
+            "message": _UNFIT, "lastProbeTime": None,
+            "lastTransitionTime": timestamp(self._wall_clock()),
+        }  # fmt: skip
+        present = (pod.get("status") or {}).get("conditions") or []
+        conditions = with_condition(present, condition)
+        if conditions == present:
+            return
+        self._events.tell(pod, "FailedScheduling", _UNFIT, "Warning")
+        change = {"status": {"conditions": conditions}}
+        self._pods.note(await self._client.patch(PODS, key_of(pod), change, "status"))
+
+
+def needs_node(pod: Document) -> bool:
+    """Whether a pod waits for a place from us."""
+    spec = pod["spec"]
+    ours = spec.get("schedulerName", "default-scheduler") == "default-scheduler"
+    return ours and not spec.get("nodeName") and not is_leaving(pod)

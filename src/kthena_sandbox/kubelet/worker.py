@@ -1,0 +1,192 @@
+"""One pod on the node, from its address to its end."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+import trio
+
+from kthena_sandbox.client import ApiAway, ApiError, Client
+from kthena_sandbox.events import EventRecorder
+from kthena_sandbox.kinds import PODS, Document, key_of, uid_of
+from kthena_sandbox.kubelet import images
+from kthena_sandbox.kubelet.addresses import ANNOTATION, AddressPool, NoAddress
+from kthena_sandbox.kubelet.containers import Container
+from kthena_sandbox.kubelet.podstatus import ContainerState, status_of
+from kthena_sandbox.mirror import Mirror
+
+_AWAY_PAUSE = 0.3
+_ADDRESS_PAUSE = 5.0
+
+
+def wanted_address(pod: Document) -> str:
+    """The address that the author gave the pod, "" without one."""
+    return str((pod["metadata"].get("annotations") or {}).get(ANNOTATION, ""))
+
+
+def ports_of(pod: Document) -> list[int]:
+    """The ports that its containers declare."""
+    containers = pod["spec"]["containers"]
+    return [
+        entry["containerPort"] for container in containers for entry in container.get("ports") or []
+    ]
+
+
+class PodWorker:
+    """Runs the pod's containers and writes its status; `pod` is its newest state."""
+
+    def __init__(
+        self, pod: Document, client: Client, mirror: Mirror, addresses: AddressPool, *,
+        events: EventRecorder, wall_clock: Callable[[], datetime],
+    ) -> None:  # fmt: skip
+        self.pod = pod
+        self.containers: list[Container] = []
+        self._client = client
+        self._mirror = mirror
+        self._addresses = addresses
+        self._events = events
+        self._wall_clock = wall_clock
+        self._address = ""
+        self._started = wall_clock()
+        self._news = trio.Event()
+        self._written: Document = {}
+        self._scope = trio.CancelScope()
+        self._ending: float | None = None
+        self._end_asked = trio.Event()
+
+    @property
+    def uid(self) -> str:
+        """Which pod it is."""
+        return uid_of(self.pod)
+
+    def update(self, pod: Document) -> None:
+        """Take over the pod's newest state; one on its way out is ended."""
+        self.pod = pod
+        grace = pod["metadata"].get("deletionGracePeriodSeconds")
+        if grace is not None and (self._ending is None or grace < self._ending):
+            self._ending = float(grace)
+            self._end_asked.set()
+        self._changed()
+
+    def cancel(self) -> None:
+        """The pod is gone: stop at once."""
+        self._scope.cancel()
+
+    def _changed(self) -> None:
+        self._news.set()
+
+    async def run(self) -> None:
+        """Run the pod until it is cancelled, or until it has ended and been let go."""
+        with self._scope:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._write_status)
+                nursery.start_soon(self._run_containers)
+                await self._end_asked.wait()
+                await self._stop()
+                nursery.cancel_scope.cancel()
+            await self._let_go()
+
+    async def _run_containers(self) -> None:
+        static = wanted_address(self.pod)
+        documents = self.pod["spec"]["containers"]
+        known = any(images.defaults_of(entry["image"]) is not None for entry in documents)
+        await self._take_address(static)
+        self.containers = [self._container(entry) for entry in documents]
+        self._changed()
+        if self.pod["spec"].get("initContainers"):
+            text = "Init containers are not run in the sandbox"
+            self._tell("Failed", text, True)
+            return
+        async with trio.open_nursery() as nursery:
+            for container in self.containers:
+                if images.defaults_of(container.state.image) is not None:
+                    nursery.start_soon(container.run_known)
+                elif static and not known:
+                    nursery.start_soon(container.run_static)
+                else:
+                    container.refuse_image(ANNOTATION)
+
+    def _container(self, document: Document) -> Container:
+        return Container(
+            document, self.pod, self._address,
+            wall_clock=self._wall_clock, changed=self._changed, tell=self._tell,
+        )  # fmt: skip
+
+    async def _take_address(self, static: str) -> None:
+        before = (self.pod.get("status") or {}).get("podIP", "")
+        while not self._address:
+            try:
+                self._address = static or self._addresses.take(self.uid, ports_of(self.pod), before)
+            except NoAddress as error:
+                self._tell("FailedCreatePodSandBox", str(error), True)
+                await trio.sleep(_ADDRESS_PAUSE)
+
+    def _tell(self, reason: str, message: str, is_warning: bool) -> None:
+        self._events.tell(self.pod, reason, message, "Warning" if is_warning else "Normal")
+
+    def _states(self) -> list[ContainerState]:
+        if self.containers:
+            return [container.state for container in self.containers]
+        documents = self.pod["spec"]["containers"]
+        return [ContainerState(entry["name"], entry["image"]) for entry in documents]
+
+    async def _write_status(self) -> None:
+        """Write the status whenever it changes, as soon as the API takes it."""
+        while True:
+            self._news = trio.Event()
+            if not await self._write_once():
+                await trio.sleep(_AWAY_PAUSE)
+                continue
+            await self._news.wait()
+
+    async def _write_once(self) -> bool:
+        now = self._wall_clock()
+        status = status_of(self.pod, self._states(), self._address, self._started, now)
+        present = self.pod.get("status") or {}
+        if all(present.get(name) == value for name, value in status.items()):
+            return True
+        change = {"metadata": {"uid": self.uid}, "status": status}
+        try:
+            written = await self._client.patch(PODS, key_of(self.pod), change, "status")
+        except ApiAway:
+            return False
+        except ApiError as error:
+            return error.code == 404  # the watch will tell that it is gone
+        self._mirror.note(written)
+        return True
+
+    async def _stop(self) -> None:
+        for container in self.containers:
+            self._tell("Killing", f"Stopping container {container.state.name}", False)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._shorten, nursery.cancel_scope)
+            async with trio.open_nursery() as draining:
+                for container in self.containers:
+                    draining.start_soon(container.drain, self._ending or 0.0)
+            nursery.cancel_scope.cancel()
+
+    async def _shorten(self, scope: trio.CancelScope) -> None:
+        """End the drain when the grace period becomes zero, as `kubectl delete --now` does."""
+        while self._ending:
+            self._end_asked = trio.Event()
+            await self._end_asked.wait()
+        await trio.lowlevel.checkpoint()
+        scope.cancel()
+
+    async def _let_go(self) -> None:
+        await let_go(self._client, self.pod)
+
+
+async def let_go(client: Client, pod: Document) -> None:
+    """Tell the API that nothing of a pod runs any more; tried again while the API is away."""
+    while True:
+        try:
+            await client.delete(PODS, key_of(pod), uid_of(pod), gracePeriodSeconds=0)
+        except ApiAway:
+            await trio.sleep(_AWAY_PAUSE)
+            continue
+        except ApiError as error:
+            if error.code in {404, 409}:
+                return
+            await trio.sleep(_AWAY_PAUSE)
+            continue
+        return

@@ -229,7 +229,7 @@ def test_ports_of_the_process_are_not_given_away() -> None:
 
 
 def test_first_rule_whose_conditions_hold_decides() -> None:
-    rules = [
+    rules: list[dict[str, Any]] = [
         {
             "modelMatch": {"headers": {"User-Type": {"exact": "premium"}}},
             "targetModels": [target("large")],
@@ -247,7 +247,7 @@ def test_first_rule_whose_conditions_hold_decides() -> None:
 
 
 def test_rule_with_an_unreadable_regex_never_matches_and_harms_no_other() -> None:
-    rules = [
+    rules: list[dict[str, Any]] = [
         {"modelMatch": {"uri": {"regex": "["}}, "targetModels": [target("a")]},
         {"targetModels": [target("b")]},
     ]

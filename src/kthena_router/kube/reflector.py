@@ -95,22 +95,30 @@ class Reflector:
             "timeoutSeconds": str(int(seconds)),
         }
         silence = seconds + SILENCE_MARGIN_SECONDS
-        async with self._api.open_watch(self._kind.path(), params, silence=silence) as lines:
-            async for line in lines:
-                if line:
-                    self._take(cursor, line)
+        failure: KubeError | None = None
+        # To leave the loop early would leave httpx's generators half-used; a cancelled read ends them all.
+        with trio.CancelScope() as scope:
+            async with self._api.open_watch(self._kind.path(), params, silence=silence) as lines:
+                async for line in lines:
+                    failure = self._take(cursor, line) if line else None
+                    if failure is not None:
+                        scope.cancel()
+        if failure is not None:
+            raise failure
 
-    def _take(self, cursor: WatchCursor, line: str) -> None:
+    def _take(self, cursor: WatchCursor, line: str) -> KubeError | None:
+        """Bring the table up to date, or return why the watch has to end."""
         match cursor.read(line):
             case Upsert(item):
                 self._table.upsert(item)
             case Delete(item):
                 self._table.delete(item)
             case Expired():
-                raise Gone(410, f"watch {self._kind.plural}: the history is gone")
+                return Gone(410, f"watch {self._kind.plural}: the history is gone")
             case Failed(message):
-                raise Unavailable(0, f"watch {self._kind.plural}: {message}")
+                return Unavailable(0, f"watch {self._kind.plural}: {message}")
         self._failures = 0
+        return None
 
     def _recovered(self) -> None:
         if self._trouble:

@@ -1,0 +1,39 @@
+import pytest
+
+from kthena_router.kube.access import Choice, choose_access
+from kthena_router.kube.client import NoCluster
+from kthena_router.settings import ClusterAccess
+
+ALL = ClusterAccess(
+    kubeconfig="/flag",
+    environment_kubeconfig="/missing:/env",
+    home="/home/me",
+    service_host="10.0.0.1",
+    service_port="443",
+    service_account="/sa",
+)
+EVERYTHING = frozenset({"/flag", "/env", "/home/me/.kube/config", "/sa/token"})
+
+
+def choose(present: frozenset[str], **changes: str) -> Choice:
+    fields = {name: getattr(ALL, name) for name in ALL.__struct_fields__} | changes
+    return choose_access(ClusterAccess(**fields), present.__contains__)
+
+
+def test_places_are_tried_in_order() -> None:
+    assert Choice("/flag") == choose(EVERYTHING)
+    assert Choice("", "/sa") == choose(EVERYTHING, kubeconfig="")
+    assert Choice("/env") == choose(EVERYTHING - {"/sa/token"}, kubeconfig="")
+    assert Choice("/home/me/.kube/config", context="c") == choose(
+        frozenset({"/home/me/.kube/config"}), kubeconfig="", context="c"
+    )
+
+
+def test_flag_that_names_no_file_is_said() -> None:
+    with pytest.raises(NoCluster, match="/flag"):
+        choose(frozenset())
+
+
+def test_where_there_is_nothing_the_ways_are_named() -> None:
+    with pytest.raises(NoCluster, match="kthena-router sandbox"):
+        choose(frozenset(), kubeconfig="")

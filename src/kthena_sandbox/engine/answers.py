@@ -97,7 +97,13 @@ def error(engine: str, status: int, kind: str, message: str, param: str | None) 
 
 def model_card(name: str, root: str, parent: str | None, **facts: Any) -> Document:
     """One entry of `/v1/models`; *facts* are `created`, `owned_by` and `max_model_len`."""
-    card: Document = {"id": name, "object": "model", "root": root, "parent": parent, "permission": []}
+    card: Document = {
+        "id": name,
+        "object": "model",
+        "root": root,
+        "parent": parent,
+        "permission": [],
+    }
     return card | facts
 
 

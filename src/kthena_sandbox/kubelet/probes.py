@@ -76,10 +76,18 @@ async def _check_tcp(host: str, probe: Probe) -> str:
         try:
             stream = await trio.open_tcp_stream(host, probe.port)
         except OSError as error:
-            return f"dial tcp {host}:{probe.port}: {error.__cause__ or error}"
+            return f"dial tcp {host}:{probe.port}: {_cause(error)}"
         await trio.aclose_forcefully(stream)
         return ""
     return f"dial tcp {host}:{probe.port}: i/o timeout"
+
+
+def _cause(error: BaseException) -> BaseException:
+    """The first attempt's error; trio wraps them in a group."""
+    inner = error.__cause__
+    if isinstance(inner, BaseExceptionGroup):
+        return inner.exceptions[0]
+    return inner or error
 
 
 async def _check_http(host: str, probe: Probe) -> str:

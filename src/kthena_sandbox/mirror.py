@@ -101,17 +101,25 @@ class Mirror:
             await self._take_events(pieces)
 
     async def _take_events(self, pieces: AsyncIterator[bytes]) -> None:
+        """Take events to the stream's end; its last may be an error. Raises ApiError, ApiAway.
+
+        Read to the end in any case: httpx's inner generators cannot be closed from outside.
+        """
         rest = b""
+        error: ApiError | None = None
         async for piece in pieces:
             *lines, rest = (rest + piece).split(b"\n")
-            for line in filter(None, lines):
-                self._take_event(msgspec.json.decode(line))
-            self._pause = _FIRST_PAUSE
+            for event in (msgspec.json.decode(line) for line in lines if line):
+                if event["type"] == "ERROR":
+                    error = error or status_error(event["object"], 500)
+                else:
+                    self._take_event(event)
+                    self._pause = _FIRST_PAUSE
+        if error is not None:
+            raise error
 
     def _take_event(self, event: Document) -> None:
         kind, document = event["type"], event["object"]
-        if kind == "ERROR":
-            raise status_error(document, 500)
         self._at = str(document["metadata"]["resourceVersion"])
         if kind == "BOOKMARK":
             return

@@ -131,8 +131,8 @@ async def test_an_engine_that_refuses_connections_for_a_time() -> None:
             assert not await _connects(port)
             await client.delete("/mock/faults")
         with trio.fail_after(5):
-            while not await _connects(port):  # noqa: ASYNC110 - another socket's state, no event tells of it
-                await trio.sleep(0.01)
+            while not await _connects(port):
+                await trio.lowlevel.checkpoint()
 
 
 async def test_a_reset_connection() -> None:

@@ -1,0 +1,75 @@
+from pathlib import Path
+from typing import Any
+
+from tests.sandbox.house import CONFIG_MAPS, running
+
+from kthena_sandbox.kinds import DEFINITIONS, Document, Key, Kind, uid_of
+
+OWNER, CHILD = Key("default", "owner"), Key("default", "child")
+
+
+def _reference(owner: Document, **more: Any) -> Document:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "name": owner["metadata"]["name"],
+            "uid": uid_of(owner)} | more  # fmt: skip
+
+
+async def test_an_object_without_living_owner_goes(tmp_path: Path) -> None:
+    async with running(tmp_path, controllers=True) as cluster:
+        owner = await cluster.create(CONFIG_MAPS, "owner")
+        false = _reference(owner) | {"uid": "00000000-0000-0000-0000-000000000000"}
+        await cluster.create(CONFIG_MAPS, "child", metadata={"ownerReferences": [false]})
+        await cluster.gone(CONFIG_MAPS, CHILD)
+        assert await cluster.client.find(CONFIG_MAPS, OWNER) is not None
+
+
+async def test_one_of_two_owners_goes_and_the_object_stays(tmp_path: Path) -> None:
+    async with running(tmp_path, controllers=True) as cluster:
+        owners = [await cluster.create(CONFIG_MAPS, name) for name in ("owner", "other")]
+        references = [_reference(owner) for owner in owners]
+        await cluster.create(CONFIG_MAPS, "child", metadata={"ownerReferences": references})
+        await cluster.client.delete(CONFIG_MAPS, OWNER)
+
+        async def freed() -> bool:
+            child = await cluster.client.get(CONFIG_MAPS, CHILD)
+            return [entry["name"] for entry in child["metadata"]["ownerReferences"]] == ["other"]
+
+        await cluster.until(freed)
+
+
+async def test_foreground_deletion_waits_for_those_that_block(tmp_path: Path) -> None:
+    async with running(tmp_path, controllers=True) as cluster:
+        owner = await cluster.create(CONFIG_MAPS, "owner")
+        blocking = [_reference(owner, blockOwnerDeletion=True, controller=True)]
+        held = {"ownerReferences": blocking, "finalizers": ["example.com/hold"]}
+        await cluster.create(CONFIG_MAPS, "child", metadata=held)
+        await cluster.client.delete(CONFIG_MAPS, OWNER, propagationPolicy="Foreground")
+
+        async def marked() -> bool:
+            child = await cluster.client.get(CONFIG_MAPS, CHILD)
+            return "deletionTimestamp" in child["metadata"]
+
+        await cluster.until(marked)
+        assert await cluster.client.find(CONFIG_MAPS, OWNER) is not None
+        await cluster.client.patch(CONFIG_MAPS, CHILD, {"metadata": {"finalizers": None}})
+        await cluster.gone(CONFIG_MAPS, OWNER)
+        await cluster.gone(CONFIG_MAPS, CHILD)
+
+
+async def test_custom_resources_are_followed_as_soon_as_they_are_defined(tmp_path: Path) -> None:
+    crd = {
+        "metadata": {"name": "widgets.example.com"},
+        "spec": {
+            "group": "example.com", "scope": "Namespaced",
+            "names": {"plural": "widgets", "kind": "Widget"},
+            "versions": [{"name": "v1", "served": True, "storage": True, "schema": {
+                "openAPIV3Schema": {"type": "object"}}}],
+        },
+    }  # fmt: skip
+    widgets = Kind("example.com", "v1", "Widget", "widgets")
+    async with running(tmp_path, controllers=True) as cluster:
+        await cluster.client.create(DEFINITIONS, crd)
+        owner = await cluster.create(widgets, "owner")
+        reference = _reference(owner) | {"apiVersion": "example.com/v1", "kind": "Widget"}
+        await cluster.create(CONFIG_MAPS, "child", metadata={"ownerReferences": [reference]})
+        await cluster.client.delete(widgets, OWNER)
+        await cluster.gone(CONFIG_MAPS, CHILD)

@@ -1,0 +1,127 @@
+from typing import Any
+
+import pytest
+
+from kthena_sandbox.controllers.rollout import (
+    current_of,
+    limits,
+    new_replica_set,
+    next_revision,
+    obsolete,
+    scale_of_current,
+    scales_of_old,
+    template_hash,
+)
+from kthena_sandbox.kinds import Document
+
+
+def _deployment(replicas: int, **spec: Any) -> Document:
+    template = {"metadata": {"labels": {"app": "a"}}, "spec": {"containers": []}}
+    return {
+        "apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"name": "web", "namespace": "default", "uid": "u", "annotations": {"x": "y"}},
+        "spec": {"replicas": replicas, "selector": {"matchLabels": {"app": "a"}},
+                 "template": template} | spec,
+    }  # fmt: skip
+
+
+def _set(name: str, replicas: int, available: int, **more: Any) -> Document:
+    time = f"2026-01-01T00:00:0{len(name)}Z"
+    return {
+        "metadata": {"name": name, "creationTimestamp": time} | more,
+        "spec": {"replicas": replicas},
+        "status": {"replicas": replicas, "availableReplicas": available},
+    }
+
+
+def test_the_hash_names_a_template() -> None:
+    template = {"spec": {"containers": [{"name": "a"}]}}
+    assert template_hash(template, 0) == template_hash(dict(template), 0)
+    assert template_hash(template, 0) != template_hash(template, 1)
+    assert template_hash(template, 0) != template_hash({"spec": {}}, 0)
+    assert len(template_hash(template, 0)) == 10
+
+
+def test_the_replica_set_of_a_template_is_found_again() -> None:
+    deployment = _deployment(2)
+    made = new_replica_set(deployment, 2, 1, 0)
+    made["metadata"]["creationTimestamp"] = "2026-01-01T00:00:00Z"
+    digest = made["metadata"]["labels"]["pod-template-hash"]
+    assert made["metadata"]["name"] == f"web-{digest}"
+    assert made["spec"]["selector"]["matchLabels"] == {"app": "a", "pod-template-hash": digest}
+    assert made["metadata"]["annotations"] == {
+        "x": "y", "deployment.kubernetes.io/revision": "1",
+    }  # fmt: skip
+    assert current_of(deployment, [made]) is made
+    assert current_of(_deployment(2, template={"spec": {}}), [made]) is None
+
+
+@pytest.mark.parametrize(
+    ("replicas", "strategy", "expected"),
+    [
+        (3, {}, (1, 0)),
+        (4, {}, (1, 1)),
+        (10, {"maxSurge": "30%", "maxUnavailable": 2}, (3, 2)),
+        (3, {"maxSurge": 0, "maxUnavailable": 0}, (0, 1)),
+        (1, {"maxSurge": 1, "maxUnavailable": 5}, (1, 1)),
+    ],
+)
+def test_surge_rounds_up_and_unavailability_down(
+    replicas: int, strategy: dict[str, Any], expected: tuple[int, int]
+) -> None:
+    assert limits(_deployment(replicas, strategy={"rollingUpdate": strategy})) == expected
+
+
+def test_a_first_roll_out_makes_all_pods_at_once() -> None:
+    assert scale_of_current(_deployment(3), None, [], 0) == 3
+
+
+def test_a_new_template_gets_the_surge_first() -> None:
+    old = _set("old", 4, 4)
+    assert scale_of_current(_deployment(4), None, [old], 4) == 1
+
+
+def test_old_pods_go_as_far_as_enough_remain() -> None:
+    new, old = _set("new", 1, 0), _set("older", 4, 4)
+    assert scales_of_old(_deployment(4), new, [old]) == {"older": 3}
+    new, old = _set("new", 2, 2), _set("older", 3, 3)
+    assert scales_of_old(_deployment(4), new, [old]) == {"older": 1}
+    new, old = _set("new", 4, 4), _set("older", 1, 1)
+    assert scales_of_old(_deployment(4), new, [old]) == {"older": 0}
+
+
+def test_pods_that_serve_nobody_go_first() -> None:
+    new, good, broken = _set("new", 1, 1), _set("good", 3, 3), _set("broken", 1, 0)
+    assert scales_of_old(_deployment(4), new, [good, broken]) == {"broken": 0, "good": 2}
+
+
+def test_recreate_waits_until_the_old_pods_are_gone() -> None:
+    deployment = _deployment(2, strategy={"type": "Recreate"})
+    old = _set("older", 2, 2)
+    assert scale_of_current(deployment, None, [old], 2) == 0
+    assert scales_of_old(deployment, _set("new", 0, 0), [old]) == {"older": 0}
+    assert scale_of_current(deployment, _set("new", 0, 0), [], 0) == 2
+
+
+def test_a_smaller_deployment_shrinks_at_once() -> None:
+    current = _set("new", 5, 5)
+    assert scale_of_current(_deployment(2), current, [current], 0) == 2
+
+
+def test_revisions_count_up() -> None:
+    def revised(name: str, number: str) -> Document:
+        return _set(name, 0, 0, annotations={"deployment.kubernetes.io/revision": number})
+
+    old, new = revised("old", "3"), revised("new", "4")
+    assert next_revision([], None) == 1
+    assert next_revision([old, new], new) == 4
+    assert next_revision([old, new], old) == 5
+
+
+def test_history_is_limited() -> None:
+    sets = [
+        _set(f"rs{number}", 0, 0, annotations={"deployment.kubernetes.io/revision": str(number)})
+        for number in range(1, 5)
+    ]
+    gone = obsolete(_deployment(1, revisionHistoryLimit=1), [*sets, _set("used", 1, 1)])
+    assert [entry["metadata"]["name"] for entry in gone] == ["rs1", "rs2", "rs3"]

@@ -1,0 +1,312 @@
+from collections.abc import Awaitable, Callable
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import trio
+from tests.sandbox.house import Cluster, engine_pod, running, running_api
+
+from kthena_sandbox.client import ApiError
+from kthena_sandbox.controllers.conditions import condition_of, is_true
+from kthena_sandbox.controllers.run import utc_now
+from kthena_sandbox.kinds import EVENTS, NODES, PODS, Document, Key
+from kthena_sandbox.kubelet.addresses import ANNOTATION, POD_NETWORK
+from kthena_sandbox.kubelet.kubelet import Kubelet
+from kthena_sandbox.mirror import Mirror
+
+POD = Key("default", "engine")
+
+
+async def _pod(cluster: Cluster) -> Document:
+    return await cluster.client.get(PODS, POD)
+
+
+def _state(pod: Document) -> Any:
+    statuses = (pod.get("status") or {}).get("containerStatuses") or [{}]
+    return statuses[0].get("state") or {}
+
+
+def _ready(cluster: Cluster) -> Callable[[], Awaitable[Document | None]]:
+    async def look() -> Document | None:
+        pod = await _pod(cluster)
+        return pod if is_true(pod, "Ready") else None
+
+    return look
+
+
+def _waiting_for(cluster: Cluster, reason: str) -> Callable[[], Awaitable[Any]]:
+    async def look() -> Any:
+        waiting = _state(await _pod(cluster)).get("waiting") or {}
+        return waiting if waiting.get("reason") == reason else None
+
+    return look
+
+
+def _event(cluster: Cluster, reason: str) -> Callable[[], Awaitable[str]]:
+    async def look() -> str:
+        events = await cluster.client.list(EVENTS, "default")
+        return next((str(event["message"]) for event in events if event["reason"] == reason), "")
+
+    return look
+
+
+async def test_the_node_says_where_logs_are(tmp_path: Path) -> None:
+    async with running(tmp_path, kubelet=True) as cluster:
+
+        async def registered() -> Document | None:
+            node = await cluster.client.find(NODES, Key("", "sandbox"))
+            return node if node and is_true(node, "Ready") else None
+
+        node = await cluster.until(registered)
+        assert {"type": "InternalIP", "address": "127.0.0.1"} in node["status"]["addresses"]
+        assert node["status"]["daemonEndpoints"]["kubeletEndpoint"]["Port"] > 0
+        await cluster.client.delete(NODES, Key("", "sandbox"))
+        await cluster.until(registered)
+
+
+async def test_a_known_image_runs_on_an_address_of_its_own(tmp_path: Path) -> None:
+    async with running(tmp_path, kubelet=True) as cluster:
+        await cluster.create(PODS, "engine", spec=engine_pod())
+        pod = await cluster.until(_ready(cluster))
+        status = pod["status"]
+        assert (pod["spec"]["nodeName"], status["phase"]) == ("sandbox", "Running")
+        assert ip_address(status["podIP"]) in POD_NETWORK
+        assert status["podIPs"] == [{"ip": status["podIP"]}]
+        (container,) = status["containerStatuses"]
+        assert (container["ready"], container["started"], container["restartCount"]) == (
+            True, True, 0,
+        )  # fmt: skip
+        async with httpx.AsyncClient(trust_env=False) as client:
+            models = (await client.get(f"http://{status['podIP']}:8000/v1/models")).json()
+        assert [card["id"] for card in models["data"]] == ["m"]
+        assert await cluster.until(_event(cluster, "Scheduled")) == (
+            "Successfully assigned default/engine to sandbox"
+        )
+        assert await cluster.until(_event(cluster, "Started")) == "Started container engine"
+
+
+async def test_images_arguments_and_environment_configure_the_engine(tmp_path: Path) -> None:
+    spec = engine_pod(
+        image="ghcr.io/faust-benchou/sglang-inference-sim:0.1.1",
+        args=["--served-model-name", "$(MODEL_NAME)-served", "--unheard-of"],
+        env=[{"name": "MODEL_NAME", "value": "inner"}],
+        ports=[{"containerPort": 30000}],
+    )
+    async with running(tmp_path, kubelet=True) as cluster:
+        await cluster.create(PODS, "engine", spec=spec)
+        pod = await cluster.until(_ready(cluster))
+        url = f"http://{pod['status']['podIP']}:30000"
+        async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
+            assert (await client.get("/v1/models")).json()["data"][0]["id"] == "inner-served"
+            assert "sglang:num_running_reqs" in (await client.get("/metrics")).text
+        logs = await _logs(cluster)
+        assert logs.startswith("INFO: not simulated: --unheard-of\nINFO: sglang engine for inner")
+
+
+async def _logs(cluster: Cluster, **params: str) -> str:
+    async with httpx.AsyncClient(base_url=cluster.url, trust_env=False) as client:
+        answer = await client.get(PODS.path(*POD, "log"), params=params)
+    return answer.text
+
+
+async def test_an_unknown_image_stays_pending_and_says_why(tmp_path: Path) -> None:
+    async with running(tmp_path, kubelet=True) as cluster:
+        await cluster.create(PODS, "engine", spec=engine_pod(image="nginx:1"))
+        waiting = await cluster.until(_waiting_for(cluster, "ErrImagePull"))
+        assert "it runs these itself: kthena/mock-engine" in waiting["message"]
+        pod = await _pod(cluster)
+        assert pod["status"]["phase"] == "Pending"
+        assert not is_true(pod, "Ready")
+        assert "Failed to pull image" in await cluster.until(_event(cluster, "Failed"))
+        assert "is waiting to start: trying and failing to pull image" in await _logs(cluster)
+
+
+async def test_a_pod_with_an_address_stands_for_a_server_elsewhere(tmp_path: Path) -> None:
+    async with running(tmp_path, kubelet=True) as cluster, trio.open_nursery() as nursery:
+        (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+        port = listener.socket.getsockname()[1]
+        annotated = {"annotations": {ANNOTATION: "127.0.0.1"}}
+        spec = engine_pod(image="my/server:1", ports=[{"containerPort": port}])
+        await cluster.create(PODS, "engine", metadata=annotated, spec=spec)
+        pod = await cluster.until(_ready(cluster))
+        assert (pod["status"]["phase"], pod["status"]["podIP"]) == ("Running", "127.0.0.1")
+        await listener.aclose()
+
+        async def unready() -> bool:
+            return not is_true(await _pod(cluster), "Ready")
+
+        await cluster.until(unready)
+        message = await cluster.until(_event(cluster, "Unhealthy"))
+        assert "Connection refused" in message
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_readiness_probe_decides(tmp_path: Path) -> None:
+    probe = {"httpGet": {"path": "/health", "port": "http"}, "periodSeconds": 1,
+             "failureThreshold": 1}  # fmt: skip
+    spec = engine_pod(readinessProbe=probe, ports=[{"name": "http", "containerPort": 8000}])
+    async with running(tmp_path, kubelet=True) as cluster:
+        await cluster.create(PODS, "engine", spec=spec)
+        pod = await cluster.until(_ready(cluster))
+        url = f"http://{pod['status']['podIP']}:8000"
+        async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
+            await client.post("/mock/faults", json={"unhealthy": True})
+
+            async def unready() -> Document | None:
+                found = await _pod(cluster)
+                return None if is_true(found, "Ready") else found
+
+            pod = await cluster.until(unready)
+            assert (condition_of(pod, "Ready") or {})["reason"] == "ContainersNotReady"
+            await client.delete("/mock/faults")
+        await cluster.until(_ready(cluster))
+
+
+async def test_a_failed_liveness_probe_restarts_the_engine(tmp_path: Path) -> None:
+    probe = {"httpGet": {"path": "/health", "port": 8000}, "periodSeconds": 1,
+             "failureThreshold": 1}  # fmt: skip
+    async with running(tmp_path, kubelet=True) as cluster:
+        await cluster.create(PODS, "engine", spec=engine_pod(livenessProbe=probe))
+        pod = await cluster.until(_ready(cluster))
+        async with httpx.AsyncClient(trust_env=False) as client:
+            faults = f"http://{pod['status']['podIP']}:8000/mock/faults"
+            await client.post(faults, json={"unhealthy": True})
+
+        async def restarted() -> bool:
+            container = (await _pod(cluster))["status"]["containerStatuses"][0]
+            return bool(container["restartCount"] == 1 and container["ready"])
+
+        await cluster.until(restarted)
+        assert "m on http" in await _logs(cluster, previous="true")
+
+
+async def test_an_engine_that_cannot_start_crashes_in_a_loop(tmp_path: Path) -> None:
+    async with running(tmp_path, kubelet=True) as cluster:
+        await cluster.create(PODS, "engine", spec=engine_pod(args=["--port", "many"]))
+        await cluster.until(_waiting_for(cluster, "CrashLoopBackOff"))
+        assert "invalid int value: 'many'" in await _logs(cluster)
+
+
+async def test_an_environment_that_cannot_be_read_is_said(tmp_path: Path) -> None:
+    source = {"configMapKeyRef": {"name": "a", "key": "b"}}
+    spec = engine_pod(env=[{"name": "X", "valueFrom": source}])
+    async with running(tmp_path, kubelet=True) as cluster:
+        await cluster.create(PODS, "engine", spec=spec)
+        waiting = await cluster.until(_waiting_for(cluster, "CreateContainerConfigError"))
+        assert waiting["message"] == "env X: configMapKeyRef is not supported in the sandbox"
+
+
+async def test_init_containers_are_refused(tmp_path: Path) -> None:
+    initial = [{"name": "first", "image": "kthena/mock-engine"}]
+    async with running(tmp_path, kubelet=True) as cluster:
+        await cluster.create(PODS, "engine", spec=engine_pod() | {"initContainers": initial})
+
+        async def refused() -> Any:
+            return ((await _pod(cluster)).get("status") or {}).get("initContainerStatuses")
+
+        (status,) = await cluster.until(refused)
+        assert status["state"]["waiting"]["message"] == "init containers are not run in the sandbox"
+
+
+async def test_a_node_selector_that_fits_no_node_leaves_the_pod_unscheduled(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path, kubelet=True) as cluster:
+        await cluster.create(PODS, "engine", spec=engine_pod() | {"nodeSelector": {"gpu": "a100"}})
+
+        async def unschedulable() -> bool:
+            condition = condition_of(await _pod(cluster), "PodScheduled") or {}
+            return condition.get("reason") == "Unschedulable"
+
+        await cluster.until(unschedulable)
+
+
+async def test_a_deleted_pod_finishes_its_requests_first(tmp_path: Path) -> None:
+    spec = engine_pod(args=["--model", "m", "--inter-token-latency", "100ms"])
+    async with running(tmp_path, kubelet=True) as cluster:
+        await cluster.create(PODS, "engine", spec=spec)
+        pod = await cluster.until(_ready(cluster))
+        url = f"http://{pod['status']['podIP']}:8000"
+        async with (
+            httpx.AsyncClient(base_url=url, trust_env=False) as client,
+            client.stream(
+                "POST", "/v1/completions", json={"model": "m", "prompt": "x", "stream": True}
+            ) as stream,
+        ):
+            await cluster.client.delete(PODS, POD)
+            assert (await stream.aread()).endswith(b"data: [DONE]\n\n")
+        await cluster.gone(PODS, POD)
+        with pytest.raises(OSError, match="failed"):
+            await trio.open_tcp_stream(pod["status"]["podIP"], 8000)
+
+
+async def test_a_forced_deletion_does_not_wait(tmp_path: Path) -> None:
+    spec = engine_pod(args=["--model", "m", "--time-to-first-token", "60s"])
+    async with running(tmp_path, kubelet=True) as cluster:
+        await cluster.create(PODS, "engine", spec=spec)
+        pod = await cluster.until(_ready(cluster))
+        url = f"http://{pod['status']['podIP']}:8000/v1/completions"
+
+        async def ask() -> None:
+            async with httpx.AsyncClient(trust_env=False, timeout=None) as client:
+                with pytest.raises(httpx.RemoteProtocolError):
+                    await client.post(url, json={"model": "m", "prompt": "x"})
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask)
+            await cluster.client.delete(PODS, POD)
+
+            async def leaving() -> bool:
+                return "deletionTimestamp" in (await _pod(cluster))["metadata"]
+
+            await cluster.until(leaving)
+            await cluster.client.delete(PODS, POD, gracePeriodSeconds=0)
+            with trio.fail_after(5):
+                await cluster.gone(PODS, POD)
+
+
+async def test_logs_are_followed_to_their_end(tmp_path: Path) -> None:
+    async with running(tmp_path, kubelet=True) as cluster:
+        await cluster.create(PODS, "engine", spec=engine_pod())
+        pod = await cluster.until(_ready(cluster))
+        said = b""
+        async with (
+            httpx.AsyncClient(base_url=cluster.url, trust_env=False, timeout=None) as client,
+            client.stream("GET", PODS.path(*POD, "log"), params={"follow": "true"}) as stream,
+        ):
+            await client.get(f"http://{pod['status']['podIP']}:8000/health")
+            await cluster.client.delete(PODS, POD)
+            said = await stream.aread()
+        assert said.splitlines()[1:] == [
+            b'INFO: "GET /health HTTP/1.1" 200', b"INFO: Shutting down",
+        ]  # fmt: skip
+        with pytest.raises(ApiError):
+            await cluster.until(lambda: _pod(cluster))  # gone in the end
+
+
+async def test_engines_outlive_the_kubelets_client_and_a_new_kubelet_takes_them_up(
+    tmp_path: Path,
+) -> None:
+    async with running_api(tmp_path) as cluster:
+        for restarts in (0, 1):
+            async with trio.open_nursery() as nursery:
+                pods = Mirror(cluster.client, PODS)
+                await nursery.start(Kubelet(cluster.client, pods, utc_now).run)
+                nursery.start_soon(pods.run)
+                if not restarts:
+                    await cluster.create(PODS, "engine", spec=engine_pod())
+
+                async def running_again(restarts: int = restarts) -> Document | None:
+                    pod = await _pod(cluster)
+                    status = (pod.get("status") or {}).get("containerStatuses") or [{}]
+                    counted = status[0].get("restartCount") == restarts
+                    return pod if counted and is_true(pod, "Ready") else None
+
+                pod = await cluster.until(running_again)
+                address = pod["status"]["podIP"]
+                async with httpx.AsyncClient(trust_env=False) as client:
+                    answer = await client.get(f"http://{address}:8000/health")
+                assert answer.status_code == 200
+                nursery.cancel_scope.cancel()

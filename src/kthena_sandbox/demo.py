@@ -10,7 +10,7 @@ from kthena_sandbox.apiprocess import SandboxError
 from kthena_sandbox.applying import apply, read_documents
 from kthena_sandbox.client import Client
 from kthena_sandbox.controllers.conditions import is_true
-from kthena_sandbox.kinds import PODS, Document
+from kthena_sandbox.kinds import GATEWAYS, PODS, Document
 from kthena_sandbox.polling import holds_within
 from kthena_sandbox.settings import Settings
 
@@ -81,6 +81,17 @@ async def wait_until(holds: Callable[[], Awaitable[bool]], what: str) -> None:
     """Ask until it holds. Raises SandboxError after a minute."""
     if not await holds_within(_READY_SECONDS, holds):
         raise SandboxError(f"{what} after {_READY_SECONDS:.0f} s")
+
+
+async def _default_gateway_serves(client: Client) -> bool:
+    found = await client.find(GATEWAYS, ("kthena-system", "default"))
+    return found is not None and is_true(found, "Programmed")
+
+
+async def wait_for_default_gateway(client: Client) -> None:
+    """Until the router has made its Gateway and serves it. Raises SandboxError, ApiError, ApiAway."""
+    look = partial(_default_gateway_serves, client)
+    await wait_until(look, "the router's default Gateway is not programmed")
 
 
 async def run_demo(client: Client, settings: Settings, say: Callable[[str], None]) -> None:

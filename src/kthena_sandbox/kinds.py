@@ -49,6 +49,7 @@ EVENTS = Kind("", "v1", "Event", "events")
 DEPLOYMENTS = Kind("apps", "v1", "Deployment", "deployments")
 REPLICA_SETS = Kind("apps", "v1", "ReplicaSet", "replicasets")
 ENDPOINT_SLICES = Kind("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices")
+GATEWAYS = Kind("gateway.networking.k8s.io", "v1", "Gateway", "gateways")
 DEFINITIONS = Kind(
     "apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions",
     namespaced=False,

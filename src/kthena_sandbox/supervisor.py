@@ -17,7 +17,7 @@ from kthena_sandbox.applying import ApplyError, apply, read_documents
 from kthena_sandbox.check import run_check
 from kthena_sandbox.client import ApiAway, ApiError, Client
 from kthena_sandbox.cluster import ensure_router_service, running_cluster
-from kthena_sandbox.demo import run_demo
+from kthena_sandbox.demo import run_demo, wait_for_default_gateway
 from kthena_sandbox.ports import check_ports
 from kthena_sandbox.processes import Children
 from kthena_sandbox.routerprocess import ADDRESS, RouterProcess
@@ -73,6 +73,8 @@ class Supervisor:
                 say(await apply(client, document))
 
     async def _use(self, client: Client, server: ApiProcess) -> int:
+        if self.settings.router:
+            await wait_for_default_gateway(client)
         if self.settings.demo:
             await run_demo(client, self.settings, say)
         say(f"export KUBECONFIG={server.kubeconfig}")

@@ -21,12 +21,27 @@ def choose(present: frozenset[str], **changes: str) -> Choice:
 
 
 def test_places_are_tried_in_order() -> None:
-    assert Choice("/flag") == choose(EVERYTHING)
-    assert Choice("", "/sa") == choose(EVERYTHING, kubeconfig="")
-    assert Choice("/env") == choose(EVERYTHING - {"/sa/token"}, kubeconfig="")
-    assert Choice("/home/me/.kube/config", context="c") == choose(
-        frozenset({"/home/me/.kube/config"}), kubeconfig="", context="c"
+    assert Choice(("/flag",)) == choose(EVERYTHING)
+    assert Choice(service_account="/sa") == choose(EVERYTHING, kubeconfig="")
+    assert Choice(("/env",)) == choose(EVERYTHING - {"/sa/token"}, kubeconfig="")
+    assert Choice(("/home/me/.kube/config",), context="c") == choose(
+        frozenset({"/home/me/.kube/config"}), kubeconfig="", environment_kubeconfig="", context="c"
     )
+
+
+def test_all_files_of_the_variable_are_merged() -> None:
+    found = choose(frozenset({"/a", "/b"}), kubeconfig="", environment_kubeconfig="/a:/no::/b")
+
+    assert Choice(("/a", "/b")) == found
+
+
+def test_variable_that_leads_nowhere_does_not_lead_home() -> None:
+    with pytest.raises(NoCluster, match="/missing or /env"):
+        choose(frozenset({"/home/me/.kube/config"}), kubeconfig="")
+
+
+def test_service_account_without_the_address_of_the_api_is_passed_over() -> None:
+    assert Choice(("/env",)) == choose(EVERYTHING, kubeconfig="", service_host="")
 
 
 def test_flag_that_names_no_file_is_said() -> None:
@@ -36,4 +51,4 @@ def test_flag_that_names_no_file_is_said() -> None:
 
 def test_where_there_is_nothing_the_ways_are_named() -> None:
     with pytest.raises(NoCluster, match="kthena-router sandbox"):
-        choose(frozenset(), kubeconfig="")
+        choose(frozenset(), kubeconfig="", environment_kubeconfig="")

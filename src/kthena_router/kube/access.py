@@ -6,31 +6,43 @@ from dataclasses import dataclass
 from kthena_router.kube.client import NoCluster
 from kthena_router.settings import ClusterAccess
 
+WAYS = (
+    "give --kubeconfig FILE, run in a pod with a service account, set KUBECONFIG, "
+    "or have ~/.kube/config. To try the router without a cluster, run `kthena-router sandbox`"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A kubeconfig file, or the service account's folder when it is empty."""
+    """Kubeconfig files (the first wins where they differ), or a service account's folder when there are none."""
 
-    kubeconfig: str
+    kubeconfigs: tuple[str, ...] = ()
     service_account: str = ""
     context: str = ""
 
+    def __str__(self) -> str:
+        if self.kubeconfigs:
+            return ", ".join(self.kubeconfigs)
+        return f"service account in {self.service_account}"
+
 
 def choose_access(access: ClusterAccess, exists: Callable[[str], bool]) -> Choice:
-    """Return where to find the cluster. Raises NoCluster."""
+    """Return where to find the cluster. Raises NoCluster.
+
+    As in client-go, a KUBECONFIG that leads nowhere is an error: the cluster of ~/.kube/config may be quite another.
+    """
     if access.kubeconfig:
         if not exists(access.kubeconfig):
             raise NoCluster(f"--kubeconfig: there is no file {access.kubeconfig}")
-        return Choice(access.kubeconfig, context=access.context)
-    if access.service_host and exists(f"{access.service_account}/token"):
-        return Choice("", access.service_account)
-    places = [path for path in access.environment_kubeconfig.split(":") if path]
-    if access.home:
-        places.append(f"{access.home}/.kube/config")
-    for path in places:
-        if exists(path):
-            return Choice(path, context=access.context)
-    raise NoCluster(
-        "no Kubernetes cluster found: give --kubeconfig FILE, run in a pod with a service account, set KUBECONFIG, "
-        "or have ~/.kube/config. To try the router without a cluster, run `kthena-router sandbox`"
-    )
+        return Choice((access.kubeconfig,), context=access.context)
+    mounted = exists(f"{access.service_account}/token")
+    if access.service_host and access.service_port and mounted:
+        return Choice(service_account=access.service_account)
+    named = [path for path in access.environment_kubeconfig.split(":") if path]
+    places = named or ([f"{access.home}/.kube/config"] if access.home else [])
+    found = tuple(path for path in places if exists(path))
+    if found:
+        return Choice(found, context=access.context)
+    if named:
+        raise NoCluster(f"KUBECONFIG: there is no file {' or '.join(named)}; {WAYS}")
+    raise NoCluster(f"no Kubernetes cluster found: {WAYS}")

@@ -2,15 +2,14 @@
 
 import logging
 from collections.abc import Callable
-from typing import Any
 
 import trio
 
-from kthena_router.api.kinds import GATEWAY, GATEWAY_CLASS, Kind
+from kthena_router.api.kinds import GATEWAY, GATEWAY_CLASS
 from kthena_router.api.meta import ObjectKey
 from kthena_router.concurrency.supervision import Backoff
-from kthena_router.kube.client import Conflict, KubeApi, KubeError
-from kthena_router.kube.tables import Tables
+from kthena_router.kube.client import Conflict, KubeApi, KubeError, Unavailable
+from kthena_router.kube.tables import ObjectTable, Tables
 from kthena_router.routing.gateways import is_ours
 from kthena_router.settings import (
     CONTROLLER_NAME,
@@ -22,6 +21,8 @@ from kthena_router.settings import (
 log = logging.getLogger(__name__)
 
 BACKOFF = Backoff(base=1.0, ceiling=30.0)
+SETTLE_SECONDS = 0.1
+CLASS_KEY = ObjectKey("", GATEWAY_CLASS_NAME)
 
 
 def gateway_class() -> dict[str, object]:
@@ -51,14 +52,17 @@ def default_gateway(namespace: str, port: int) -> dict[str, object]:
 
 
 class Bootstrap:
-    """Watches the tables for the two objects; what exists is left as it is."""
+    """Follows the tables for the two objects; what exists is left as it is."""
 
     def __init__(
         self, api: KubeApi, tables: Tables, settings: Settings, chance: Callable[[], float]
     ) -> None:
         self._api = api
         self._tables = tables
-        self._settings = settings
+        self._classes = tables.by_kind[GATEWAY_CLASS]
+        self._gateways = tables.by_kind[GATEWAY]
+        self._gateway_key = ObjectKey(settings.namespace, DEFAULT_GATEWAY_NAME)
+        self._gateway = default_gateway(settings.namespace, settings.port)
         self._chance = chance
         self._reported: set[str] = set()
 
@@ -70,42 +74,43 @@ class Bootstrap:
             try:
                 await self._create_missing()
                 failures = 0
+                await self._tables.changes.wait_newer(seen)
+                await trio.sleep(SETTLE_SECONDS)
             except KubeError as error:
                 failures += 1
-                if failures == 1:
-                    log.warning(
-                        "the GatewayClass or the default Gateway cannot be created yet: %s", error
-                    )
+                if not isinstance(error, Unavailable):  # reported once for the whole API
+                    self._report(f"GatewayClass or default Gateway cannot be created yet: {error}")
                 await trio.sleep(BACKOFF.delay(failures, self._chance()))
-                continue
-            await self._tables.changes.wait_newer(seen)
-            await trio.sleep(0.1)
 
     async def _create_missing(self) -> None:
-        if not self._tables.listed:
-            return
-        classes = self._tables.by_kind[GATEWAY_CLASS]
-        gateways = self._tables.by_kind[GATEWAY]
-        found = classes.objects.get(ObjectKey("", GATEWAY_CLASS_NAME))
-        if classes.served and found is None:
-            await self._create(GATEWAY_CLASS, "", gateway_class())
-        elif found is not None and not is_ours(found):
-            self._report(
-                f"GatewayClass {GATEWAY_CLASS_NAME} belongs to {found.spec.controller_name}"
-            )
-        key = ObjectKey(self._settings.namespace, DEFAULT_GATEWAY_NAME)
-        if gateways.served and key not in gateways.objects and key not in gateways.undecodable:
-            body = default_gateway(self._settings.namespace, self._settings.port)
-            await self._create(GATEWAY, self._settings.namespace, body)
+        if self._tables.listed:
+            self._report_strangers()
+            await self._ensure(self._classes, CLASS_KEY, gateway_class())
+            await self._ensure(self._gateways, self._gateway_key, self._gateway)
 
-    async def _create(self, kind: Kind[Any], namespace: str, body: dict[str, object]) -> None:
+    async def _ensure(self, table: ObjectTable, key: ObjectKey, body: dict[str, object]) -> None:
+        if not table.served or key in table.objects or key in table.undecodable:
+            return
         try:
-            await self._api.request("POST", kind.path(namespace), body=body)
-            log.info("created %s %s", kind.kind, kind.path(namespace))
+            await self._api.request("POST", table.kind.path(key.namespace), body=body)
         except Conflict:
-            await trio.sleep(0.5)  # another replica was faster: the watch will show it
+            return  # another replica was faster: the watch will show it
+        log.info("created %s %s", table.kind.kind, key)
+
+    def _report_strangers(self) -> None:
+        """Say where an object that should be ours was made by somebody else for something else."""
+        found = self._classes.objects.get(CLASS_KEY)
+        if found is not None and not is_ours(found):
+            owner = found.spec.controller_name
+            self._report(
+                f"GatewayClass {CLASS_KEY} belongs to {owner}: its Gateways are not served"
+            )
+        gateway = self._gateways.objects.get(self._gateway_key)
+        if gateway is not None and gateway.spec.gateway_class_name != GATEWAY_CLASS_NAME:
+            other = gateway.spec.gateway_class_name
+            self._report(f"Gateway {self._gateway_key} is of class {other}, and is left as it is")
 
     def _report(self, text: str) -> None:
         if text not in self._reported:
-            log.warning("%s, so Gateways of that class are not served here", text)
+            log.warning("%s", text)
         self._reported.add(text)

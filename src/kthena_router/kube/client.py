@@ -2,7 +2,11 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import Protocol, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
 
 
 class NoCluster(Exception):
@@ -18,7 +22,7 @@ class KubeError(Exception):
 
 
 class Unauthorized(KubeError):
-    """401: the credentials have been read again; try once more."""
+    """401, also with credentials that were read again."""
 
 
 class Forbidden(KubeError):
@@ -38,21 +42,33 @@ class Gone(KubeError):
 
 
 class Unavailable(KubeError):
-    """No answer, a time-out, 429 or 5xx."""
+    """No answer, one that cannot be read, too many requests, or a server that is starting or overloaded."""
 
 
-_BY_STATUS = {401: Unauthorized, 403: Forbidden, 404: Missing, 409: Conflict, 410: Gone}
+_BY_STATUS = {
+    401: Unauthorized,
+    403: Forbidden,
+    404: Missing,
+    409: Conflict,
+    410: Gone,
+    429: Unavailable,
+    502: Unavailable,
+    503: Unavailable,
+    504: Unavailable,
+}
 
 
 def error_for(status: int, message: str) -> KubeError:
     """Return the error that stands for an HTTP *status*."""
-    if status in _BY_STATUS:
-        return _BY_STATUS[status](status, message)
-    return (
-        Unavailable(status, message)
-        if status >= 500 or status == 429
-        else KubeError(status, message)
-    )
+    return _BY_STATUS.get(status, KubeError)(status, message)
+
+
+def decoded(content: bytes, form: type[T], what: str) -> T:
+    """Return *content* as *form*. Raises Unavailable: something that is not the API may have answered."""
+    try:
+        return msgspec.json.decode(content, type=form)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise Unavailable(0, f"{what}: an answer that cannot be read: {error}") from error
 
 
 class KubeApi(Protocol):
@@ -72,6 +88,6 @@ class KubeApi(Protocol):
 
     def open_watch(
         self, path: str, params: Mapping[str, str], *, silence: float
-    ) -> AbstractAsyncContextManager[AsyncIterator[str]]:
+    ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
         """Open a watch and hand out its lines; *silence* seconds without a byte end it with Unavailable."""
         ...

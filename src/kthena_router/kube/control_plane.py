@@ -57,7 +57,8 @@ class ControlPlane:
                 options=options,
                 addresses=addresses,
                 wall_clock=wall_clock,
-                leading=lambda: election.leading,
+                chance=chance,
+                leading=election.leading,
             ).run,
         ]
         if settings.gateway_api:

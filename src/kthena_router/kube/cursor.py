@@ -46,6 +46,8 @@ class Expired:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
+    """The server reports an error, or the line cannot be read: list again, for nothing says what was missed."""
+
     message: str
 
 
@@ -61,7 +63,7 @@ class WatchCursor:
     def __init__(self, version: str) -> None:
         self.version = version
 
-    def read(self, line: str) -> Meaning:
+    def read(self, line: bytes) -> Meaning:
         """Return what *line* means, and move on."""
         try:
             event = _decode_line(line)
@@ -69,10 +71,9 @@ class WatchCursor:
                 status = _decode_status(event.object)
                 return Expired() if status.code == 410 else Failed(status.message)
             version = _decode_version(event.object).metadata.resource_version
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             return Failed(f"a line that cannot be read: {error}")
-        if version:
-            self.version = version
+        self.version = version or self.version
         match event.type:
             case "ADDED" | "MODIFIED":
                 return Upsert(event.object)

@@ -2,13 +2,15 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import msgspec
 import trio
 
-from kthena_router.kube.client import Conflict, Forbidden, KubeApi, KubeError, Missing
+from kthena_router.concurrency.published import Published
+from kthena_router.kube.client import Conflict, Forbidden, KubeApi, KubeError, Missing, decoded
 from kthena_router.settings import LEASE_NAME
 
 log = logging.getLogger(__name__)
@@ -16,10 +18,58 @@ log = logging.getLogger(__name__)
 DURATION_SECONDS = 15
 RENEW_DEADLINE_SECONDS = 10.0
 RETRY_SECONDS = 2.0
+RETRY_SPREAD = 0.2
+WITHOUT_SECONDS = 30.0  # how often to see whether Leases can be had meanwhile
+RELEASE_SECONDS = 2.0
+
+
+class LeaseSpec(msgspec.Struct, frozen=True, rename="camel"):
+    """`coordination.k8s.io/v1`, LeaseSpec."""
+
+    holder_identity: str | None = ""
+    lease_duration_seconds: int | None = DURATION_SECONDS
+    acquire_time: str | None = None  # RFC 3339 with microseconds
+    renew_time: str | None = None
+    lease_transitions: int | None = 0
+
+
+class Lease(msgspec.Struct, frozen=True):
+    """*metadata* is sent back as it came: its resourceVersion is the lock."""
+
+    metadata: dict[str, Any]
+    spec: LeaseSpec | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """A Lease, and when on our own clock it was first seen so: clocks of machines are not compared."""
+
+    lease: Lease
+    since: float
+
+    def held_by_rival(self, identity: str, now: float) -> bool:
+        """Return whether somebody else holds it and has renewed it within its duration."""
+        spec = self.lease.spec or LeaseSpec()
+        duration = spec.lease_duration_seconds or DURATION_SECONDS
+        return (spec.holder_identity or "") not in {"", identity} and now < self.since + duration
+
+
+def next_spec(before: LeaseSpec | None, identity: str, now: str) -> LeaseSpec:
+    """Return the record of *identity*, which acquires or renews at *now*."""
+    if before is None:
+        return LeaseSpec(identity, DURATION_SECONDS, now, now, 0)
+    mine = before.holder_identity == identity
+    acquired = (before.acquire_time or now) if mine else now
+    transitions = (before.lease_transitions or 0) + (0 if mine else 1)
+    return LeaseSpec(identity, DURATION_SECONDS, acquired, now, transitions)
 
 
 class Election:
-    """Tries to hold the Lease. A rival's record counts from when it was seen to change: clocks are not compared."""
+    """Tries to hold the Lease; `leading` says whether this replica writes status.
+
+    Where Leases cannot be had (no RBAC for them, no such namespace), every replica writes: all of them come to
+    the same statuses, while with none nobody would learn what became of an object.
+    """
 
     def __init__(
         self,
@@ -30,105 +80,154 @@ class Election:
         chance: Callable[[], float],
     ) -> None:
         self._api = api
-        self._path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
         self._namespace = namespace
+        self._path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
         self._identity = identity
         self._wall_clock = wall_clock
         self._chance = chance
-        self._seen: dict[str, Any] = {}
-        self._seen_at = 0.0
-        self._renewed_at: float | None = None
+        self._observed: Observation | None = None
+        self._renewed = 0.0
+        self._current = False  # whether what was observed is still the newest version
         self._without = False
-        self.won = trio.Event()
-
-    @property
-    def leading(self) -> bool:
-        """Return whether this replica writes status now."""
-        if self._without:
-            return True
-        return (
-            self._renewed_at is not None
-            and trio.current_time() - self._renewed_at < RENEW_DEADLINE_SECONDS
-        )
+        self._rival = ""
+        self.leading = Published(False)
 
     async def run(self) -> None:
         """Acquire and renew, for ever; released when it is cancelled."""
         try:
             while True:
                 await self._try()
-                await trio.sleep(RETRY_SECONDS * (1.0 + 0.2 * self._chance()))
+                pause = WITHOUT_SECONDS if self._without else RETRY_SECONDS
+                await self._sleep(pause * (1.0 + RETRY_SPREAD * self._chance()))
         finally:
-            with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + RELEASE_SECONDS):
                 await self._release()
 
-    async def _try(self) -> None:
-        try:
-            if await self._acquire_or_renew():
-                if not self.leading:
-                    log.info("holding Lease %s: this replica writes status", LEASE_NAME)
-                self._renewed_at = trio.current_time()
-                self.won.set()
-            self._without = False
-        except (Forbidden, Missing) as error:
-            if not self._without:
-                log.warning("no Lease can be had, so every replica writes status: %s", error)
-            self._without = True
-            self.won.set()
-        except Conflict:
-            pass  # a rival was faster
-        except KubeError as error:
-            log.debug("%s", error)
+    async def _sleep(self, seconds: float) -> None:
+        """Sleep, and step down in time when the last renewal is too old."""
+        until = trio.current_time() + seconds
+        deadline = self._renewed + RENEW_DEADLINE_SECONDS
+        if self.leading.value and not self._without and deadline < until:
+            await trio.sleep_until(deadline)
+            self._step_down("it could not be renewed")
+        await trio.sleep_until(until)
 
-    async def _acquire_or_renew(self) -> bool:
-        now = self._wall_clock().strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    async def _try(self) -> None:
+        started = trio.current_time()
+        was_current, self._current = self._current, False
         try:
-            content = await self._api.request("GET", f"{self._path}/{LEASE_NAME}")
-        except Missing:
-            await self._api.request(
-                "POST", self._path, body=self._lease({}, self._record(now, now, 0))
+            # A request that hangs must not keep us from stepping down.
+            with trio.move_on_after(RENEW_DEADLINE_SECONDS / 2):
+                held = await self._acquire_or_renew(was_current)
+                self._without = False
+                self._conclude(held, started)
+        except (Forbidden, Missing) as error:
+            self._do_without(error)
+        except Conflict:
+            pass  # a rival was faster: look again
+        except KubeError as error:
+            log.debug("%s", error)  # an outage is reported once for the whole API
+
+    def _conclude(self, held: bool, started: float) -> None:
+        if not held:
+            self._step_down("another replica holds it")
+            return
+        self._renewed = started
+        self._rival = ""
+        if not self.leading.value:
+            log.info("holding Lease %s/%s: writing status", self._namespace, LEASE_NAME)
+            self.leading.publish(True)
+
+    def _step_down(self, reason: str) -> None:
+        if self.leading.value:
+            log.warning(
+                "lost Lease %s/%s, not writing status: %s", self._namespace, LEASE_NAME, reason
             )
-            return True
-        lease = msgspec.json.decode(content, type=dict[str, Any])
-        spec = lease.get("spec") or {}
-        if spec != self._seen:
-            self._seen, self._seen_at = spec, trio.current_time()
-        holder = spec.get("holderIdentity") or ""
-        duration = spec.get("leaseDurationSeconds") or DURATION_SECONDS
-        if holder not in {"", self._identity} and trio.current_time() < self._seen_at + duration:
+            self.leading.publish(False)
+
+    def _do_without(self, error: KubeError) -> None:
+        if not self._without:
+            log.warning(
+                "no Lease can be had, so status is written as if this were the only replica: %s",
+                error,
+            )
+        self._without = True
+        if not self.leading.value:
+            self.leading.publish(True)
+
+    async def _acquire_or_renew(self, current: bool) -> bool:
+        """Return whether the Lease is held. Raises KubeError; Conflict where a rival was faster."""
+        if not (current and self.leading.value):
+            try:
+                self._observe(await self._read())
+            except Missing:
+                return await self._create()
+        observed = self._observed
+        if observed is None or observed.held_by_rival(self._identity, trio.current_time()):
+            self._note_rival()
             return False
-        mine = holder == self._identity
-        acquired = spec.get("acquireTime") or now if mine else now
-        transitions = (spec.get("leaseTransitions") or 0) + (0 if mine else 1)
-        body = self._lease(lease["metadata"], self._record(acquired, now, transitions))
-        await self._api.request("PUT", f"{self._path}/{LEASE_NAME}", body=body)
+        lease = observed.lease
+        try:
+            await self._put(lease.metadata, next_spec(lease.spec, self._identity, self._now()))
+        except Missing:  # deleted since it was observed
+            return await self._create()
         return True
 
-    def _record(self, acquired: str, renewed: str, transitions: int) -> dict[str, Any]:
-        return {
-            "holderIdentity": self._identity,
-            "leaseDurationSeconds": DURATION_SECONDS,
-            "acquireTime": acquired,
-            "renewTime": renewed,
-            "leaseTransitions": transitions,
-        }
+    async def _read(self) -> Lease:
+        return decoded(await self._api.request("GET", f"{self._path}/{LEASE_NAME}"), Lease, "Lease")
 
-    def _lease(self, metadata: dict[str, Any], spec: dict[str, Any]) -> dict[str, Any]:
-        named = metadata or {"name": LEASE_NAME, "namespace": self._namespace}
+    def _observe(self, lease: Lease) -> None:
+        seen = self._observed
+        if seen is None or seen.lease.spec != lease.spec:
+            self._observed = Observation(lease, trio.current_time())
+        else:
+            self._observed = Observation(lease, seen.since)
+        self._current = True
+
+    def _note_rival(self) -> None:
+        spec = (self._observed.lease.spec if self._observed else None) or LeaseSpec()
+        rival = spec.holder_identity or ""
+        if rival != self._rival:
+            log.info("%s holds Lease %s/%s", rival, self._namespace, LEASE_NAME)
+        self._rival = rival
+
+    async def _create(self) -> bool:
+        metadata = {"name": LEASE_NAME, "namespace": self._namespace}
+        body = self._body(metadata, next_spec(None, self._identity, self._now()))
+        self._observe(
+            decoded(await self._api.request("POST", self._path, body=body), Lease, "Lease")
+        )
+        return True
+
+    async def _put(self, metadata: dict[str, Any], spec: LeaseSpec) -> None:
+        body = self._body(metadata, spec)
+        answer = await self._api.request("PUT", f"{self._path}/{LEASE_NAME}", body=body)
+        self._observe(decoded(answer, Lease, "Lease"))
+
+    @staticmethod
+    def _body(metadata: dict[str, Any], spec: LeaseSpec) -> dict[str, Any]:
         return {
             "apiVersion": "coordination.k8s.io/v1",
             "kind": "Lease",
-            "metadata": named,
+            "metadata": metadata,
             "spec": spec,
         }
 
+    def _now(self) -> str:
+        return self._wall_clock().strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
     async def _release(self) -> None:
-        if not self.leading or self._without:
+        """Let another replica take over at once."""
+        if not self.leading.value or self._without:
             return
+        self.leading.publish(False)
         try:
-            content = await self._api.request("GET", f"{self._path}/{LEASE_NAME}")
-            lease = msgspec.json.decode(content, type=dict[str, Any])
-            if (lease.get("spec") or {}).get("holderIdentity") == self._identity:
-                lease["spec"] = {**lease["spec"], "holderIdentity": "", "leaseDurationSeconds": 1}
-                await self._api.request("PUT", f"{self._path}/{LEASE_NAME}", body=lease)
+            lease = await self._read()
+            before = lease.spec or LeaseSpec()
+            if before.holder_identity == self._identity:
+                now = self._now()
+                await self._put(
+                    lease.metadata, LeaseSpec(None, 1, now, now, before.lease_transitions)
+                )
         except KubeError as error:
             log.debug("the Lease was not released: %s", error)

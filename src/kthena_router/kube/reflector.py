@@ -2,25 +2,29 @@
 
 import logging
 from collections.abc import Callable
-from typing import Any
 
 import msgspec
 import trio
 
-from kthena_router.api.kinds import Kind
 from kthena_router.concurrency.supervision import Backoff
-from kthena_router.kube.client import Gone, KubeApi, KubeError, Missing, Unavailable
+from kthena_router.kube.client import Gone, KubeApi, KubeError, Missing, Unavailable, decoded
 from kthena_router.kube.cursor import Delete, Expired, Failed, Upsert, WatchCursor
-from kthena_router.kube.tables import ObjectTable
+from kthena_router.kube.tables import Entry, ObjectTable, read_entry, read_key
 
 log = logging.getLogger(__name__)
 
 PAGE_SIZE = 500
 WATCH_SECONDS = 290.0  # the server ends a watch then; spread by chance so that not all end together
 SILENCE_MARGIN_SECONDS = 20.0
-HEALTHY_SECONDS = 60.0
-BACKOFF = Backoff(base=0.5, ceiling=4.0, spread=0.5)
-MISSING_BACKOFF = Backoff(base=1.0, ceiling=5.0, spread=0.5)
+HEALTHY_SECONDS = 10.0  # a watch that lasts so long clears the record of failures
+# Short, for the router has to follow within five seconds when the API is back.
+BACKOFF = Backoff(base=0.5, ceiling=2.5, spread=0.5)
+REFUSED_BACKOFF = Backoff(base=1.0, ceiling=5.0, spread=0.5)
+RESUME_SPREAD_SECONDS = 0.2
+# An API server that starts may answer 404 for a custom resource before it has read its CRD.
+MISSING_GRACE_SECONDS = 5.0
+# After these the version from which to watch is still good; after any other refusal it may be the cause.
+_RESUMABLE = frozenset({0, 401, 429})
 
 
 class _ListMeta(
@@ -35,112 +39,119 @@ class _Page(msgspec.Struct, frozen=True):
     items: list[msgspec.Raw] | None = None
 
 
-_decode_page = msgspec.json.Decoder(_Page).decode
-
-
 class Reflector:
     """Fills one table, for ever. *chance* is uniform in [0, 1)."""
 
     def __init__(self, api: KubeApi, table: ObjectTable, chance: Callable[[], float]) -> None:
         self._api = api
         self._table = table
-        self._kind: Kind[Any] = table.kind
+        self._kind = table.kind
         self._chance = chance
         self._cursor: WatchCursor | None = None
         self._failures = 0
-        self._trouble = ""
+        self._missing_since: float | None = None
+        self._reported = ""
 
     async def run(self) -> None:
         """List and watch; every trouble is waited out."""
         while True:
-            try:
-                if self._cursor is None:
-                    self._cursor = WatchCursor(await self._list())
-                self._recovered()
-                await self._watch(self._cursor)
+            started = trio.current_time()
+            trouble = await self._list_and_watch()
+            if trio.current_time() - started >= HEALTHY_SECONDS:
                 self._failures = 0
-                pause = 0.2 * (
-                    1.0 + self._chance()
-                )  # a server that closes watches at once must not be hammered
-            except Missing as error:
-                pause = self._wait_for_kind(error)
-            except Gone:
-                self._cursor = None
-                pause = 0.2 + self._chance()
-            except KubeError as error:
-                pause = self._wait_out(error)
-            await trio.sleep(pause)
+            await trio.sleep(self._pause(trouble))
+
+    async def _list_and_watch(self) -> KubeError | None:
+        """Return why it ended, None for a watch that lasted and was closed by the server."""
+        opened = trio.current_time()
+        try:
+            if self._cursor is None:
+                self._cursor = WatchCursor(await self._list())
+            await self._watch(self._cursor)
+        except KubeError as error:
+            return error
+        if trio.current_time() - opened < HEALTHY_SECONDS:
+            return Unavailable(0, f"watch {self._kind.plural}: closed at once")
+        return None
 
     async def _list(self) -> str:
-        items: list[msgspec.Raw] = []
+        entries: list[Entry] = []
         params = {"limit": str(PAGE_SIZE)}
         while True:
             content = await self._api.request("GET", self._kind.path(), params=params)
-            try:
-                page = _decode_page(content)
-            except msgspec.MsgspecError as error:
-                raise Unavailable(0, f"list {self._kind.plural}: {error}") from error
-            items += page.items or []
+            page = decoded(content, _Page, f"list {self._kind.plural}")
+            entries += [read_entry(self._kind, item) for item in page.items or ()]
             if not page.metadata.next:
-                self._table.replace(items)
+                self._table.replace(entries)
                 return page.metadata.resource_version
             params = {"limit": str(PAGE_SIZE), "continue": page.metadata.next}
 
     async def _watch(self, cursor: WatchCursor) -> None:
-        seconds = WATCH_SECONDS * (0.9 + 0.2 * self._chance())
+        seconds = int(WATCH_SECONDS * (0.9 + 0.2 * self._chance()))
         params = {
             "watch": "true",
             "resourceVersion": cursor.version,
             "allowWatchBookmarks": "true",
-            "timeoutSeconds": str(int(seconds)),
+            "timeoutSeconds": str(seconds),
         }
         silence = seconds + SILENCE_MARGIN_SECONDS
         failure: KubeError | None = None
         # To leave the loop early would leave httpx's generators half-used; a cancelled read ends them all.
         with trio.CancelScope() as scope:
             async with self._api.open_watch(self._kind.path(), params, silence=silence) as lines:
+                self._recovered()
                 async for line in lines:
-                    failure = self._take(cursor, line) if line else None
+                    failure = failure or self._take(cursor, line)
                     if failure is not None:
                         scope.cancel()
         if failure is not None:
             raise failure
 
-    def _take(self, cursor: WatchCursor, line: str) -> KubeError | None:
+    def _take(self, cursor: WatchCursor, line: bytes) -> KubeError | None:
         """Bring the table up to date, or return why the watch has to end."""
         match cursor.read(line):
             case Upsert(item):
-                self._table.upsert(item)
+                self._table.upsert(read_entry(self._kind, item))
             case Delete(item):
-                self._table.delete(item)
+                self._table.delete(read_key(item))
             case Expired():
                 return Gone(410, f"watch {self._kind.plural}: the history is gone")
             case Failed(message):
+                self._cursor = None
                 return Unavailable(0, f"watch {self._kind.plural}: {message}")
-        self._failures = 0
         return None
 
     def _recovered(self) -> None:
-        if self._trouble:
-            log.info("%s: reached again", self._kind.plural)
-        self._trouble = ""
+        if self._reported:
+            log.info("%s: listed and watched again", self._kind.plural)
+        self._reported = ""
+        self._missing_since = None
 
-    def _wait_for_kind(self, error: Missing) -> float:
-        if not self._kind.optional:
-            return self._wait_out(error)
-        if self._trouble != "missing":
-            log.warning(
-                "%s: the cluster does not know this kind; waiting for its CRD", self._kind.plural
-            )
-        self._trouble = "missing"
-        self._cursor = None
-        self._table.missing()
+    def _pause(self, trouble: KubeError | None) -> float:
+        """Note what went wrong and return the seconds to wait."""
+        if trouble is None:
+            return RESUME_SPREAD_SECONDS * self._chance()
         self._failures += 1
-        return MISSING_BACKOFF.delay(self._failures, self._chance())
+        if trouble.status not in _RESUMABLE and trouble.status < 500:
+            self._cursor = None
+        if isinstance(trouble, Missing) and self._kind.optional:
+            self._note_missing()
+            return REFUSED_BACKOFF.delay(self._failures, self._chance())
+        if isinstance(trouble, Unavailable | Gone):
+            log.debug("%s", trouble)  # an outage is reported once for the whole API
+            return BACKOFF.delay(self._failures, self._chance())
+        self._report(str(trouble))
+        return REFUSED_BACKOFF.delay(self._failures, self._chance())
 
-    def _wait_out(self, error: KubeError) -> float:
-        self._failures += 1
-        if not self._trouble and self._failures > 1:
-            log.warning("%s", error)
-            self._trouble = str(error)
-        return BACKOFF.delay(self._failures, self._chance())
+    def _note_missing(self) -> None:
+        now = trio.current_time()
+        if self._missing_since is None:
+            self._missing_since = now
+        if now - self._missing_since >= MISSING_GRACE_SECONDS:
+            self._report("the cluster does not know this kind; waiting for its CRD")
+            self._table.missing()
+
+    def _report(self, message: str) -> None:
+        if message != self._reported:
+            log.warning("%s: %s", self._kind.plural, message)
+        self._reported = message

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -11,22 +12,39 @@ import trio
 from kthena_router.api.kinds import Kind
 from kthena_router.api.meta import ObjectKey
 from kthena_router.concurrency.published import Published
-from kthena_router.kube.client import Conflict, KubeApi, KubeError, Missing
+from kthena_router.concurrency.supervision import Backoff
+from kthena_router.kube.attempts import Attempts
+from kthena_router.kube.client import Conflict, KubeApi, KubeError, Missing, Unavailable, decoded
 from kthena_router.kube.compiler import Compiler
 from kthena_router.kube.tables import Tables
 from kthena_router.routing.gateways import PortStates
 from kthena_router.routing.snapshot import RoutingOptions, Snapshot
 from kthena_router.routing.status_merge import plan_status
 from kthena_router.routing.statuses import DesiredStatus, desired_statuses
+from kthena_router.settings import LEASE_NAME
 
 log = logging.getLogger(__name__)
 
-# A conflict or a failure is looked at again when something changes, and at the latest after this time.
-LOOK_AGAIN_SECONDS = 5.0
+SETTLE_SECONDS = 0.05
+# Every write names who writes, so that `managedFields` tells (Kubernetes API concepts, field management).
+FIELD_MANAGER = LEASE_NAME
+OUTAGE_BACKOFF = Backoff(base=0.5, ceiling=4.0, spread=0.5)
+NEVER = float("inf")
+
+_Place = tuple[Kind[Any], ObjectKey]
+
+
+class _Meta(msgspec.Struct, frozen=True, rename="camel"):
+    resource_version: str = ""
+
+
+class _Written(msgspec.Struct, frozen=True):
+    metadata: _Meta = _Meta()
+    status: dict[str, Any] = {}
 
 
 class StatusWriter:
-    """Compares and writes, one object after the other; the rate is that of the API client."""
+    """Compares and writes, one object after the other, while *leading*; the rate is that of the API client."""
 
     def __init__(
         self,
@@ -39,7 +57,8 @@ class StatusWriter:
         options: RoutingOptions,
         addresses: tuple[str, ...],
         wall_clock: Callable[[], datetime],
-        leading: Callable[[], bool],
+        chance: Callable[[], float],
+        leading: Published[bool],
     ) -> None:
         self._api = api
         self._tables = tables
@@ -49,28 +68,25 @@ class StatusWriter:
         self._options = options
         self._addresses = addresses
         self._wall_clock = wall_clock
+        self._chance = chance
         self._leading = leading
-        self._dropping: set[Kind[Any]] = set()  # kinds whose CRD has no room for our status
-        self._failed: dict[tuple[Kind[Any], ObjectKey], str] = {}
-        self._written: dict[
-            tuple[Kind[Any], ObjectKey], str
-        ] = {}  # the version that a write was based on
+        self._attempts: dict[_Place, Attempts] = {}
+        self._reported: dict[_Place, str] = {}
+        self._dropped: dict[Kind[Any], frozenset[str]] = {}  # fields that a CRD does not keep
+        self._outages = 0
 
     async def run(self) -> None:
-        """Write for ever, while this replica leads."""
+        """Write for ever."""
         while True:
-            snapshot, ports, changes = (
-                self._snapshots.value,
-                self._ports.value,
-                self._tables.changes.value,
-            )
-            complete = not self._leading() or await self._write_all(snapshot, ports)
-            wait = float("inf") if complete and self._leading() else LOOK_AGAIN_SECONDS
-            with trio.move_on_after(wait):
-                await self._wait_for_news(snapshot, ports, changes)
-            await trio.sleep(0.05)
+            snapshot, ports, leading = self._snapshots.value, self._ports.value, self._leading.value
+            pause = NEVER
+            if leading and self._compiler.synced.is_set():
+                pause = await self._write_all(snapshot, ports)
+            with trio.move_on_after(pause):
+                await self._wait_for_news(snapshot, ports, leading)
+            await trio.sleep(SETTLE_SECONDS)
 
-    async def _wait_for_news(self, snapshot: Snapshot, ports: PortStates, changes: object) -> None:
+    async def _wait_for_news(self, snapshot: Snapshot, ports: PortStates, leading: bool) -> None:
         async with trio.open_nursery() as nursery:
 
             async def one(published: Published[Any], seen: object) -> None:
@@ -79,59 +95,121 @@ class StatusWriter:
 
             nursery.start_soon(one, self._snapshots, snapshot)
             nursery.start_soon(one, self._ports, ports)
-            nursery.start_soon(one, self._tables.changes, changes)
+            nursery.start_soon(one, self._leading, leading)
 
-    async def _write_all(self, snapshot: Snapshot, ports: PortStates) -> bool:
-        """Return whether everything is as it should be, or will be once the watch has caught up."""
-        if not self._compiler.synced.is_set():
-            return True
-        complete = True
-        for desired in desired_statuses(
-            self._compiler.objects, snapshot, self._options, ports, self._addresses
-        ):
-            if desired.kind not in self._dropping:
-                complete = await self._write(desired) and complete
-        return complete
-
-    async def _write(self, desired: DesiredStatus) -> bool:
-        table = self._tables.by_kind[desired.kind]
-        current = table.objects.get(desired.key)
-        if current is None or current.metadata.generation != desired.generation:
-            return True  # a newer compile is on its way
-        place = (desired.kind, desired.key)
-        version = current.metadata.resource_version
-        if self._written.get(place) == version:
-            return True  # already written on top of this version: wait for the watch to show it
-        now = self._wall_clock().strftime("%Y-%m-%dT%H:%M:%SZ")
-        status = plan_status(current.status, desired, now)
-        if status is None:
-            return True
-        body = {"metadata": {"resourceVersion": version}, "status": status}
-        path = f"{desired.kind.path(*desired.key)}/status"
+    async def _write_all(self, snapshot: Snapshot, ports: PortStates) -> float:
+        """Return the seconds after which to look again, whatever happens."""
+        objects = self._compiler.objects
+        wanted = desired_statuses(objects, snapshot, self._options, ports, self._addresses)
+        self._forget_others(wanted)
+        pause = NEVER
         try:
-            answer = await self._api.request(
-                "PATCH", path, body=body, content_type="application/merge-patch+json"
-            )
-        except (Conflict, Missing):
-            return False
+            for desired in wanted:
+                if self._leading.value:
+                    pause = min(pause, await self._bring_up_to_date(desired))
+        except Unavailable as error:
+            log.debug("%s", error)  # an outage is reported once for the whole API
+            self._outages += 1
+            return OUTAGE_BACKOFF.delay(self._outages, self._chance())
+        self._outages = 0
+        return pause
+
+    def _forget_others(self, wanted: tuple[DesiredStatus, ...]) -> None:
+        places = {(desired.kind, desired.key) for desired in wanted}
+        for memory in (self._attempts, self._reported):
+            for place in memory.keys() - places:
+                del memory[place]
+
+    async def _bring_up_to_date(self, desired: DesiredStatus) -> float:
+        """Write one status if it differs; return the seconds after which to look at it again."""
+        current = self._tables.by_kind[desired.kind].objects.get(desired.key)
+        if current is None or current.metadata.generation != desired.generation:
+            return NEVER  # a newer snapshot is on its way
+        lost = self._dropped.get(desired.kind, frozenset())
+        if "conditions" in lost:
+            return NEVER
+        kept = {name: value for name, value in desired.status.items() if name not in lost}
+        status = plan_status(current.status, replace(desired, status=kept), self._now())
+        version = current.metadata.resource_version
+        attempts = self._attempts.setdefault((desired.kind, desired.key), Attempts())
+        if status is None or attempts.settled(version, kept):
+            return NEVER
+        wait = attempts.wait(trio.current_time())
+        return wait or await self._write(desired, version, kept, status)
+
+    async def _write(
+        self, desired: DesiredStatus, version: str, kept: dict[str, Any], status: dict[str, Any]
+    ) -> float:
+        attempts = self._attempts[desired.kind, desired.key]
+        try:
+            written = await self._patch(desired, version, status)
+        except Conflict:
+            attempts.overtaken(version)
+            return NEVER
+        except Missing:
+            attempts.overtaken(version)
+            await self._check_subresource(desired, version)
+            return NEVER
+        except Unavailable:
+            raise
         except KubeError as error:
-            self._report(place, error)
-            return False
-        self._written[place] = version
-        self._failed.pop(place, None)
-        self._check_kept(desired.kind, answer)
-        return True
+            now = trio.current_time()
+            attempts.failed(now, self._chance())
+            self._report(desired, str(error))
+            return attempts.wait(now)
+        attempts.wrote(version, kept, written.metadata.resource_version)
+        self._reported.pop((desired.kind, desired.key), None)
+        self._note_dropped(desired.kind, status, written.status)
+        return NEVER
 
-    def _report(self, place: tuple[Kind[Any], ObjectKey], error: KubeError) -> None:
-        if self._failed.get(place) != str(error):
-            log.warning("the status of %s %s was not written: %s", place[0].kind, place[1], error)
-        self._failed[place] = str(error)
+    async def _patch(
+        self, desired: DesiredStatus, version: str, status: dict[str, Any]
+    ) -> _Written:
+        """Write *status* if *version* is still the newest (Kubernetes API concepts, resource versions)."""
+        path = f"{desired.kind.path(*desired.key)}/status"
+        answer = await self._api.request(
+            "PATCH",
+            path,
+            params={"fieldManager": FIELD_MANAGER},
+            body={"metadata": {"resourceVersion": version}, "status": status},
+            content_type="application/merge-patch+json",
+        )
+        return decoded(answer, _Written, f"PATCH {path}")
 
-    def _check_kept(self, kind: Kind[Any], answer: bytes) -> None:
-        status = msgspec.json.decode(answer, type=dict[str, Any]).get("status") or {}
-        if not status.get("conditions"):
-            self._dropping.add(kind)
+    async def _check_subresource(self, desired: DesiredStatus, version: str) -> None:
+        """Tell an object that has just been deleted from a CRD without the status subresource."""
+        try:
+            answer = await self._api.request("GET", desired.kind.path(*desired.key))
+        except Missing:
+            return
+        found = decoded(answer, _Written, str(desired.key))
+        if found.metadata.resource_version == version:
+            self._drop(desired.kind, frozenset({"conditions"}))
+
+    def _note_dropped(
+        self, kind: Kind[Any], wanted: dict[str, Any], written: dict[str, Any]
+    ) -> None:
+        """See from the answer what the schema of the CRD has pruned."""
+        lost = {name for name, value in wanted.items() if value and name not in written}
+        if lost:
+            self._drop(kind, frozenset(lost))
+
+    def _drop(self, kind: Kind[Any], fields: frozenset[str]) -> None:
+        self._dropped[kind] = self._dropped.get(kind, frozenset()) | fields
+        log.warning(
+            "the cluster's CRD of %s does not keep %s of the status, which is not written again: "
+            "to see what the router says there, install the CRDs that belong to it",
+            kind.kind,
+            ", ".join(sorted(fields)),
+        )
+
+    def _report(self, desired: DesiredStatus, message: str) -> None:
+        place = (desired.kind, desired.key)
+        if self._reported.get(place) != message:
             log.warning(
-                "the cluster's CRD of %s has no status: install the CRDs of deploy/crds to see the router's verdicts",
-                kind.kind,
+                "the status of %s %s was not written: %s", desired.kind.kind, desired.key, message
             )
+        self._reported[place] = message
+
+    def _now(self) -> str:
+        return self._wall_clock().strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -16,19 +17,57 @@ from kthena_router.api.kinds import (
     POD,
     Kind,
 )
-from kthena_router.api.meta import Object, ObjectKey, ObjectMeta
+from kthena_router.api.meta import Object, ObjectKey
 from kthena_router.concurrency.published import Published
 from kthena_router.routing.snapshot import Objects
 
 log = logging.getLogger(__name__)
 
+_UNREADABLE = ObjectKey("", "?")
+
+
+class _Place(msgspec.Struct, frozen=True):
+    name: str = ""
+    namespace: str = ""
+
 
 class _Named(msgspec.Struct, frozen=True):
-    metadata: ObjectMeta
+    metadata: _Place = _Place()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One object as it came: *object* is None where it could not be read, and *problem* says why."""
+
+    key: ObjectKey
+    object: Object | None = None
+    problem: str = ""
+
+
+def read_entry(kind: Kind[Any], item: msgspec.Raw) -> Entry:
+    """Decode one object of *kind*."""
+    try:
+        found: Object = kind.decode(item)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        return Entry(read_key(item), None, str(error))
+    return Entry(found.key, found)
+
+
+def read_key(item: msgspec.Raw) -> ObjectKey:
+    """Return the key of an object that need not be readable otherwise."""
+    try:
+        place = msgspec.json.decode(item, type=_Named).metadata
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return _UNREADABLE
+    return ObjectKey(place.namespace, place.name)
 
 
 class ObjectTable:
-    """All objects of one kind by key. An object that cannot be read is left out, with its reason, and reported once."""
+    """All objects of one kind by key.
+
+    An object that cannot be read is left out, also where an earlier version of it could be: what the router
+    does must not differ from what the cluster says without anybody being told. It is reported once.
+    """
 
     def __init__(self, kind: Kind[Any], changes: Published[object]) -> None:
         self.kind = kind
@@ -38,56 +77,46 @@ class ObjectTable:
         self.undecodable: dict[ObjectKey, str] = {}
         self._changes = changes
 
-    def replace(self, items: Iterable[msgspec.Raw]) -> None:
+    def replace(self, entries: Iterable[Entry]) -> None:
         """Take a complete list in place of all that was known."""
-        before, self.undecodable = self.undecodable, {}
+        reported, self.undecodable = self.undecodable, {}
         self.objects = {}
-        for item in items:
-            self._put(item, before)
-        self.listed = True
-        self.served = True
+        for entry in entries:
+            self._put(entry, reported)
+        self.listed = self.served = True
         self._changes.publish(object())
 
     def missing(self) -> None:
         """Note that the API does not serve the kind: there are no objects of it."""
-        changed = not self.listed or self.served or bool(self.objects)
-        self.listed, self.served, self.objects = True, False, {}
-        if changed:
-            self._changes.publish(object())
-
-    def upsert(self, item: msgspec.Raw) -> None:
-        """Take one new version of an object."""
-        self._put(item, dict(self.undecodable))
+        if self.listed and not self.served:
+            return
+        self.listed, self.served = True, False
+        self.objects, self.undecodable = {}, {}
         self._changes.publish(object())
 
-    def delete(self, item: msgspec.Raw) -> None:
+    def upsert(self, entry: Entry) -> None:
+        """Take one new version of an object."""
+        self._put(entry, self.undecodable)
+        self._changes.publish(object())
+
+    def delete(self, key: ObjectKey) -> None:
         """Forget an object."""
-        key = _key_of(item)
         self.objects.pop(key, None)
         self.undecodable.pop(key, None)
         self._changes.publish(object())
 
-    def _put(self, item: msgspec.Raw, reported: dict[ObjectKey, str]) -> None:
-        try:
-            found: Object = self.kind.decode(item)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            # The version before must not stay in force as if nothing had been said.
-            key, reason = _key_of(item), str(error)
-            self.objects.pop(key, None)
-            self.undecodable[key] = reason
-            if reported.get(key) != reason:
-                log.warning("%s %s cannot be read and is left out: %s", self.kind.kind, key, reason)
+    def _put(self, entry: Entry, reported: dict[ObjectKey, str]) -> None:
+        key = entry.key
+        if entry.object is not None:
+            self.objects[key] = entry.object
+            self.undecodable.pop(key, None)
             return
-        self.objects[found.key] = found
-        self.undecodable.pop(found.key, None)
-
-
-def _key_of(item: msgspec.Raw) -> ObjectKey:
-    try:
-        meta = msgspec.json.decode(item, type=_Named).metadata
-    except msgspec.MsgspecError:
-        return ObjectKey("", "?")
-    return ObjectKey(meta.namespace, meta.name)
+        if reported.get(key) != entry.problem:
+            log.warning(
+                "%s %s cannot be read and is left out: %s", self.kind.kind, key, entry.problem
+            )
+        self.objects.pop(key, None)
+        self.undecodable[key] = entry.problem
 
 
 class Tables:
@@ -111,9 +140,9 @@ class Tables:
             pods=self._copy(POD),
             namespaces=self._copy(NAMESPACE),
             undecodable={
-                (kind.plural, key): reason
+                (kind.plural, key): problem
                 for kind, table in self.by_kind.items()
-                for key, reason in table.undecodable.items()
+                for key, problem in table.undecodable.items()
             },
         )
 

@@ -5,8 +5,6 @@ BIN := $(VENV)/bin
 ARGS ?=
 STAMP := $(VENV)/.installed
 
-export PYTEST_DISABLE_PLUGIN_AUTOLOAD := 1
-
 .PHONY: demo test check format lock env clean generate
 
 env: $(STAMP)

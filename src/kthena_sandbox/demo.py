@@ -10,7 +10,7 @@ from kthena_sandbox.apiprocess import SandboxError
 from kthena_sandbox.applying import apply, read_documents
 from kthena_sandbox.client import Client
 from kthena_sandbox.controllers.conditions import is_true
-from kthena_sandbox.kinds import GATEWAYS, PODS, Document
+from kthena_sandbox.kinds import GATEWAYS, PODS, Document, Key
 from kthena_sandbox.polling import holds_within
 from kthena_sandbox.settings import Settings
 
@@ -84,7 +84,7 @@ async def wait_until(holds: Callable[[], Awaitable[bool]], what: str) -> None:
 
 
 async def _default_gateway_serves(client: Client) -> bool:
-    found = await client.find(GATEWAYS, ("kthena-system", "default"))
+    found = await client.find(GATEWAYS, Key("kthena-system", "default"))
     return found is not None and is_true(found, "Programmed")
 
 

@@ -127,3 +127,42 @@ def _wait_for(line: str, output: Path, process: subprocess.Popen[str]) -> None:
         assert process.poll() is None, output.read_text()
         assert time.monotonic() < deadline, output.read_text()
         time.sleep(0.05)
+
+
+@contextmanager
+def open_router(
+    folder: Path, kubeconfig: Path, port: int, **environment: str
+) -> Iterator[subprocess.Popen[str]]:
+    """Start a router of the test's own beside a sandbox without one, and wait until it is ready."""
+    management, metrics = free_ports(2)
+    command = [
+        *(
+            sys.executable,
+            "-m",
+            "kthena_router",
+            "--enable-gateway-api",
+            "--kubeconfig",
+            str(kubeconfig),
+        ),
+        *("--bind-address", "127.0.0.1", "--port", str(port), "--management-port", str(management)),
+        *("--metrics-port", str(metrics), "--shutdown-delay", "200ms"),
+    ]
+    variables = {**os.environ, "POD_NAMESPACE": "kthena-system", **environment}
+    with (folder / "router.log").open("w") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, text=True, env=variables)
+    try:
+        deadline = time.monotonic() + READY_SECONDS
+        while not _answers(f"http://127.0.0.1:{management}/readyz"):
+            assert time.monotonic() < deadline, (folder / "router.log").read_text()
+            time.sleep(0.05)
+        yield process
+    finally:
+        process.kill()
+        process.wait(30)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, trust_env=False).status_code == 200
+    except httpx.TransportError:
+        return False

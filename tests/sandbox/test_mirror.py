@@ -13,9 +13,12 @@ A, B = Key("default", "a"), Key("default", "b")
 
 
 async def _until_there(mirror: Mirror, *keys: Key) -> None:
+    changed = [trio.Event()]
+    mirror.subscribe(lambda before, after: changed[0].set())
     with trio.fail_after(5):
         while set(mirror.objects) != set(keys):
-            await trio.sleep(0.005)
+            changed[0] = trio.Event()
+            await changed[0].wait()
 
 
 def _mirror(cluster: Cluster) -> tuple[Mirror, list[str]]:

@@ -48,9 +48,11 @@ async def kind_of(client: Client, api_version: str, name: str) -> Kind:
 
 def _annotated(document: Document) -> Document:
     """With the annotation by which a later `kubectl apply` knows what was applied before."""
-    applied = msgspec.json.encode(document, order="sorted").decode() + "\n"
     metadata = document["metadata"]
-    annotations = (metadata.get("annotations") or {}) | {LAST_APPLIED: applied}
+    given = metadata.get("annotations") or {}
+    plain = document | {"metadata": metadata | {"annotations": given}}
+    applied = msgspec.json.encode(plain, order="sorted").decode() + "\n"
+    annotations = given | {LAST_APPLIED: applied}
     return document | {"metadata": metadata | {"annotations": annotations}}
 
 

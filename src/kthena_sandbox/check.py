@@ -11,7 +11,7 @@ from kthena_sandbox.apiprocess import SandboxError
 from kthena_sandbox.applying import ApplyError
 from kthena_sandbox.client import ApiAway, ApiError, Client
 from kthena_sandbox.controllers.conditions import is_true
-from kthena_sandbox.demo import ANSWERS, APPS, ask, expected_start
+from kthena_sandbox.demo import ANSWERS, APPS, ask, expected_start, is_accepted
 from kthena_sandbox.hands import Hands, StepFailed, choose_hands
 from kthena_sandbox.kinds import PODS, Document
 from kthena_sandbox.settings import Settings
@@ -122,7 +122,7 @@ class Check:
     async def _accepted(self, name: str) -> str:
         route, shown = await self._hands.get("modelroute", name, "default")
         parents: list[Document] = (route.get("status") or {}).get("parents") or []
-        if not parents or not all(_holds(parent, "Accepted") for parent in parents):
+        if not parents or not all(map(is_accepted, parents)):
             raise StepFailed(f"not accepted: {shown}, status {route.get('status')}")
         return f"accepted: {shown}"
 
@@ -159,11 +159,6 @@ class Check:
         if pods:
             raise StepFailed(f"{len(pods)} pods are still there")
         return "none left"
-
-
-def _holds(parent: Document, condition: str) -> bool:
-    entries = parent.get("conditions") or []
-    return any(entry["type"] == condition and entry["status"] == "True" for entry in entries)
 
 
 async def run_check(

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 
 from kthena_sandbox.apiprocess import SandboxError
-from kthena_sandbox.applying import apply, read_documents
+from kthena_sandbox.applying import apply, kind_of, read_documents
 from kthena_sandbox.client import Client
 from kthena_sandbox.controllers.conditions import is_true
 from kthena_sandbox.kinds import GATEWAYS, PODS, Document, Key
@@ -24,6 +24,8 @@ ANSWERS = (
 REQUEST = {
     "model": "deepseek-r1", "prompt": "What is Kubernetes?", "max_tokens": 100, "temperature": 0,
 }  # fmt: skip
+GATEWAY = ("gateway.networking.k8s.io/v1", "Gateway")
+MODEL_ROUTE = ("networking.serving.volcano.sh/v1alpha1", "ModelRoute")
 _READY_SECONDS = 60.0
 
 
@@ -69,6 +71,21 @@ async def _pods_ready(client: Client) -> bool:
     return True
 
 
+async def _routes_accepted(client: Client) -> bool:
+    """Whether the router has taken up Gateways and ModelRoutes, by their status."""
+    gateways = await client.list(await kind_of(client, *GATEWAY))
+    routes = await client.list(await kind_of(client, *MODEL_ROUTE), "default")
+    parents = [(route.get("status") or {}).get("parents") or [] for route in routes]
+    accepted = all(entries and all(map(is_accepted, entries)) for entries in parents)
+    return len(gateways) > 1 and accepted and all(is_true(gate, "Programmed") for gate in gateways)
+
+
+def is_accepted(parent: Document) -> bool:
+    """Whether an entry of a route's `status.parents` says Accepted."""
+    entries = parent.get("conditions") or []
+    return any(entry["type"] == "Accepted" and entry["status"] == "True" for entry in entries)
+
+
 async def _answered(port: int, answer: str) -> bool:
     try:
         status, body = await ask(port)
@@ -102,6 +119,7 @@ async def run_demo(client: Client, settings: Settings, say: Callable[[str], None
     await wait_until(partial(_pods_ready, client), "the pods are not ready")
     if not settings.router:
         return
+    await wait_until(partial(_routes_accepted, client), "the routes are not accepted")
     for port, answer in zip((settings.router_port, settings.gateway_port), ANSWERS, strict=True):
         failure = f"the router does not answer the guide's request on port {port}"
         await wait_until(partial(_answered, port, answer), failure)

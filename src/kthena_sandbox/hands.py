@@ -12,15 +12,15 @@ import trio
 from kthena_sandbox.applying import apply, kind_of
 from kthena_sandbox.client import Client
 from kthena_sandbox.controllers.conditions import is_true
-from kthena_sandbox.demo import guide_documents
+from kthena_sandbox.demo import GATEWAY, MODEL_ROUTE, guide_documents
 from kthena_sandbox.kinds import PODS, SERVICES, Document, Key
 from kthena_sandbox.polling import holds_within
 from kthena_sandbox.settings import Settings
 
 KINDS = {
-    "modelroute": ("networking.serving.volcano.sh/v1alpha1", "ModelRoute"),
+    "modelroute": MODEL_ROUTE,
     "modelserver": ("networking.serving.volcano.sh/v1alpha1", "ModelServer"),
-    "gateway": ("gateway.networking.k8s.io/v1", "Gateway"),
+    "gateway": GATEWAY,
     "deployment": ("apps/v1", "Deployment"),
 }
 _KUBECTL_SECONDS = 90.0

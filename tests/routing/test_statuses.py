@@ -1,5 +1,7 @@
 from typing import Any
 
+import msgspec
+import pytest
 from tests.support.build import (
     listener,
     make_gateway,
@@ -10,6 +12,7 @@ from tests.support.build import (
     make_pod,
 )
 
+from kthena_router.api.gateway import GatewayClassSpec
 from kthena_router.api.kinds import GATEWAY, GATEWAY_CLASS, MODEL_ROUTE, MODEL_SERVER, Kind
 from kthena_router.api.meta import Object
 from kthena_router.routing.gateways import PortState, PortStates
@@ -17,7 +20,12 @@ from kthena_router.routing.snapshot import RoutingOptions, compile_snapshot
 from kthena_router.routing.status_merge import plan_status
 from kthena_router.routing.statuses import DesiredStatus, desired_statuses
 
-OPTIONS = RoutingOptions(gateway_api=True, default_port=8080, reserved_ports=frozenset({9090}))
+OPTIONS = RoutingOptions(
+    gateway_api=True,
+    default_port=8080,
+    reserved_ports=frozenset({9090}),
+    addresses=("127.0.0.1",),
+)
 OPEN: PortStates = {8080: PortState(8080, open=True)}
 NOW = "2026-03-01T00:00:00Z"
 LATER = "2026-03-02T00:00:00Z"
@@ -27,9 +35,7 @@ def statuses(
     *objects: Object, ports: PortStates = OPEN, options: RoutingOptions = OPTIONS
 ) -> dict[tuple[Kind[Any], str], DesiredStatus]:
     found = make_objects(*objects)
-    desired = desired_statuses(
-        found, compile_snapshot(found, options), options, ports, ("127.0.0.1",)
-    )
+    desired = desired_statuses(found, compile_snapshot(found, options), options, ports)
     return {(one.kind, one.key.name): one for one in desired}
 
 
@@ -133,6 +139,95 @@ def test_parameters_are_refused() -> None:
     status = of_gateway(make_gateway(infrastructure={"parametersRef": ref}))
 
     assert ("False", "InvalidParameters") == verdicts(status["conditions"])["Accepted"]
+
+
+def test_gateway_that_is_refused_as_a_whole_serves_nothing_and_says_so_everywhere() -> None:
+    ref = {"group": "x", "kind": "Y", "name": "z"}
+    gateway = make_gateway(infrastructure={"parametersRef": ref})
+    route = make_model_route(parents=[{"name": "default"}])
+
+    snapshot = compile_snapshot(make_objects(make_gateway_class(), gateway, route), OPTIONS)
+    status = of_gateway(gateway, route)
+    of_the_route = of_route(route, make_gateway_class(), gateway)
+
+    assert frozenset() == snapshot.ports
+    assert ("False", "Invalid") == verdicts(status["conditions"])["Programmed"]
+    assert ("True", "Accepted") == verdicts(status["listeners"][0]["conditions"])["Accepted"]
+    assert ("False", "Invalid") == verdicts(status["listeners"][0]["conditions"])["Programmed"]
+    assert 0 == status["listeners"][0]["attachedRoutes"]
+    assert ("False", "NoReadyListeners") == verdicts(of_the_route["conditions"])["Accepted"]
+    assert "takes no parameters" in of_the_route["conditions"][0]["message"]
+
+
+def test_gateways_of_a_class_with_parameters_are_left_alone() -> None:
+    refused = msgspec.structs.replace(
+        make_gateway_class(),
+        spec=GatewayClassSpec("volcano.sh/kthena-router", parameters_ref={"name": "x"}),
+    )
+
+    found = statuses(refused, make_gateway())
+
+    assert {(GATEWAY_CLASS, "kthena-router")} == set(found)
+    conditions = verdicts(found[GATEWAY_CLASS, "kthena-router"].status["conditions"])
+    assert ("False", "InvalidParameters") == conditions["Accepted"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "accepted", "programmed", "shown"),
+    [
+        ([], ("True", "Accepted"), ("True", "Programmed"), ["127.0.0.1"]),
+        ([{"type": "IPAddress"}], ("True", "Accepted"), ("True", "Programmed"), ["127.0.0.1"]),
+        (
+            [{"type": "IPAddress", "value": "127.0.0.1"}],
+            ("True", "Accepted"),
+            ("True", "Programmed"),
+            ["127.0.0.1"],
+        ),
+        (
+            [{"type": "IPAddress", "value": "192.0.2.1"}],
+            ("True", "Accepted"),
+            ("False", "AddressNotUsable"),
+            [],
+        ),
+        (
+            [{"type": "test/fake", "value": "x"}],
+            ("False", "UnsupportedAddress"),
+            ("False", "Invalid"),
+            [],
+        ),
+    ],
+)
+def test_addresses_that_a_gateway_asks_for(
+    asked: list[dict[str, str]],
+    accepted: tuple[str, str],
+    programmed: tuple[str, str],
+    shown: list[str],
+) -> None:
+    status = of_gateway(make_gateway(addresses=asked))
+
+    assert {"Accepted": accepted, "Programmed": programmed} == verdicts(status["conditions"])
+    assert shown == [one["value"] for one in status["addresses"]]
+
+
+def test_route_on_a_conflicted_listener_is_not_accepted_and_not_counted() -> None:
+    route = make_model_route(parents=[{"name": "late"}])
+    late = make_gateway("late", created="2026-02-01T00:00:00Z")
+
+    found = statuses(make_gateway_class(), make_gateway("default"), late, route)
+
+    accepted = found[MODEL_ROUTE, "route"].status["conditions"][0]
+    assert ("False", "NoReadyListeners") == (accepted["status"], accepted["reason"])
+    assert "default/default is older" in accepted["message"]
+    assert 0 == found[GATEWAY, "late"].status["listeners"][0]["attachedRoutes"]
+
+
+def test_route_that_only_some_gateways_take_names_the_others() -> None:
+    route = make_model_route(parents=[{"name": "default"}, {"name": "nowhere"}])
+
+    accepted = of_route(route, make_gateway_class(), make_gateway())["conditions"][0]
+
+    assert ("True", "Accepted") == (accepted["status"], accepted["reason"])
+    assert "there is no Gateway default/nowhere" in accepted["message"]
 
 
 def test_route_without_parent_refs_says_what_to_do() -> None:

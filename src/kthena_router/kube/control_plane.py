@@ -38,6 +38,7 @@ class ControlPlane:
             gateway_api=settings.gateway_api,
             default_port=settings.port,
             reserved_ports=settings.reserved_ports,
+            addresses=addresses,
             enforce_allowed_routes=settings.model_route_allowed_routes == "enforce",
         )
         tables = Tables(watched_kinds(gateway_api=settings.gateway_api))
@@ -55,7 +56,6 @@ class ControlPlane:
                 snapshots,
                 ports,
                 options=options,
-                addresses=addresses,
                 wall_clock=wall_clock,
                 chance=chance,
                 leading=election.leading,

@@ -55,7 +55,6 @@ class StatusWriter:
         ports: Published[PortStates],
         *,
         options: RoutingOptions,
-        addresses: tuple[str, ...],
         wall_clock: Callable[[], datetime],
         chance: Callable[[], float],
         leading: Published[bool],
@@ -66,7 +65,6 @@ class StatusWriter:
         self._snapshots = snapshots
         self._ports = ports
         self._options = options
-        self._addresses = addresses
         self._wall_clock = wall_clock
         self._chance = chance
         self._leading = leading
@@ -100,7 +98,7 @@ class StatusWriter:
     async def _write_all(self, snapshot: Snapshot, ports: PortStates) -> float:
         """Return the seconds after which to look again, whatever happens."""
         objects = self._compiler.objects
-        wanted = desired_statuses(objects, snapshot, self._options, ports, self._addresses)
+        wanted = desired_statuses(objects, snapshot, self._options, ports)
         self._forget_others(wanted)
         pause = NEVER
         try:

@@ -8,7 +8,7 @@ from kthena_router.api.core import Namespace
 from kthena_router.api.gateway import ParentReference
 from kthena_router.api.meta import ObjectKey
 from kthena_router.api.networking import ModelRoute
-from kthena_router.routing.gateways import GatewayPlan, ListenerPlan
+from kthena_router.routing.gateways import GatewayPlan, Listener, ListenerPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Attachment:
 
     ref: ParentReference
     gateway: ObjectKey
-    listeners: tuple[ListenerPlan, ...] = ()
+    listeners: tuple[Listener, ...] = ()
     reason: str = "Accepted"
     message: str = "the route is bound to its Gateway"
 
@@ -51,7 +51,13 @@ def attach(
     if not named:
         message = f"no listener of Gateway {key} allows ModelRoutes from namespace {route.metadata.namespace}"
         return Attachment(ref, key, reason="NotAllowedByListeners", message=message)
-    return Attachment(ref, key, named)
+    served = tuple(one.listener for one in named if one.listener is not None)
+    if not served:
+        message = "; ".join(
+            f"listener {one.spec.name} of Gateway {key}: {one.message}" for one in named
+        )
+        return Attachment(ref, key, reason="NoReadyListeners", message=message)
+    return Attachment(ref, key, served)
 
 
 def _is_named(ref: ParentReference, plan: ListenerPlan) -> bool:

@@ -33,7 +33,10 @@ PortStates = Mapping[int, PortState]
 
 @dataclass(frozen=True, slots=True)
 class ListenerPlan:
-    """A listener as it was specified, and the verdict: *refusal* is a reason of condition Accepted, "" when accepted."""
+    """A listener as it was specified, and the verdict: *refusal* is a reason of condition Accepted, "" when accepted.
+
+    An accepted one of a Gateway that is refused is not served: it has no *listener*, and *message* says why.
+    """
 
     spec: ListenerSpec
     refusal: str = ""
@@ -61,11 +64,21 @@ class ListenerPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a Gateway as a whole is not served: a *reason* of its *condition*, `Accepted` or `Programmed`."""
+
+    condition: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class GatewayPlan:
-    """A Gateway of ours with its listeners, in the order of the specification."""
+    """A Gateway of ours with its listeners, in the order of the specification, none of them served if it is refused."""
 
     gateway: Gateway
     listeners: tuple[ListenerPlan, ...]
+    refusal: Refusal | None = None
 
 
 def is_ours(gateway_class: GatewayClass) -> bool:
@@ -73,24 +86,52 @@ def is_ours(gateway_class: GatewayClass) -> bool:
     return gateway_class.spec.controller_name == CONTROLLER_NAME
 
 
+def is_accepted(gateway_class: GatewayClass) -> bool:
+    """Return whether Gateways of a class of ours are served."""
+    return gateway_class.spec.parameters_ref is None
+
+
 def plan_gateways(
-    classes: Iterable[GatewayClass], gateways: Iterable[Gateway], reserved_ports: frozenset[int]
+    classes: Iterable[GatewayClass],
+    gateways: Iterable[Gateway],
+    reserved_ports: frozenset[int],
+    addresses: tuple[str, ...],
 ) -> dict[ObjectKey, GatewayPlan]:
-    """Return the plans of all Gateways of ours. Where two want a port and hostname, the older one has it."""
-    ours = {one.metadata.name for one in classes if is_ours(one)}
+    """Return the plans of all Gateways of accepted classes. Where two want a port and hostname, the older one has it."""
+    ours = {one.metadata.name for one in classes if is_ours(one) and is_accepted(one)}
     managed = (g for g in gateways if g.spec.gateway_class_name in ours)
     owners: dict[tuple[int, str], ObjectKey] = {}
     plans: dict[ObjectKey, GatewayPlan] = {}
     for gateway in sorted(managed, key=lambda one: one.age_rank):
+        refusal = _refusal(gateway, addresses)
         listeners = tuple(
-            _plan_listener(gateway, spec, reserved_ports, owners) for spec in gateway.spec.listeners
+            _plan_listener(gateway, refusal, spec, reserved_ports, owners)
+            for spec in gateway.spec.listeners
         )
-        plans[gateway.key] = GatewayPlan(gateway, listeners)
+        plans[gateway.key] = GatewayPlan(gateway, listeners, refusal)
     return plans
+
+
+def _refusal(gateway: Gateway, addresses: tuple[str, ...]) -> Refusal | None:
+    infrastructure = gateway.spec.infrastructure
+    if infrastructure is not None and infrastructure.parameters_ref is not None:
+        message = "this router takes no parameters for Gateways"
+        return Refusal("Accepted", "InvalidParameters", message)
+    for address in gateway.spec.addresses:
+        if address.type not in {"IPAddress", "Hostname"}:
+            message = f"addresses of type {address.type} are not known"
+            return Refusal("Accepted", "UnsupportedAddress", message)
+    strange = [one.value for one in gateway.spec.addresses if one.value not in {"", *addresses}]
+    if strange:
+        known = f"it has {', '.join(addresses)}" if addresses else "it has none to show"
+        message = f"{', '.join(strange)} is not an address of this router: {known}"
+        return Refusal("Programmed", "AddressNotUsable", message)
+    return None
 
 
 def _plan_listener(
     gateway: Gateway,
+    refusal: Refusal | None,
     spec: ListenerSpec,
     reserved_ports: frozenset[int],
     owners: dict[tuple[int, str], ObjectKey],
@@ -101,6 +142,8 @@ def _plan_listener(
     if spec.port in reserved_ports:
         message = f"port {spec.port} is needed by the router itself: choose another one"
         return ListenerPlan(spec, refusal="PortUnavailable", message=message)
+    if refusal is not None:
+        return ListenerPlan(spec, message=f"the Gateway is not served: {refusal.message}")
     hostname = spec.hostname.lower()
     owner = owners.setdefault((spec.port, hostname), gateway.key)
     if owner != gateway.key:

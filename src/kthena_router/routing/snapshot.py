@@ -38,9 +38,12 @@ class Objects:
 
 @dataclass(frozen=True, slots=True)
 class RoutingOptions:
+    """What of the settings decides; *addresses* are those that this router can be reached at."""
+
     gateway_api: bool
     default_port: int
     reserved_ports: frozenset[int] = frozenset()
+    addresses: tuple[str, ...] = ()
     enforce_allowed_routes: bool = True
 
 
@@ -119,7 +122,10 @@ def compile_snapshot(objects: Objects, options: RoutingOptions) -> Snapshot:
     compiled = {key: compile_route(one, backends) for key, one in objects.model_routes.items()}
     plans = (
         plan_gateways(
-            objects.gateway_classes.values(), objects.gateways.values(), options.reserved_ports
+            objects.gateway_classes.values(),
+            objects.gateways.values(),
+            options.reserved_ports,
+            options.addresses,
         )
         if options.gateway_api
         else {}
@@ -193,10 +199,5 @@ def _bound_to(
     """Return the listeners that serve *route*, None standing for the one port without Gateway API."""
     if not options.gateway_api:
         return [] if objects.model_routes[route.key].spec.parent_refs else [None]
-    found = [
-        plan.listener
-        for attachment in attachments.get(route.key, ())
-        for plan in attachment.listeners
-        if plan.listener is not None
-    ]
+    found = [one for each in attachments.get(route.key, ()) for one in each.listeners]
     return list(dict.fromkeys(found))

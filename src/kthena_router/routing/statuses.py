@@ -11,7 +11,14 @@ from kthena_router.api.meta import ObjectKey
 from kthena_router.api.networking import ModelRoute, ModelServer
 from kthena_router.routing.attachment import Attachment
 from kthena_router.routing.backends import Backend
-from kthena_router.routing.gateways import GatewayPlan, ListenerPlan, PortStates, is_ours
+from kthena_router.routing.gateways import (
+    GatewayPlan,
+    Listener,
+    ListenerPlan,
+    PortStates,
+    is_accepted,
+    is_ours,
+)
 from kthena_router.routing.model_routes import CompiledRoute
 from kthena_router.routing.snapshot import Objects, RoutingOptions, Snapshot
 from kthena_router.settings import CONTROLLER_NAME
@@ -43,11 +50,7 @@ def condition(kind: str, ok: bool, reason: str, message: str, generation: int) -
 
 
 def desired_statuses(
-    objects: Objects,
-    snapshot: Snapshot,
-    options: RoutingOptions,
-    ports: PortStates,
-    addresses: tuple[str, ...],
+    objects: Objects, snapshot: Snapshot, options: RoutingOptions, ports: PortStates
 ) -> tuple[DesiredStatus, ...]:
     """Return the statuses of all objects that are ours to report on."""
     found: list[DesiredStatus] = []
@@ -56,7 +59,8 @@ def desired_statuses(
         found += [_class_status(one) for one in ours]
         attached = _attached_routes(snapshot)
         found += [
-            _gateway_status(plan, ports, addresses, attached) for plan in snapshot.gateways.values()
+            _gateway_status(plan, ports, options.addresses, attached)
+            for plan in snapshot.gateways.values()
         ]
     found += [_route_status(one, snapshot, options) for one in objects.model_routes.values()]
     found += [_server_status(one, snapshot) for one in objects.model_servers.values()]
@@ -65,21 +69,16 @@ def desired_statuses(
 
 def _class_status(one: GatewayClass) -> DesiredStatus:
     generation = one.metadata.generation
-    plain = one.spec.parameters_ref is None
     accepted = (
         condition("Accepted", True, "Accepted", "the class is served by this router", generation)
-        if plain
+        if is_accepted(one)
         else condition(
             "Accepted", False, "InvalidParameters", "the class takes no parameters", generation
         )
     )
-    supported = condition(
-        "SupportedVersion",
-        True,
-        "SupportedVersion",
-        "the version of the CRDs is served",
-        generation,
-    )
+    # The class was read as this version, so the cluster's CRDs serve it, whichever bundle they come from.
+    message = f"the CRDs serve {GATEWAY_CLASS.api_version}, which is what this router reads"
+    supported = condition("SupportedVersion", True, "SupportedVersion", message, generation)
     status = {
         "conditions": [accepted, supported],
         "supportedFeatures": [{"name": name} for name in SUPPORTED_FEATURES],
@@ -87,12 +86,11 @@ def _class_status(one: GatewayClass) -> DesiredStatus:
     return DesiredStatus(GATEWAY_CLASS, one.key, generation, status)
 
 
-def _attached_routes(snapshot: Snapshot) -> dict[tuple[ObjectKey, str], int]:
-    counts: dict[tuple[ObjectKey, str], int] = {}
+def _attached_routes(snapshot: Snapshot) -> dict[Listener, int]:
+    counts: dict[Listener, int] = {}
     for attachments in snapshot.attachments.values():
-        bound = {(one.gateway, plan.spec.name) for one in attachments for plan in one.listeners}
-        for place in bound:
-            counts[place] = counts.get(place, 0) + 1
+        for listener in {listener for one in attachments for listener in one.listeners}:
+            counts[listener] = counts.get(listener, 0) + 1
     return counts
 
 
@@ -100,86 +98,79 @@ def _gateway_status(
     plan: GatewayPlan,
     ports: PortStates,
     addresses: tuple[str, ...],
-    attached: dict[tuple[ObjectKey, str], int],
+    attached: dict[Listener, int],
 ) -> DesiredStatus:
     gateway = plan.gateway
     generation = gateway.metadata.generation
-    refusal = _refusal(gateway, addresses)
-    states = [_socket_problem(one, ports) for one in plan.listeners]
     status: dict[str, Any] = {
-        "conditions": _gateway_conditions(plan, states, refusal, generation),
+        "conditions": [_accepted(plan, generation), _programmed(plan, ports, generation)],
         "listeners": [
-            _listener_status(
-                one, problem, attached.get((gateway.key, one.spec.name), 0), generation
-            )
-            for one, problem in zip(plan.listeners, states, strict=True)
+            _listener_status(one, _progress(one, ports), attached, generation)
+            for one in plan.listeners
         ],
-        "addresses": [{"type": _address_type(value), "value": value} for value in addresses],
+        "addresses": [
+            {"type": _address_type(value), "value": value}
+            for value in _addresses(gateway, addresses)
+        ],
     }
     return DesiredStatus(GATEWAY, gateway.key, generation, status)
 
 
-def _refusal(gateway: Gateway, addresses: tuple[str, ...]) -> tuple[str, str, str] | None:
-    """Return condition, reason and message of what in the Gateway as a whole cannot be had."""
-    infrastructure = gateway.spec.infrastructure
-    if infrastructure is not None and infrastructure.parameters_ref is not None:
-        return "Accepted", "InvalidParameters", "this router takes no parameters for Gateways"
-    for address in gateway.spec.addresses:
-        if address.type not in {"IPAddress", "Hostname"}:
-            return (
-                "Accepted",
-                "UnsupportedAddress",
-                f"addresses of type {address.type} are not known",
-            )
-        if address.value and address.value not in addresses:
-            return (
-                "Programmed",
-                "AddressNotUsable",
-                f"{address.value} is not an address of this router",
-            )
-    return None
+def _addresses(gateway: Gateway, addresses: tuple[str, ...]) -> tuple[str, ...]:
+    """Return those of the router's that the Gateway asks for; all of them where it asks for none in particular."""
+    wanted = {one.value for one in gateway.spec.addresses if one.value}
+    return tuple(value for value in addresses if not wanted or value in wanted)
 
 
-def _gateway_conditions(
-    plan: GatewayPlan,
-    states: Sequence[str],
-    refusal: tuple[str, str, str] | None,
-    generation: int,
-) -> list[dict[str, Any]]:
-    valid = [one.listener is not None for one in plan.listeners]
-    if refusal is not None and refusal[0] == "Accepted":
-        accepted = condition("Accepted", False, refusal[1], refusal[2], generation)
-    elif all(valid):
-        accepted = condition("Accepted", True, "Accepted", "all listeners are valid", generation)
-    else:
-        message = "; ".join(one.message for one in plan.listeners if one.listener is None)
-        accepted = condition("Accepted", any(valid), "ListenersNotValid", message, generation)
-    if refusal is not None:
-        reason = refusal[1] if refusal[0] == "Programmed" else "Invalid"
-        programmed = condition("Programmed", False, reason, refusal[2], generation)
-    elif not any(valid):
-        programmed = condition("Programmed", False, "Invalid", "no listener is valid", generation)
-    elif any(not problem for problem in states):
-        programmed = condition(
-            "Programmed", True, "Programmed", "the listeners are open", generation
-        )
-    else:
-        programmed = condition("Programmed", False, "Pending", "; ".join(states), generation)
-    return [accepted, programmed]
+def _accepted(plan: GatewayPlan, generation: int) -> dict[str, Any]:
+    if plan.refusal is not None and plan.refusal.condition == "Accepted":
+        reason, message = plan.refusal.reason, plan.refusal.message
+        return condition("Accepted", False, reason, message, generation)
+    refused = [one for one in plan.listeners if one.refusal]
+    if not refused:
+        return condition("Accepted", True, "Accepted", "all listeners are valid", generation)
+    message = "; ".join(f"listener {one.spec.name}: {one.message}" for one in refused)
+    some = len(refused) < len(plan.listeners)
+    return condition("Accepted", some, "ListenersNotValid", message, generation)
 
 
-def _socket_problem(plan: ListenerPlan, ports: PortStates) -> str:
-    """Return why no request can come through the listener, "" when its socket is open."""
+def _programmed(plan: GatewayPlan, ports: PortStates, generation: int) -> dict[str, Any]:
+    if plan.refusal is not None:
+        reason = plan.refusal.reason if plan.refusal.condition == "Programmed" else "Invalid"
+        return condition("Programmed", False, reason, plan.refusal.message, generation)
+    served = [one for one in plan.listeners if one.listener is not None]
+    if not served:
+        return condition("Programmed", False, "Invalid", "no listener is valid", generation)
+    progress = [_progress(one, ports) for one in served]
+    if any(one.open for one in progress):
+        return condition("Programmed", True, "Programmed", "the listeners are open", generation)
+    message = "; ".join(one.message for one in progress)
+    return condition("Programmed", False, "Pending", message, generation)
+
+
+@dataclass(frozen=True, slots=True)
+class _Progress:
+    """How far a listener is: *open* to requests, or not, and *message* says why; *failed*: its port cannot be had."""
+
+    open: bool
+    failed: bool = False
+    message: str = "its port is open"
+
+
+def _progress(plan: ListenerPlan, ports: PortStates) -> _Progress:
     if plan.listener is None:
-        return plan.message
-    state = ports.get(plan.spec.port)
+        return _Progress(open=False, message=plan.message)
+    port = plan.spec.port
+    state = ports.get(port)
     if state is None:
-        return f"port {plan.spec.port} is being opened"
-    return "" if state.open else state.error or f"port {plan.spec.port} is not open"
+        return _Progress(open=False, message=f"port {port} is being opened")
+    if state.open:
+        return _Progress(open=True)
+    return _Progress(open=False, failed=True, message=state.error or f"port {port} is not open")
 
 
 def _listener_status(
-    plan: ListenerPlan, problem: str, attached: int, generation: int
+    plan: ListenerPlan, progress: _Progress, attached: dict[Listener, int], generation: int
 ) -> dict[str, Any]:
     kinds = (
         [{"group": networking.GROUP, "kind": "ModelRoute"}]
@@ -189,39 +180,35 @@ def _listener_status(
     return {
         "name": plan.spec.name,
         "supportedKinds": kinds,
-        "attachedRoutes": attached,
-        "conditions": list(_listener_conditions(plan, problem, generation)),
+        "attachedRoutes": attached.get(plan.listener, 0) if plan.listener else 0,
+        "conditions": list(_listener_conditions(plan, progress, generation)),
     }
 
 
 def _listener_conditions(
-    plan: ListenerPlan, problem: str, generation: int
+    plan: ListenerPlan, progress: _Progress, generation: int
 ) -> Iterator[dict[str, Any]]:
-    bound = plan.listener is not None
-    taken = bound and bool(problem) and not problem.endswith("is being opened")
-    if not bound:
-        yield condition("Accepted", False, plan.refusal, plan.message, generation)
-        yield condition("Programmed", False, "Invalid", plan.message, generation)
-    elif taken:
-        yield condition("Accepted", False, "PortUnavailable", problem, generation)
-        yield condition("Programmed", False, "Invalid", problem, generation)
+    message = progress.message
+    reason = plan.refusal or ("PortUnavailable" if progress.failed else "")
+    if reason:
+        yield condition("Accepted", False, reason, message, generation)
     else:
         yield condition("Accepted", True, "Accepted", "the listener is valid", generation)
-        reason = "Pending" if problem else "Programmed"
-        yield condition(
-            "Programmed", not problem, reason, problem or "its port is open", generation
-        )
+    if progress.open:
+        yield condition("Programmed", True, "Programmed", message, generation)
+    else:
+        waits = plan.listener is not None and not progress.failed
+        reason = "Pending" if waits else "Invalid"
+        yield condition("Programmed", False, reason, message, generation)
     if plan.unknown_kinds:
         message = f"routes of kind {', '.join(plan.unknown_kinds)} are not served"
         yield condition("ResolvedRefs", False, "InvalidRouteKinds", message, generation)
     else:
-        yield condition(
-            "ResolvedRefs", True, "ResolvedRefs", "there is nothing left open", generation
-        )
+        message = "there is nothing left open"
+        yield condition("ResolvedRefs", True, "ResolvedRefs", message, generation)
     reason = "HostnameConflict" if plan.conflict else "NoConflicts"
-    yield condition(
-        "Conflicted", plan.conflict, reason, plan.message if plan.conflict else "", generation
-    )
+    message = plan.message if plan.conflict else ""
+    yield condition("Conflicted", plan.conflict, reason, message, generation)
 
 
 def _address_type(value: str) -> str:
@@ -275,10 +262,11 @@ def _route_accepted(
         )
         return condition("Accepted", False, "ParentRefsRequired", message, generation)
     refused = [one for one in attachments if not one.accepted]
+    problems = "; ".join(one.message for one in refused)
     if len(refused) == len(attachments):
-        message = "; ".join(one.message for one in refused)
-        return condition("Accepted", False, refused[0].reason, message, generation)
-    return condition("Accepted", True, "Accepted", "the route is bound to its Gateways", generation)
+        return condition("Accepted", False, refused[0].reason, problems, generation)
+    message = f"the route is bound, but {problems}" if refused else "the route is bound"
+    return condition("Accepted", True, "Accepted", message, generation)
 
 
 def _parent_status(

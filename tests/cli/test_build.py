@@ -31,6 +31,33 @@ def test_flags_are_read_as_go_reads_them() -> None:
     )
 
 
+def test_effective_flags_are_shown_as_they_would_be_written() -> None:
+    shown = parse_flags(["--enable-gateway-api", "--shutdown-delay", "1m30s"])["shown"]
+
+    assert {"--enable-gateway-api=true", "--shutdown-delay=1m30s", "--idle-timeout=5m"} <= {*shown}
+
+
+@pytest.mark.parametrize(
+    ("flag", "message"),
+    [
+        ("--port=abc", "--port: 'abc' is not a whole number"),
+        ("--kube-api-qps=nan", "--kube-api-qps: 'nan' is not a number"),
+        ("--v=x", "--v: 'x' is not a whole number"),
+        (
+            "--idle-timeout=5",
+            "--idle-timeout: '5' is not a duration: write it as 100ms, 1m30s or 1h",
+        ),
+        ("--idle-timeout=-5s", "--idle-timeout: '-5s' is negative"),
+        ("--log-format=xml", "--log-format: 'xml' is none of text, json"),
+    ],
+)
+def test_values_that_cannot_be_read_are_named(flag: str, message: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        build(flag)
+
+    assert message == str(refused.value)
+
+
 def test_environment_is_read() -> None:
     environment = {
         "POD_NAMESPACE": "kthena-system",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from kthena_router.cli.build import build_settings
 from kthena_router.cli.config_file import check_config_file
-from kthena_router.cli.flags import FLAGS, UsageError, parse_flags
+from kthena_router.cli.flags import UsageError, parse_flags
 from kthena_router.settings import Settings
 
 log = logging.getLogger("kthena_router")
@@ -35,7 +35,7 @@ def run(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     except UsageError as error:
         print(f"kthena-router: {error}", file=sys.stderr)
         return 1
-    return _start(settings, warnings, [f"--{flag.name}={flags[flag.name]}" for flag in FLAGS])
+    return _start(settings, warnings, flags["shown"])
 
 
 def _start(settings: Settings, warnings: Sequence[str], effective: Sequence[str]) -> int:

@@ -1,10 +1,12 @@
 """The command line: which flags there are, and what they become."""
 
 import argparse
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from kthena_router import __version__
 from kthena_router.settings import MEBIBYTE, parse_bool, parse_duration
 
 
@@ -21,6 +23,23 @@ def _duration(value: str) -> float:
     if seconds < 0:
         raise ValueError(f"{value!r} is negative")
     return seconds
+
+
+def _whole(value: str) -> int:
+    try:
+        return int(value)
+    except ValueError:
+        raise ValueError(f"{value!r} is not a whole number") from None
+
+
+def _rate(value: str) -> float:
+    try:
+        rate = float(value)
+    except ValueError:
+        rate = math.nan
+    if not math.isfinite(rate):
+        raise ValueError(f"{value!r} is not a number")
+    return rate
 
 
 def _choice(*allowed: str) -> Callable[[str], str]:
@@ -50,7 +69,7 @@ FLAGS = (
     Flag(
         "port",
         "8080",
-        int,
+        _whole,
         "default inference port; with Gateway API also the port of Gateway `default`",
     ),
     Flag("tls-cert", "", _text, "PEM certificate for the default port; needs --tls-key"),
@@ -65,7 +84,7 @@ FLAGS = (
     Flag(
         "enable-webhook", "false", parse_bool, "validating admission webhook (not in this version)"
     ),
-    Flag("webhook-port", "8443", int, "admission webhook port (reserved for it)"),
+    Flag("webhook-port", "8443", _whole, "admission webhook port (reserved for it)"),
     Flag(
         "webhook-tls-cert-file",
         "/etc/tls/tls.crt",
@@ -90,9 +109,9 @@ FLAGS = (
         _text,
         "admission webhook Service (reserved)",
     ),
-    Flag("debug-port", "15000", int, "debug server port (reserved for it)"),
-    Flag("metrics-port", "9090", int, "Prometheus metrics"),
-    Flag("management-port", "15021", int, "/healthz and /readyz, from the first second"),
+    Flag("debug-port", "15000", _whole, "debug server port (reserved for it)"),
+    Flag("metrics-port", "9090", _whole, "Prometheus metrics"),
+    Flag("management-port", "15021", _whole, "/healthz and /readyz, from the first second"),
     Flag(
         "expose-metrics-on-router-port",
         "false",
@@ -113,8 +132,8 @@ FLAGS = (
         "kubeconfig file; before in-cluster, $KUBECONFIG and ~/.kube/config",
     ),
     Flag("context", "", _text, "kubeconfig context; empty: the current one"),
-    Flag("kube-api-qps", "0", float, "requests per second to the API server; 0: 5"),
-    Flag("kube-api-burst", "0", int, "burst of requests to the API server; 0: 10"),
+    Flag("kube-api-qps", "0", _rate, "requests per second to the API server; 0: 5"),
+    Flag("kube-api-burst", "0", _whole, "burst of requests to the API server; 0: 10"),
     Flag(
         "config", "/etc/config/routerConfiguration.yaml", _text, "configuration file; may be absent"
     ),
@@ -130,7 +149,7 @@ FLAGS = (
     Flag("connect-timeout", "5s", _duration, "to connect to an endpoint"),
     Flag("idle-timeout", "5m", _duration, "between two pieces of an endpoint's answer"),
     Flag("stall-timeout", "60s", _duration, "until a client that takes no data is cut"),
-    Flag("max-request-body", str(32 * MEBIBYTE), int, "largest request body, bytes"),
+    Flag("max-request-body", str(32 * MEBIBYTE), _whole, "largest request body, bytes"),
     Flag("log-format", "text", _choice("text", "json"), "process log"),
     Flag("log-level", "info", _choice("debug", "info", "warning", "error"), "process log"),
 )
@@ -170,6 +189,7 @@ def _build_parser() -> _Parser:
     for flag in FLAGS:
         shown = f"{flag.help} (default: {flag.default or 'none'})".replace("%", "%%")
         parser.add_argument(f"--{flag.name}", default=flag.default, metavar="VALUE", help=shown)
+    parser.add_argument("--version", action="version", version=f"kthena-router {__version__}")
     parser.add_argument(
         "--v", "-v", default="0", metavar="N", help="verbosity; 4 and more means --log-level=debug"
     )
@@ -197,14 +217,21 @@ def parse_flags(argv: Sequence[str]) -> dict[str, Any]:
         except ValueError as error:
             raise UsageError(f"--{flag.name}: {error}") from error
     values["v"] = _verbosity(given["v"])
+    values["shown"] = tuple(_shown(flag, given, values) for flag in FLAGS)
     values["ignored"] = tuple(
         name for name in (*KLOG_SWITCHES, *KLOG_VALUES) if given[name] is not None
     )
     return values
 
 
+def _shown(flag: Flag, given: Mapping[str, str], values: Mapping[str, Any]) -> str:
+    """Return the flag as it would be written on a command line."""
+    text = str(values[flag.name]).lower() if flag.is_switch else given[flag.name.replace("-", "_")]
+    return f"--{flag.name}={text}"
+
+
 def _verbosity(text: str) -> int:
     try:
-        return int(text)
+        return _whole(text)
     except ValueError as error:
         raise UsageError(f"--v: {error}") from error

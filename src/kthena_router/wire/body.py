@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import msgspec
 
 Span = tuple[int, int]
+Edit = tuple[int, int, bytes]  # from where to where, and what stands there instead
 
 _KEY = re.compile(rb'[\s,]*("(?:[^"\\]|\\.)*")\s*:\s*', re.DOTALL)
 _OPENING = re.compile(rb"\s*\{")
@@ -35,6 +36,22 @@ def splice(body: bytes, spans: list[Span], value: bytes) -> bytes:
         position = end
     parts.append(body[position:])
     return b"".join(parts)
+
+
+def edited(body: bytes, edits: list[Edit]) -> bytes:
+    """Return *body* with all of *edits* made, which do not overlap; every other byte stays."""
+    parts: list[bytes] = []
+    position = 0
+    for start, end, value in sorted(edits):
+        parts += (body[position:start], value)
+        position = end
+    parts.append(body[position:])
+    return b"".join(parts)
+
+
+def after_opening(body: bytes) -> int:
+    """Return the place behind the opening brace of a JSON object."""
+    return _start(body)
 
 
 class _RepeatedKey(Exception):

@@ -264,6 +264,45 @@ async def test_nothing_is_read_ahead_of_a_slow_consumer(pools: Pools) -> None:
         assert max([len(await response.receive()) for _ in range(100)]) <= 65_536
 
 
+async def test_pieces_can_be_taken_without_waiting(pools: Pools) -> None:
+    go_on = trio.Event()
+
+    async def script(connection: PeerConnection) -> None:
+        await connection.read_request()
+        await connection.say(CHUNKED + b"3\r\none\r\n")
+        await go_on.wait()
+        await connection.say(b"3\r\ntwo\r\n0\r\n\r\n")
+        await connection.wait_closed()
+
+    async with (
+        open_peer(script) as peer,
+        pools.open_call(peer.endpoint, GET, header_timeout=None) as response,
+    ):
+        assert response.receive_nowait() == b"one"
+        assert (response.receive_nowait(), response.complete) == (None, False)
+        go_on.set()
+        assert response.descriptor is not None
+        await trio.lowlevel.wait_readable(response.descriptor)
+        assert (response.receive_nowait(), response.complete) == (b"two", True)
+        assert response.receive_nowait() == b""
+
+
+async def test_a_cut_is_seen_without_waiting(pools: Pools) -> None:
+    async def script(connection: PeerConnection) -> None:
+        await connection.read_request()
+        await connection.say(CHUNKED + b"3\r\none\r\n")
+
+    async with (
+        open_peer(script) as peer,
+        pools.open_call(peer.endpoint, GET, header_timeout=None) as response,
+    ):
+        assert response.receive_nowait() == b"one"
+        assert response.descriptor is not None
+        await trio.lowlevel.wait_readable(response.descriptor)
+        with pytest.raises(ResponseCut):
+            response.receive_nowait()
+
+
 async def test_a_receive_that_was_cancelled_has_lost_nothing(pools: Pools) -> None:
     go_on = trio.Event()
 

@@ -28,6 +28,11 @@ class Connection:
         self._socket = sock
         self._hasty = False
 
+    @property
+    def descriptor(self) -> int | None:
+        """Return the file descriptor if its readiness says all there is to know, None with TLS."""
+        return None if isinstance(self._socket, ssl.SSLSocket) else self._socket.fileno()
+
     def send_nowait(self, data: memoryview) -> int:
         """Hand bytes to the kernel; return how many it took, 0 when it has no room."""
         try:

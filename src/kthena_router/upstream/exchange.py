@@ -37,11 +37,42 @@ class UpstreamResponse:
         """
         piece, self._asking.first = self._asking.first, b""
         while not piece and not self._parser.complete:
-            if data := await self._receive_bytes():
-                piece = self._parser.feed(data)
-            else:
-                self._parser.feed_eof()
+            piece = self._taken(await self._receive_bytes()) or b""
         return piece
+
+    @property
+    def complete(self) -> bool:
+        """Return whether the whole body has been handed out."""
+        return self._parser.complete and not self._asking.first
+
+    @property
+    def descriptor(self) -> int | None:
+        """Return what to watch for more of the body, None where readiness does not tell (TLS holds bytes back)."""
+        return self._connection.descriptor
+
+    def receive_nowait(self) -> bytes | None:
+        """Return the next piece of the body if it is here, b"" at its clean end, None while there is nothing.
+
+        Raises ResponseCut or BadResponse.
+        """
+        if self._asking.first:
+            piece, self._asking.first = self._asking.first, b""
+            return piece
+        if self._parser.complete:
+            return b""
+        try:
+            data = self._connection.receive_nowait()
+        except OSError as error:
+            raise _cut(error) from error
+        return None if data is None else self._taken(data)
+
+    def _taken(self, data: bytes) -> bytes | None:
+        """Return the piece of the body in *data*, b"" where the body ends without one, None where it goes on."""
+        if not data:
+            self._parser.feed_eof()
+            return b""
+        piece = self._parser.feed(data)
+        return piece or (b"" if self._parser.complete else None)
 
     async def _receive_bytes(self) -> bytes:
         try:
@@ -50,7 +81,11 @@ class UpstreamResponse:
             message = f"the endpoint sent nothing for {self._idle_timeout:g} s in mid-answer"
             raise ResponseStalled(message) from None
         except OSError as error:
-            raise ResponseCut(f"the connection broke in mid-answer: {error}") from error
+            raise _cut(error) from error
+
+
+def _cut(error: OSError) -> ResponseCut:
+    return ResponseCut(f"the connection broke in mid-answer: {error}")
 
 
 async def ask(

@@ -1,7 +1,10 @@
 """One request and its answer on one open connection."""
 
+from collections.abc import Callable
+
 import trio
 
+from kthena_router.concurrency.readiness import Readiness
 from kthena_router.errors import ConnectionLost, ResponseCut, ResponseStalled
 from kthena_router.upstream.connection import Connection
 from kthena_router.upstream.http1 import Headers, ResponseParser
@@ -13,7 +16,15 @@ _OFFERED_BYTES = 262_144  # what the kernel is offered at once; it rarely takes 
 class UpstreamResponse:
     """An answer whose head is here and whose body is taken piece by piece; nothing is read ahead."""
 
-    __slots__ = ("_asking", "_connection", "_idle_timeout", "_parser", "headers", "status")
+    __slots__ = (
+        "_asking",
+        "_connection",
+        "_heard",
+        "_idle_timeout",
+        "_parser",
+        "headers",
+        "status",
+    )
 
     def __init__(
         self, asking: "_Asking", status: int, headers: Headers, *, idle_timeout: float
@@ -24,6 +35,7 @@ class UpstreamResponse:
         self._connection = asking.connection
         self._parser = asking.parser
         self._idle_timeout = idle_timeout
+        self._heard = 0.0  # when the last piece came, while it is pumped
 
     @property
     def leaves_connection_usable(self) -> bool:
@@ -49,6 +61,44 @@ class UpstreamResponse:
     def descriptor(self) -> int | None:
         """Return what to watch for more of the body, None where readiness does not tell (TLS holds bytes back)."""
         return self._connection.descriptor
+
+    async def pump(self, readiness: Readiness, deliver: Callable[[bytes], bool]) -> bool:
+        """Hand over pieces as they come: True at the end of the body, False when *deliver* said that there is no more room.
+
+        Only where there is a `descriptor`. Needs no turn of the scheduler for each piece. Raises ResponseCut,
+        ResponseStalled or BadResponse, and whatever *deliver* raises. A cancelled call has lost no byte.
+        """
+
+        def step() -> bool | None:
+            piece = self.receive_nowait()
+            if piece is None:
+                return None
+            self._heard = trio.current_time()
+            if piece and not deliver(piece):
+                return False
+            return True if self.complete else None
+
+        await trio.lowlevel.checkpoint_if_cancelled()
+        self._heard = trio.current_time()
+        verdict = step()
+        while verdict is None:
+            verdict = await self._drive(readiness, step)
+        return verdict
+
+    async def _drive(self, readiness: Readiness, step: Callable[[], bool | None]) -> bool | None:
+        """Return None when the time is up that was left at the start: there may have been pieces since."""
+        if self._connection.descriptor is None:
+            raise ValueError("readiness does not tell of TLS")
+        with trio.CancelScope(deadline=self._heard + self._idle_timeout):
+            return await readiness.drive(self._connection.descriptor, step)
+        if trio.current_time() >= self._heard + self._idle_timeout:
+            raise self._stalled()
+        return None
+
+    def _stalled(self) -> ResponseStalled:
+        return ResponseStalled(
+            f"the endpoint sent nothing for {self._idle_timeout:g} s in mid-answer"
+        )
 
     def receive_nowait(self) -> bytes | None:
         """Return the next piece of the body if it is here, b"" at its clean end, None while there is nothing.
@@ -78,8 +128,7 @@ class UpstreamResponse:
         try:
             return await self._connection.receive(self._idle_timeout)
         except trio.TooSlowError:
-            message = f"the endpoint sent nothing for {self._idle_timeout:g} s in mid-answer"
-            raise ResponseStalled(message) from None
+            raise self._stalled() from None
         except OSError as error:
             raise _cut(error) from error
 

@@ -3,7 +3,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import trio
-import trio.testing
+from trio.testing import wait_all_tasks_blocked
 
 from kthena_router.concurrency.readiness import Readiness
 
@@ -23,6 +23,10 @@ class Pair:
         self.ours, self.theirs = socket.socketpair()
         self.ours.setblocking(False)
         self.read: list[bytes] = []
+
+    @property
+    def descriptor(self) -> int:
+        return self.ours.fileno()
 
     def take(self, until: bytes) -> bytes | None:
         """Read once; return what was read in all when it ends with *until*."""
@@ -50,106 +54,139 @@ async def test_step_is_called_until_it_has_a_result(
     readiness: Readiness, pairs: list[Pair], nursery: trio.Nursery
 ) -> None:
     results: list[bytes] = []
+    readiness.add(pairs[0].descriptor, never)
 
     async def drive() -> None:
-        results.append(await readiness.drive(pairs[0].ours.fileno(), lambda: pairs[0].take(b"!")))
+        results.append(await readiness.drive(pairs[0].descriptor, lambda: pairs[0].take(b"!")))
 
     nursery.start_soon(drive)
     for piece in (b"one ", b"two ", b"three!"):
-        await trio.testing.wait_all_tasks_blocked()
+        await wait_all_tasks_blocked()
         pairs[0].theirs.send(piece)
     while not results:
-        await trio.testing.wait_all_tasks_blocked(0.001)
+        await wait_all_tasks_blocked(0.001)
 
     assert [b"one two three!"] == results
+    readiness.remove(pairs[0].descriptor)
     assert 0 == len(readiness)
 
 
 async def test_failure_of_one_step_touches_no_other(
     readiness: Readiness, pairs: list[Pair], nursery: trio.Nursery
 ) -> None:
+    for one in pairs:
+        readiness.add(one.descriptor, never)
+
     def fail() -> bytes:
+        pairs[0].ours.recv(100)
         raise ValueError("broken")
 
     good: list[bytes] = []
 
     async def drive() -> None:
-        good.append(await readiness.drive(pairs[1].ours.fileno(), lambda: pairs[1].take(b"!")))
+        good.append(await readiness.drive(pairs[1].descriptor, lambda: pairs[1].take(b"!")))
 
     nursery.start_soon(drive)
     pairs[0].theirs.send(b"x")
     with pytest.raises(ValueError, match="broken"):
-        await readiness.drive(pairs[0].ours.fileno(), fail)
+        await readiness.drive(pairs[0].descriptor, fail)
     pairs[1].theirs.send(b"fine!")
     while not good:
-        await trio.testing.wait_all_tasks_blocked(0.001)
+        await wait_all_tasks_blocked(0.001)
 
     assert [b"fine!"] == good
 
 
-async def test_cancelled_drive_leaves_nothing_registered(
+async def test_cancelled_drive_gives_the_descriptor_back(
     readiness: Readiness, pairs: list[Pair]
 ) -> None:
+    unexpected = trio.Event()
+
+    def read() -> None:
+        pairs[0].take(b"!")
+        unexpected.set()
+
+    readiness.add(pairs[0].descriptor, read)
     with trio.move_on_after(0.01) as scope:
-        await readiness.drive(pairs[0].ours.fileno(), lambda: None)
+        await readiness.drive(pairs[0].descriptor, lambda: pytest.fail("nothing has come"))
 
     assert scope.cancelled_caught
-    assert 0 == len(readiness)
+    pairs[0].theirs.send(b"later")
+    await unexpected.wait()
+    assert [b"later"] == pairs[0].read
 
 
-async def test_leaving_is_told_once_and_armed_again_by_asking(
+async def test_leaving_is_told_once_and_data_is_not(
     readiness: Readiness, pairs: list[Pair]
 ) -> None:
-    left = trio.Event()
-    descriptor = pairs[0].ours.fileno()
-    readiness.watch_leaving(descriptor, lambda: pytest.fail("replaced"))
-    readiness.watch_leaving(descriptor, left.set)
+    left: list[bool] = []
+    readiness.add(pairs[0].descriptor, never)
+    readiness.only_leaving(pairs[0].descriptor, lambda: left.append(True))
     pairs[0].theirs.send(b"data alone is no leaving")
-    await trio.testing.wait_all_tasks_blocked(0.001)
-    assert not left.is_set()
+    await wait_all_tasks_blocked(0.001)
+    assert [] == left
 
     pairs[0].theirs.shutdown(socket.SHUT_WR)
-    await left.wait()
+    while not left:
+        await wait_all_tasks_blocked(0.001)
+    await wait_all_tasks_blocked(0.001)
 
-    readiness.forget(descriptor)
-    readiness.forget(descriptor)
-    assert 0 == len(readiness)
+    assert [True] == left
 
 
-async def test_resting_descriptor_calls_nobody(readiness: Readiness, pairs: list[Pair]) -> None:
-    descriptor = pairs[0].ours.fileno()
-    readiness.watch_leaving(descriptor, lambda: pytest.fail("it rests"))
-    readiness.rest(descriptor)
+async def test_what_was_unread_is_unexpected_again_after_anything(
+    readiness: Readiness, pairs: list[Pair]
+) -> None:
+    come = trio.Event()
 
-    pairs[0].theirs.close()
-    await trio.testing.wait_all_tasks_blocked(0.001)
-    readiness.forget(descriptor)
+    def read() -> None:
+        pairs[0].take(b"!")
+        come.set()
+
+    readiness.add(pairs[0].descriptor, never)
+    readiness.only_leaving(pairs[0].descriptor, never)
+    pairs[0].theirs.send(b"x")
+    await wait_all_tasks_blocked(0.001)
+
+    readiness.anything(pairs[0].descriptor, read)
+
+    await come.wait()
+
+
+async def test_removed_descriptor_calls_nobody(readiness: Readiness, pairs: list[Pair]) -> None:
+    readiness.add(pairs[0].descriptor, never)
+    readiness.remove(pairs[0].descriptor)
+    readiness.remove(pairs[0].descriptor)
+
+    pairs[0].theirs.send(b"x")
+    await wait_all_tasks_blocked(0.001)
+
+    assert not readiness.watches(pairs[0].descriptor)
 
 
 async def test_greedy_descriptor_does_not_starve_the_others(
     readiness: Readiness, pairs: list[Pair], nursery: trio.Nursery
 ) -> None:
-    """One is always readable; the other one's step and an ordinary task go on beside it."""
-    pairs[0].theirs.send(b"never read")
+    """One is always readable; the other one's step and ordinary tasks go on beside it."""
     turns = 0
 
     def greedy() -> None:
         nonlocal turns
         turns += 1
 
-    with trio.CancelScope() as scope:
-        async with trio.open_nursery() as inner:
+    readiness.add(pairs[0].descriptor, greedy)
+    readiness.add(pairs[1].descriptor, never)
+    pairs[0].theirs.send(b"never read")
+    pairs[1].theirs.send(b"fair!")
 
-            async def for_ever() -> None:
-                await readiness.drive(pairs[0].ours.fileno(), greedy)
-
-            inner.start_soon(for_ever)
-            pairs[1].theirs.send(b"fair!")
-            found = await readiness.drive(pairs[1].ours.fileno(), lambda: pairs[1].take(b"!"))
-            before = turns
-            for _ in range(10):
-                await trio.lowlevel.checkpoint()
-            scope.cancel()
+    found = await readiness.drive(pairs[1].descriptor, lambda: pairs[1].take(b"!"))
+    before = turns
+    for _ in range(10):
+        await trio.lowlevel.checkpoint()
 
     assert b"fair!" == found
     assert turns - before < 100  # a go for each turn of the others, not a loop of its own
+
+
+def never() -> None:
+    pytest.fail("nothing is expected here")

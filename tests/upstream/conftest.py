@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 import trio
 
+from kthena_router.concurrency.readiness import Readiness
 from kthena_router.upstream.pools import Pools
 
 
@@ -15,7 +16,18 @@ def patient_clock() -> trio.testing.MockClock:
 
 
 @pytest.fixture
-async def pools() -> AsyncIterator[Pools]:
-    pools = Pools(connect_timeout=5.0, idle_timeout=60.0)
+async def readiness(nursery: trio.Nursery) -> AsyncIterator[Readiness]:
+    one = Readiness()
+    nursery.start_soon(one.run)
+    yield one
+    nursery.cancel_scope.cancel()
+
+
+@pytest.fixture(params=["trio", "readiness"])
+async def pools(request: pytest.FixtureRequest, readiness: Readiness) -> AsyncIterator[Pools]:
+    """Everything holds wherever connections wait."""
+    waits_at = readiness if request.param == "readiness" else None
+    pools = Pools(connect_timeout=5.0, idle_timeout=60.0, readiness=waits_at)
     yield pools
     await pools.aclose()
+    assert len(readiness) == 0

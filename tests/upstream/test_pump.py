@@ -17,11 +17,10 @@ CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 
 
 @pytest.fixture
-async def readiness(nursery: trio.Nursery) -> AsyncIterator[Readiness]:
-    one = Readiness()
-    nursery.start_soon(one.run)
-    yield one
-    nursery.cancel_scope.cancel()
+async def pools(readiness: Readiness) -> AsyncIterator[Pools]:
+    pools = Pools(connect_timeout=5.0, idle_timeout=60.0, readiness=readiness)
+    yield pools
+    await pools.aclose()
 
 
 async def test_pieces_are_handed_over_until_the_end(pools: Pools, readiness: Readiness) -> None:
@@ -45,10 +44,11 @@ async def test_pieces_are_handed_over_until_the_end(pools: Pools, readiness: Rea
         open_peer(script) as peer,
         pools.open_call(peer.endpoint, GET, header_timeout=None) as response,
     ):
-        assert await response.pump(readiness, deliver)
+        assert await response.pump(deliver)
         assert b"onetwothree" == b"".join(taken)
         assert response.leaves_connection_usable
     assert 1 == pools.idle
+    await pools.aclose()
     assert 0 == len(readiness)
 
 
@@ -70,9 +70,9 @@ async def test_no_more_is_read_while_there_is_no_room(pools: Pools, readiness: R
             return False
 
         while not response.complete:
-            assert not await response.pump(readiness, refuse)
+            assert not await response.pump(refuse)
         assert b"onetwo" == b"".join(taken)
-        assert await response.pump(readiness, refuse)
+        assert await response.pump(refuse)
 
 
 async def test_silence_counts_from_the_last_piece(
@@ -98,7 +98,7 @@ async def test_silence_counts_from_the_last_piece(
             return True
 
         with pytest.raises(ResponseStalled, match="sent nothing for 60 s"):
-            await response.pump(readiness, deliver)
+            await response.pump(deliver)
         assert b"xxx" == b"".join(taken)
         assert 120 <= trio.current_time() - began < 121
 
@@ -119,9 +119,9 @@ async def test_cut_and_failure_reach_the_task_that_pumps(
         pools.open_call(peer.endpoint, GET, header_timeout=None) as response,
     ):
         with pytest.raises(ValueError, match="one"):
-            await response.pump(readiness, fail)
+            await response.pump(fail)
         with pytest.raises(ResponseCut):
-            await response.pump(readiness, lambda _: True)
+            await response.pump(lambda _: True)
     assert 0 == len(readiness)
 
 
@@ -140,7 +140,7 @@ async def test_leaving_stops_the_pump_and_the_engine_sees_it(
         with trio.CancelScope() as scope:
             async with pools.open_call(peer.endpoint, GET, header_timeout=None) as response:
                 nursery.start_soon(_cancel_when_blocked, scope)
-                await response.pump(readiness, lambda _: True)
+                await response.pump(lambda _: True)
         await closed.wait()
     assert 0 == len(readiness)
 

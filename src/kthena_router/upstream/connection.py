@@ -8,10 +8,15 @@ at once, so it cannot be cancelled, and needs no shield.
 import math
 import socket
 import ssl
+from collections.abc import Callable
+from typing import TypeVar
 
 import trio
 from trio.lowlevel import notify_closing, wait_readable, wait_writable
 
+from kthena_router.concurrency.readiness import Readiness
+
+T = TypeVar("T")
 RECEIVE_BYTES = 65_536
 
 # ssl has its own words for "would block". The other direction can be meant only during a handshake: TLS 1.3 has no
@@ -20,18 +25,40 @@ _WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 class Connection:
-    """Owns *sock*, which must be connected and non-blocking. Every OSError of the socket comes through as it is."""
+    """Owns *sock*, which must be connected and non-blocking. Every OSError of the socket comes through as it is.
 
-    __slots__ = ("_hasty", "_socket")
+    With *readiness* it waits there (but for TLS, which may hold back bytes that the kernel has already handed over), and
+    with trio otherwise.
+    """
 
-    def __init__(self, sock: socket.socket) -> None:
+    __slots__ = ("_hasty", "_readiness", "_socket")
+
+    def __init__(self, sock: socket.socket, readiness: Readiness | None = None) -> None:
         self._socket = sock
         self._hasty = False
+        self._readiness = None if isinstance(sock, ssl.SSLSocket) else readiness
+        self._watch()
 
     @property
-    def descriptor(self) -> int | None:
-        """Return the file descriptor if its readiness says all there is to know, None with TLS."""
-        return None if isinstance(self._socket, ssl.SSLSocket) else self._socket.fileno()
+    def can_drive(self) -> bool:
+        """Return whether `drive` is possible."""
+        return self._readiness is not None
+
+    async def drive(self, step: Callable[[], T | None]) -> T:
+        """Call *step* whenever there is something to read: see `Readiness.drive`."""
+        if self._readiness is None:
+            raise ValueError("this connection does not wait at a Readiness")
+        self._watch()
+        return await self._readiness.drive(self._socket.fileno(), step)
+
+    def _watch(self) -> None:
+        if self._readiness is not None and not self._readiness.watches(self._socket.fileno()):
+            self._readiness.add(self._socket.fileno(), self._unwatch)
+
+    def _unwatch(self) -> None:
+        """There is something that nobody reads now: on an idle connection, or while the client is slow."""
+        if self._readiness is not None:
+            self._readiness.remove(self._socket.fileno())
 
     def send_nowait(self, data: memoryview) -> int:
         """Hand bytes to the kernel; return how many it took, 0 when it has no room."""
@@ -69,6 +96,8 @@ class Connection:
             return await self._receive_later()
 
     async def _receive_later(self) -> bytes:
+        if self._readiness is not None:
+            return await self.drive(self.receive_nowait)
         while True:
             await wait_readable(self._socket)
             if (data := self.receive_nowait()) is not None:
@@ -99,5 +128,6 @@ class Connection:
     def close(self) -> None:
         """Close at once: no farewell, no waiting. The peer sees it within a round trip. May be called again."""
         if self._socket.fileno() >= 0:
+            self._unwatch()
             notify_closing(self._socket)
             self._socket.close()

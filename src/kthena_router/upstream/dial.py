@@ -9,6 +9,7 @@ from typing import NamedTuple
 import trio
 from trio.lowlevel import wait_readable, wait_writable
 
+from kthena_router.concurrency.readiness import Readiness
 from kthena_router.upstream.connection import Connection
 
 
@@ -42,19 +43,22 @@ def make_tls_context(*, verify: bool = True, ca_file: str | None = None) -> ssl.
 
 
 class Dialler:
-    """Opens connections with one set of TLS settings, None for the default ones.
+    """Opens connections with one set of TLS settings, None for the default ones, that wait at *readiness*.
 
     Calling it raises OSError where no connection comes about, ValueError where the host's name cannot be one.
     """
 
-    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, tls: ssl.SSLContext | None = None, readiness: Readiness | None = None
+    ) -> None:
         self._tls = tls
+        self._readiness = readiness
 
     async def __call__(self, address: Address) -> Connection:
         """Connect to the first of the host's addresses that accepts."""
         sock = await _connect_any(address)
         if address.tls is None:
-            return Connection(sock)
+            return Connection(sock, self._readiness)
         try:
             return Connection(await self._wrap(sock, address.tls))
         except BaseException:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import trio
 
-from kthena_router.concurrency.readiness import Readiness
 from kthena_router.errors import ConnectionLost, ResponseCut, ResponseStalled
 from kthena_router.upstream.connection import Connection
 from kthena_router.upstream.http1 import Headers, ResponseParser
@@ -58,14 +57,14 @@ class UpstreamResponse:
         return self._parser.complete and not self._asking.first
 
     @property
-    def descriptor(self) -> int | None:
-        """Return what to watch for more of the body, None where readiness does not tell (TLS holds bytes back)."""
-        return self._connection.descriptor
+    def can_pump(self) -> bool:
+        """Return whether `pump` is possible: not with TLS, and only where connections wait at a Readiness."""
+        return self._connection.can_drive
 
-    async def pump(self, readiness: Readiness, deliver: Callable[[bytes], bool]) -> bool:
+    async def pump(self, deliver: Callable[[bytes], bool]) -> bool:
         """Hand over pieces as they come: True at the end of the body, False when *deliver* said that there is no more room.
 
-        Only where there is a `descriptor`. Needs no turn of the scheduler for each piece. Raises ResponseCut,
+        Only where `can_pump`. Needs no turn of the scheduler for each piece. Raises ResponseCut,
         ResponseStalled or BadResponse, and whatever *deliver* raises. A cancelled call has lost no byte.
         """
 
@@ -82,15 +81,13 @@ class UpstreamResponse:
         self._heard = trio.current_time()
         verdict = step()
         while verdict is None:
-            verdict = await self._drive(readiness, step)
+            verdict = await self._drive(step)
         return verdict
 
-    async def _drive(self, readiness: Readiness, step: Callable[[], bool | None]) -> bool | None:
+    async def _drive(self, step: Callable[[], bool | None]) -> bool | None:
         """Return None when the time is up that was left at the start: there may have been pieces since."""
-        if self._connection.descriptor is None:
-            raise ValueError("readiness does not tell of TLS")
         with trio.CancelScope(deadline=self._heard + self._idle_timeout):
-            return await readiness.drive(self._connection.descriptor, step)
+            return await self._connection.drive(step)
         if trio.current_time() >= self._heard + self._idle_timeout:
             raise self._stalled()
         return None

@@ -7,6 +7,7 @@ from functools import partial
 
 import trio
 
+from kthena_router.concurrency.readiness import Readiness
 from kthena_router.errors import ConnectFailed, ConnectTimeout
 from kthena_router.routing.endpoint import Endpoint
 from kthena_router.upstream.call import Call, UpstreamRequest
@@ -25,7 +26,8 @@ class Pools:
 
     Times in seconds: *connect_timeout* covers TCP and TLS, *idle_timeout* the silence between two pieces of a body,
     *keepalive* how long an unused connection is kept. *tls*: None stands for the system's authorities;
-    *tls_server_name*: the name that certificates must bear, "" for the endpoint's address.
+    *tls_server_name*: the name that certificates must bear, "" for the endpoint's address. *readiness*: where connections
+    wait, None for trio itself.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class Pools:
         max_idle: int = MAX_IDLE_PER_ENDPOINT,
         tls: ssl.SSLContext | None = None,
         tls_server_name: str = "",
+        readiness: Readiness | None = None,
         dial: Dial | None = None,
     ) -> None:
         self._connect_timeout = connect_timeout
@@ -44,7 +47,7 @@ class Pools:
         self._keepalive = keepalive
         self._max_idle = max_idle
         self._tls_server_name = tls_server_name
-        self._dial = dial or Dialler(tls)
+        self._dial = dial or Dialler(tls, readiness)
         self._pools: dict[_Key, IdleConnections] = {}
 
     @property

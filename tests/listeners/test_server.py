@@ -241,23 +241,25 @@ async def test_without_descriptors_accepting_pauses_and_goes_on(
     autojump_clock: object, caplog: pytest.LogCaptureFixture
 ) -> None:
     calls: list[float] = []
-    accepted = trio.Event()
+    enough = trio.Event()
 
-    class Exhausted:
-        async def accept(self) -> object:
+    class Exhausted(socket.socket):
+        def accept(self) -> tuple[socket.socket, object]:
             calls.append(trio.current_time())
             if len(calls) > 3:
-                accepted.set()
-                await trio.sleep_forever()
+                enough.set()
             raise OSError(errno.EMFILE, "Too many open files")
 
-    listening: trio.socket.SocketType = Exhausted()  # type: ignore[assignment]
     server = PortServer(hello, bind("127.0.0.1", 0, stall_timeout=60), drain_timeout=30)
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(server._accept_on, listening, nursery)
-        await accepted.wait()
-        nursery.cancel_scope.cancel()
-    server.stop()
+    with Exhausted() as listening, socket.socket() as client:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        client.connect(listening.getsockname())
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(server._accept_on, listening, nursery)
+            await enough.wait()
+            nursery.cancel_scope.cancel()
+        server.stop()
     assert calls == pytest.approx([0, 0.1, 0.2, 0.3])
     assert len(caplog.records) == 1
 

@@ -1,7 +1,7 @@
 """The interface between a server and an application: ASGI 3.0, HTTP only, and the shortest way to answer."""
 
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
@@ -11,6 +11,29 @@ ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers: TypeAlias = Iterable[tuple[bytes, bytes]]
 
 JSON_CONTENT = (b"content-type", b"application/json")
+
+
+# The key of a request's `DirectClient` in `scope["extensions"]`; absent where the connection is shared (HTTP/2).
+DIRECT_CLIENT = "kthena.direct_client"
+
+
+class DirectClient(Protocol):
+    """The client of one request, for applications that try first and wait after."""
+
+    def cancel_when_it_leaves(self) -> None:
+        """Cancel the task of the application when the client leaves before its answer is complete.
+
+        Without this, `receive` tells it, as ASGI has it.
+        """
+
+    def send_body_nowait(self, body: bytes) -> bytes:
+        """Send a piece of the body, and the head with the first one; return what has still to be sent with `send_rest`.
+
+        What is returned is framed already. Raises OSError when the client is gone.
+        """
+
+    async def send_rest(self, rest: bytes) -> None:
+        """Return when all of *rest* is on its way. Raises OSError when the client is gone."""
 
 
 async def respond(send: Send, status: int, body: bytes, headers: Headers = ()) -> None:

@@ -31,8 +31,16 @@ class Connection:
     """Serves one client until it leaves, is idle for too long, or `shut` or `stop_when_idle` is called."""
 
     def __init__(
-        self, app: ASGIApp, terms: Terms, stream: Stream, *, client: Address, server: Address
+        self,
+        app: ASGIApp,
+        terms: Terms,
+        stream: Stream,
+        *,
+        client: Address,
+        server: Address,
+        unread: bytes = b"",
     ) -> None:
+        self._unread = unread  # what has been read of the stream already
         self._app = app
         self._terms = terms
         self._stream = stream
@@ -55,8 +63,6 @@ class Connection:
     async def run(self) -> None:
         """Serve until the end, whatever it is. Raises whatever hypercorn fails with, in a group."""
         try:
-            if isinstance(self._stream, trio.SSLStream) and not await shake_hands(self._stream):
-                return
             async with trio.open_nursery() as nursery:
                 await self._serve(nursery)
         finally:
@@ -85,6 +91,8 @@ class Connection:
         with self._reading:
             await protocol.initiate()
             self._become_idle()
+            if self._unread:
+                await protocol.handle(RawData(self._unread))
             await self._read(protocol)
         await protocol.handle(Closed())
         await self._close()

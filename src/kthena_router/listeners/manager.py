@@ -153,6 +153,7 @@ def server_opener(
             make_app(port),
             sockets,
             drain_timeout=settings.drain_timeout,
+            stall_timeout=settings.stall_timeout,
             tls=tls if port == settings.port else None,
         )
 

@@ -4,19 +4,25 @@ import errno
 import logging
 import socket
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from datetime import UTC, datetime
+from email.utils import format_datetime
 
 import trio
 
+from kthena_router.concurrency.readiness import Readiness
 from kthena_router.listeners.asgi import ASGIApp
-from kthena_router.listeners.connection import Connection
-from kthena_router.listeners.protocols import Address, Terms
+from kthena_router.listeners.client import Client, ServerTerms
+from kthena_router.listeners.http1 import Terms as Http1Terms
+from kthena_router.listeners.protocols import Terms as Http2Terms
 
 log = logging.getLogger(__name__)
 
 ACCEPT_PAUSE_SECONDS = 0.1
+MOST_AT_ONCE = 64  # clients accepted in one go; the others are served in between
+STALL_SECONDS = 60.0
+SWEEP_SECONDS = 1.0
 CUT_SECONDS = 1.0  # for applications to notice that their client is gone
 OUT_OF_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE})
 
@@ -24,7 +30,8 @@ OUT_OF_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE})
 class PortServer:
     """Serves *app* on listening *sockets* (which it closes) from `run` until `stop` or `cut`.
 
-    *drain_timeout* is in seconds. With *tls*, clients speak TLS; without, HTTP/1.1 or HTTP/2 with prior knowledge.
+    *drain_timeout* and *stall_timeout* are in seconds. With *tls*, clients speak TLS; without, HTTP/1.1 or HTTP/2 with
+    prior knowledge. Plain sockets wait at *readiness*, which somebody runs; None: at one of the server's own.
     """
 
     def __init__(
@@ -33,15 +40,25 @@ class PortServer:
         sockets: Sequence[socket.socket],
         *,
         drain_timeout: float,
+        stall_timeout: float = STALL_SECONDS,
         tls: ssl.SSLContext | None = None,
+        readiness: Readiness | None = None,
     ) -> None:
         self._app = app
         self._sockets = tuple(sockets)
         self.addresses = tuple(one.getsockname()[:2] for one in sockets)
         self._drain_timeout = drain_timeout
-        self._tls = tls
-        self._terms = Terms()
-        self._connections: dict[Connection, trio.socket.SocketType] = {}
+        self._runs_readiness = readiness is None
+        self._readiness = Readiness() if readiness is None else readiness
+        self._http2 = Http2Terms()
+        self._terms = ServerTerms(
+            http1=Http1Terms(HttpDate()),
+            http2=self._http2,
+            readiness=self._readiness,
+            stall_seconds=stall_timeout,
+            tls=tls,
+        )
+        self._clients: set[Client] = set()
         self._nursery: trio.Nursery | None = None
         self._stopping = trio.Event()
         self._drained = trio.Event()
@@ -56,12 +73,12 @@ class PortServer:
     @property
     def connections(self) -> int:
         """Return how many clients are connected."""
-        return len(self._connections)
+        return len(self._clients)
 
     @property
     def requests(self) -> int:
         """Return how many requests are being answered."""
-        return sum(connection.requests for connection in self._connections)
+        return sum(client.requests for client in self._clients)
 
     async def run(
         self,
@@ -72,6 +89,9 @@ class PortServer:
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             try:
+                if self._runs_readiness:
+                    nursery.start_soon(self._readiness.run)
+                nursery.start_soon(self._sweep)
                 nursery.start_soon(self._accept_on_all, nursery)
                 task_status.started(self.addresses)
                 await self._stopping.wait()
@@ -92,21 +112,21 @@ class PortServer:
         for listening in self._sockets:
             if self._nursery is not None:
                 self._take_backlog(listening, self._nursery)
+            trio.lowlevel.notify_closing(listening)
             listening.close()
-        for connection in self._connections:
-            connection.stop_when_idle()
+        for client in self._clients:
+            client.stop_when_idle()
         self._note_drained()
 
     def cut(self) -> None:
         """Stop, and end every client's connection at once."""
         self.stop()
-        for client in self._connections.values():
-            with suppress(OSError):  # it is gone already
-                client.shutdown(socket.SHUT_RDWR)
+        for client in self._clients:
+            client.cut()
         self._patience.cancel()
 
     async def _drain(self) -> None:
-        await self._terms.end()
+        await self._http2.end()
         with self._patience:
             self._patience.deadline = trio.current_time() + self._drain_timeout
             await self._drained.wait()
@@ -123,66 +143,79 @@ class PortServer:
             await trio.lowlevel.checkpoint()
             async with trio.open_nursery() as nursery:
                 for one in self._sockets:
-                    listening = trio.socket.from_stdlib_socket(one)
-                    nursery.start_soon(self._accept_on, listening, connections)
+                    nursery.start_soon(self._accept_on, one, connections)
 
-    async def _accept_on(self, listening: trio.socket.SocketType, nursery: trio.Nursery) -> None:
+    async def _accept_on(self, listening: socket.socket, nursery: trio.Nursery) -> None:
         short_of_descriptors = False
         while True:
-            try:
-                client, _ = await listening.accept()
-            except OSError as error:
-                if error.errno not in OUT_OF_DESCRIPTORS:
-                    continue  # the trouble of the client that connected: accept(2), "Error handling"
-                if not short_of_descriptors:
-                    log.warning("port %d: clients wait, no file descriptor is left", self.port)
-                short_of_descriptors = True
-                await trio.sleep(ACCEPT_PAUSE_SECONDS)
-            else:
+            await trio.lowlevel.wait_readable(listening)
+            error = self._take_backlog(listening, nursery)
+            if error not in OUT_OF_DESCRIPTORS:
                 short_of_descriptors = False
-                self._admit(client, nursery)
+                continue
+            if not short_of_descriptors:
+                log.warning("port %d: clients wait, no file descriptor is left", self.port)
+            short_of_descriptors = True
+            await trio.sleep(ACCEPT_PAUSE_SECONDS)
 
-    def _take_backlog(self, listening: socket.socket, nursery: trio.Nursery) -> None:
-        """Admit those that connected already: closing the socket would reset them."""
-        while True:
+    def _take_backlog(self, listening: socket.socket, nursery: trio.Nursery) -> int | None:
+        """Admit those that have connected; return the error number that ended it."""
+        for _ in range(MOST_AT_ONCE):
             try:
                 client, _ = listening.accept()
-            except OSError:
-                return
-            self._admit(trio.socket.from_stdlib_socket(client), nursery)
+            except (
+                OSError
+            ) as error:  # EAGAIN, or the trouble of the client: accept(2), "Error handling"
+                return error.errno
+            self._admit(client, nursery)
+        return None
 
-    def _admit(self, client: trio.socket.SocketType, nursery: trio.Nursery) -> None:
-        ends = (_address(client.getpeername), _address(client.getsockname))
-        stream: trio.abc.Stream = trio.SocketStream(client)
-        if self._tls is not None:
-            stream = trio.SSLStream(stream, self._tls, server_side=True, https_compatible=True)
-        connection = Connection(self._app, self._terms, stream, client=ends[0], server=ends[1])
-        self._connections[connection] = client
+    def _admit(self, sock: socket.socket, nursery: trio.Nursery) -> None:
+        sock.setblocking(False)
+        with suppress(OSError):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        client = Client(self._app, self._terms, sock)
+        self._clients.add(client)
         if self._stopping.is_set():
-            connection.stop_when_idle()
-        nursery.start_soon(self._serve, connection)
+            client.stop_when_idle()
+        nursery.start_soon(self._serve, client)
 
-    async def _serve(self, connection: Connection) -> None:
+    async def _serve(self, client: Client) -> None:
         """Serve one client; whatever happens to it is no other client's business."""
         try:
-            await connection.run()
+            await client.run()
         except* OSError as errors:
             log.debug("port %d: a connection broke: %r", self.port, errors.exceptions)
         except* Exception as errors:
             log.warning("port %d: a connection failed", self.port, exc_info=errors)
         finally:
-            self._connections.pop(connection).close()
+            self._clients.discard(client)
             self._note_drained()
 
+    async def _sweep(self) -> None:
+        """End what has taken too long, within a second."""
+        while True:
+            await trio.sleep(SWEEP_SECONDS)
+            now = trio.current_time()
+            for client in tuple(self._clients):
+                client.sweep(now)
+
     def _note_drained(self) -> None:
-        if self._stopping.is_set() and not self._connections:
+        if self._stopping.is_set() and not self._clients:
             self._drained.set()
 
 
-def _address(ask: Callable[[], Any]) -> Address:
-    """Return host and port of one end, or None where the client is gone already."""
-    try:
-        host, port, *_ = ask()
-    except OSError:
-        return None
-    return host, port
+class HttpDate:
+    """The value of the Date header (RFC 9110 5.6.7), written once a second."""
+
+    def __init__(self) -> None:
+        self._second = -1
+        self._text = b""
+
+    def __call__(self) -> bytes:
+        """Return it as of now."""
+        second = int(trio.current_time())
+        if second != self._second:
+            self._second = second
+            self._text = format_datetime(datetime.now(UTC), usegmt=True).encode()
+        return self._text

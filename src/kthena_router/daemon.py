@@ -17,12 +17,13 @@ import trio
 from kthena_router.admin.management_app import management_app
 from kthena_router.admin.metrics_app import metrics_app
 from kthena_router.concurrency.published import Published
+from kthena_router.concurrency.readiness import Readiness
 from kthena_router.kube.client import NoCluster
 from kthena_router.kube.control_plane import ControlPlane
 from kthena_router.kube.kr8s_client import open_kube_api
 from kthena_router.listeners.asgi import ASGIApp
 from kthena_router.listeners.descriptors import raise_descriptor_limit
-from kthena_router.listeners.manager import ListenerManager
+from kthena_router.listeners.manager import ListenerManager, server_opener
 from kthena_router.listeners.server import PortServer
 from kthena_router.listeners.sockets import PortUnavailable, bind
 from kthena_router.listeners.tls import BadCertificate
@@ -79,8 +80,11 @@ class Rooms:
         self.metrics = Metrics()
         self.snapshots: Published[Snapshot] = Published(EMPTY_SNAPSHOT)
         self.ports: Published[PortStates] = Published({})
+        self.readiness = Readiness()
         self.pools = Pools(
-            connect_timeout=settings.connect_timeout, idle_timeout=settings.idle_timeout
+            connect_timeout=settings.connect_timeout,
+            idle_timeout=settings.idle_timeout,
+            readiness=self.readiness,
         )
         self.services = Services(
             settings=settings,
@@ -96,7 +100,8 @@ class Rooms:
             new_request_id=lambda: str(uuid.uuid4()),
             wall_clock=lambda: datetime.now(UTC),
         )
-        self.listeners = ListenerManager(self.make_app, self.snapshots, self.ports, settings)
+        opener = server_opener(self.make_app, settings, self.readiness)
+        self.listeners = ListenerManager(opener, self.snapshots, self.ports, settings)
 
     def make_app(self, port: int) -> ASGIApp:
         """Return the application of *port*."""
@@ -124,6 +129,7 @@ async def run(settings: Settings) -> None:
         draining = await plumbing.start(
             watch_signals, plumbing.cancel_scope, rooms.listeners.cut_all
         )
+        plumbing.start_soon(rooms.readiness.run)
         await _start_operators_servers(rooms, plumbing)
         async with trio.open_nursery() as traffic:
             await traffic.start(rooms.listeners.run, traffic)
@@ -162,7 +168,9 @@ async def _start_operators_servers(rooms: Rooms, plumbing: trio.Nursery) -> None
         (settings.metrics_port, metrics_app(rooms.metrics.render)),
     ):
         sockets = bind(settings.bind_address, port, stall_timeout=settings.stall_timeout)
-        server = PortServer(app, sockets, drain_timeout=OPERATORS_DRAIN_SECONDS)
+        server = PortServer(
+            app, sockets, drain_timeout=OPERATORS_DRAIN_SECONDS, readiness=rooms.readiness
+        )
         await plumbing.start(server.run)
 
 

@@ -98,6 +98,14 @@ class NotReady(RouterError):
     retry_after = 2
 
 
+class TooManyConnections(RouterError):
+    """The limits on connections are reached."""
+
+    status = 503
+    code = "too_many_connections"
+    retry_after = 2
+
+
 class AllEndpointsFailed(RouterError):
     """Every endpoint that was tried failed before its first byte."""
 

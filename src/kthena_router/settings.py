@@ -73,6 +73,20 @@ class ClusterAccess(msgspec.Struct, frozen=True, kw_only=True):
     burst: int = 0  # 0: the default of 10
 
 
+class ClientLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """What one client may do on an HTTP/1.1 connection. Sizes are bytes, times seconds; 0 requests or connections: no limit."""
+
+    request_line: int = 8192
+    header_bytes: int = 65_536
+    headers: int = 256
+    header_timeout: float = 20.0  # from the first byte of a request to the end of its head
+    body_timeout: float = 300.0  # from the end of the head to the end of the body
+    keep_alive_timeout: float = 120.0  # longer than the idle time of common load balancers
+    requests_per_connection: int = 0
+    connections: int = 0
+    connections_per_client: int = 0
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The whole configuration. Times are seconds, sizes bytes; port 0 means any free port (for tests)."""
 
@@ -101,6 +115,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     idle_timeout: float = 300.0
     stall_timeout: float = 60.0
     max_request_body: int = 32 * MEBIBYTE
+    client_limits: ClientLimits = ClientLimits()
     access_log: AccessLogSettings = AccessLogSettings()
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] = "info"

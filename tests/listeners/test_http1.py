@@ -10,8 +10,10 @@ import trio.testing
 
 from kthena_router.errors import RouterError
 from kthena_router.listeners.asgi import DIRECT_CLIENT, ASGIApp, Receive, Scope, Send, respond
-from kthena_router.listeners.http1 import Http1Connection, Terms
+from kthena_router.listeners.http1 import Http1Connection
+from kthena_router.listeners.http1_call import Terms
 from kthena_router.listeners.transports import StreamTransport
+from kthena_router.settings import ClientLimits
 
 CLIENT = ("192.0.2.1", 4711)
 SERVER = ("192.0.2.2", 80)
@@ -51,13 +53,13 @@ class Served:
 async def serving(
     app: ASGIApp,
     pair: Callable[[], tuple[Any, Any]] = trio.testing.memory_stream_pair,
-    **terms: Any,
+    **limits: Any,
 ) -> AsyncIterator[Served]:
     near, far = pair()
     transport = StreamTransport(far, stall_seconds=60)
     connection = Http1Connection(
         app,
-        Terms(lambda: b"Mon, 27 Jul 2009 12:28:53 GMT", **terms),
+        Terms(lambda: b"Mon, 27 Jul 2009 12:28:53 GMT", ClientLimits(**limits)),
         transport,
         client=CLIENT,
         server=SERVER,
@@ -220,13 +222,32 @@ async def test_a_head_that_drips_gets_408_after_20_seconds(autojump_clock: objec
         assert trio.current_time() == pytest.approx(20)
 
 
+async def test_a_body_that_does_not_come_in_time_is_told_to_the_application(
+    autojump_clock: object,
+) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            while (await receive()).get("more_body"):
+                pass
+        except RouterError as error:
+            await respond(send, error.status, b"too late")
+
+    async with serving(app, body_timeout=30) as served:
+        await served.say(b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\na")
+        await trio.sleep(20)
+        await served.say(b"b")
+        answer = await served.hear_to_the_end()
+        assert 30 <= trio.current_time() <= 32
+    assert answer.startswith(b"HTTP/1.1 408 ")
+
+
 async def test_a_body_that_drips_is_the_applications_business(autojump_clock: object) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         while (await receive()).get("more_body"):
             pass
         await hello(scope, receive, send)
 
-    async with serving(app) as served:
+    async with serving(app, body_timeout=700) as served:
         await served.say(b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\n")
         for byte in (b"a", b"b", b"c"):
             await trio.sleep(200)

@@ -9,8 +9,9 @@ import trio
 import trio.testing
 
 from kthena_router.concurrency.published import Published
+from kthena_router.concurrency.readiness import Readiness
 from kthena_router.listeners.asgi import ASGIApp, Receive, Scope, Send, respond
-from kthena_router.listeners.manager import ListenerManager, plan_ports
+from kthena_router.listeners.manager import ListenerManager, plan_ports, server_opener
 from kthena_router.listeners.sockets import PortUnavailable
 from kthena_router.routing.gateways import PortState, PortStates
 from kthena_router.routing.snapshot import Snapshot
@@ -87,11 +88,10 @@ class Running:
         self.states: Published[PortStates] = Published({})
         settings = Settings(port=DEFAULT, gateway_api=gateway_api)
         self.manager = ListenerManager(
-            lambda _: hello,
+            machine.open_server,
             self.snapshots,
             self.states,
             settings,
-            open_server=machine.open_server,
             chance=lambda: 0.0,
         )
 
@@ -304,9 +304,12 @@ async def test_real_ports_open_and_close_within_a_second() -> None:
     snapshots = Published(wanting())
     states: Published[PortStates] = Published({})
     settings = Settings(port=default, bind_address="127.0.0.1")
-    manager = ListenerManager(make_app, snapshots, states, settings)
+    readiness = Readiness()
+    opener = server_opener(make_app, settings, readiness)
+    manager = ListenerManager(opener, snapshots, states, settings)
     with trio.fail_after(10):
-        async with trio.open_nursery() as traffic:
+        async with trio.open_nursery() as plumbing, trio.open_nursery() as traffic:
+            plumbing.start_soon(readiness.run)
             await traffic.start(manager.run, traffic)
             snapshots.publish(wanting(other))
             await manager.wait_carried_out()
@@ -318,3 +321,4 @@ async def test_real_ports_open_and_close_within_a_second() -> None:
                 with pytest.raises(OSError, match="failed"):
                     await fetch(other)
             manager.stop_all()
+            plumbing.cancel_scope.cancel()

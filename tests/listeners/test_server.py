@@ -6,12 +6,14 @@ import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
 import trustme
 
 from kthena_router.listeners.asgi import ASGIApp, Receive, Scope, Send, respond
+from kthena_router.listeners.connection_limits import ConnectionLimits
 from kthena_router.listeners.server import PortServer
 from kthena_router.listeners.sockets import bind
 from kthena_router.listeners.tls import BadCertificate, load_tls
@@ -51,10 +53,10 @@ async def flood(scope: Scope, receive: Receive, send: Send) -> None:
 
 @asynccontextmanager
 async def serving(
-    app: ASGIApp, *, drain_timeout: float = 30, tls: ssl.SSLContext | None = None
+    app: ASGIApp, *, drain_timeout: float = 30, **more: Any
 ) -> AsyncIterator[PortServer]:
     server = PortServer(
-        app, bind("127.0.0.1", 0, stall_timeout=60), drain_timeout=drain_timeout, tls=tls
+        app, bind("127.0.0.1", 0, stall_timeout=60), drain_timeout=drain_timeout, **more
     )
     with trio.fail_after(20):
         async with trio.open_nursery() as nursery:
@@ -262,6 +264,22 @@ async def test_without_descriptors_accepting_pauses_and_goes_on(
         server.stop()
     assert calls == pytest.approx([0, 0.1, 0.2, 0.3])
     assert len(caplog.records) == 1
+
+
+async def test_more_clients_than_allowed_get_503_and_a_place_becomes_free() -> None:
+    async with serving(hello, connections=ConnectionLimits(in_all=1)) as server:
+        first = await connect(server)
+        await first.send_all(GET)
+        await hear_until(first, b"hello")
+        async with await connect(server) as second:
+            answer = await hear_to_the_end(second)
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert b'"code":"too_many_connections"' in answer
+        await first.aclose()
+        await until_empty(server)
+        async with await connect(server) as third:
+            await third.send_all(GET)
+            await hear_until(third, b"hello")
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from typing import Any
 from kthena_router.cli.flags import UsageError
 from kthena_router.settings import (
     AccessLogSettings,
+    ClientLimits,
     ClusterAccess,
     Settings,
     parse_bool,
@@ -14,6 +15,25 @@ from kthena_router.settings import (
 
 DEFAULT_DRAIN_TIMEOUT_SECONDS = 300.0
 DEBUG_VERBOSITY = 4
+POSITIVE = (
+    "max-request-body",
+    "connect-timeout",
+    "idle-timeout",
+    "stall-timeout",
+    "max-request-line",
+    "max-header-bytes",
+    "max-headers",
+    "header-timeout",
+    "body-timeout",
+    "keep-alive-timeout",
+)
+NOT_NEGATIVE = (
+    "kube-api-qps",
+    "kube-api-burst",
+    "max-requests-per-connection",
+    "max-connections",
+    "max-connections-per-client",
+)
 
 
 def build_settings(
@@ -47,11 +67,26 @@ def build_settings(
         idle_timeout=flags["idle-timeout"],
         stall_timeout=flags["stall-timeout"],
         max_request_body=flags["max-request-body"],
+        client_limits=_client_limits(flags),
         access_log=access_log,
         log_format=flags["log-format"],
         log_level="debug" if flags["v"] >= DEBUG_VERBOSITY else flags["log-level"],
     )
     return settings, tuple(warnings)
+
+
+def _client_limits(flags: Mapping[str, Any]) -> ClientLimits:
+    return ClientLimits(
+        request_line=flags["max-request-line"],
+        header_bytes=flags["max-header-bytes"],
+        headers=flags["max-headers"],
+        header_timeout=flags["header-timeout"],
+        body_timeout=flags["body-timeout"],
+        keep_alive_timeout=flags["keep-alive-timeout"],
+        requests_per_connection=flags["max-requests-per-connection"],
+        connections=flags["max-connections"],
+        connections_per_client=flags["max-connections-per-client"],
+    )
 
 
 def check_flags(flags: Mapping[str, Any]) -> None:
@@ -71,10 +106,10 @@ def check_flags(flags: Mapping[str, Any]) -> None:
     ):
         if not 1 <= flags[name] <= 65535:
             raise UsageError(f"invalid {label} port: {flags[name]}")
-    for name in ("max-request-body", "connect-timeout", "idle-timeout", "stall-timeout"):
+    for name in POSITIVE:
         if flags[name] <= 0:
             raise UsageError(f"--{name} must be greater than zero")
-    for name in ("kube-api-qps", "kube-api-burst"):
+    for name in NOT_NEGATIVE:
         if flags[name] < 0:
             raise UsageError(f"--{name} must not be negative")
     _check_collisions(flags)

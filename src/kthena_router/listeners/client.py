@@ -9,21 +9,27 @@ from typing import Any
 import trio
 
 from kthena_router.concurrency.readiness import Readiness
-from kthena_router.listeners import http1, protocols
+from kthena_router.errors import TooManyConnections
+from kthena_router.listeners import http1_call, protocols
 from kthena_router.listeners.asgi import ASGIApp
 from kthena_router.listeners.connection import Connection, agreed_on_http2, shake_hands
 from kthena_router.listeners.http1 import Http1Connection
 from kthena_router.listeners.http1_parser import Http2Spoken
 from kthena_router.listeners.transports import PlainTransport, StreamTransport
+from kthena_router.wire.payloads import error_body
 
 Address = tuple[str, int] | None
+REFUSAL = (
+    b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: %d\r\n"
+    b"content-length: %d\r\nconnection: close\r\n\r\n%b"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class ServerTerms:
     """What all clients of a port have in common. *stall_seconds*: until a client that takes nothing is cut."""
 
-    http1: http1.Terms
+    http1: http1_call.Terms
     http2: protocols.Terms
     readiness: Readiness
     stall_seconds: float
@@ -49,6 +55,21 @@ class Client:
     def requests(self) -> int:
         """Return how many requests are in flight."""
         return 0 if self._connection is None else self._connection.requests
+
+    @property
+    def address(self) -> str:
+        """Return the client's IP address, "" where it is gone already."""
+        client = self._addresses["client"]
+        return client[0] if client else ""
+
+    def refuse(self, reason: str) -> None:
+        """Say that there is no room, as far as that can be said without waiting, and close."""
+        if self._terms.tls is None:
+            body = error_body(TooManyConnections(reason))
+            with suppress(OSError):
+                self._socket.send(REFUSAL % (TooManyConnections.retry_after, len(body), body))
+                self._socket.shutdown(socket.SHUT_WR)
+        self._socket.close()
 
     def stop_when_idle(self) -> None:
         """Close as soon as no request is being answered."""

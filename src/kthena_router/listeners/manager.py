@@ -8,8 +8,10 @@ from types import MappingProxyType
 import trio
 
 from kthena_router.concurrency.published import Published
+from kthena_router.concurrency.readiness import Readiness
 from kthena_router.concurrency.supervision import Backoff
 from kthena_router.listeners.asgi import ASGIApp
+from kthena_router.listeners.connection_limits import ConnectionLimits
 from kthena_router.listeners.port import Port, Server
 from kthena_router.listeners.server import PortServer
 from kthena_router.listeners.sockets import bind
@@ -27,21 +29,20 @@ class ListenerManager:
     """Has one server for each port: the default port from start to end, any other while a listener wants it.
 
     Which Gateway, hostname or route a request belongs to is looked up for each request, so none of them touches a
-    socket. What is open and what is not, and why, is published as PortStates. Raises BadCertificate. *open_server*
-    binds or raises PortUnavailable.
+    socket. What is open and what is not, and why, is published as PortStates. *open_server* binds or raises
+    PortUnavailable.
     """
 
     def __init__(
         self,
-        make_app: Callable[[int], ASGIApp],
+        open_server: Callable[[int], Server],
         snapshots: Published[Snapshot],
         ports: Published[PortStates],
         settings: Settings,
         *,
-        open_server: Callable[[int], Server] | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        self._open_server = open_server or server_opener(make_app, settings)
+        self._open_server = open_server
         self._snapshots = snapshots
         self._states = ports
         self._default_port = settings.port
@@ -142,10 +143,16 @@ def plan_ports(
 
 
 def server_opener(
-    make_app: Callable[[int], ASGIApp], settings: Settings
+    make_app: Callable[[int], ASGIApp], settings: Settings, readiness: Readiness
 ) -> Callable[[int], PortServer]:
-    """Return what binds a port and makes its server; raise BadCertificate. TLS is for the default port only."""
+    """Return what binds a port and makes its server; raise BadCertificate. TLS is for the default port only.
+
+    Clients wait at *readiness*.
+    """
     tls = load_tls(settings.tls_cert, settings.tls_key) if settings.tls_cert else None
+
+    limits = settings.client_limits
+    connections = ConnectionLimits(limits.connections, limits.connections_per_client)
 
     def open_server(port: int) -> PortServer:
         sockets = bind(settings.bind_address, port, stall_timeout=settings.stall_timeout)
@@ -155,6 +162,9 @@ def server_opener(
             drain_timeout=settings.drain_timeout,
             stall_timeout=settings.stall_timeout,
             tls=tls if port == settings.port else None,
+            readiness=readiness,
+            limits=settings.client_limits,
+            connections=connections,
         )
 
     return open_server

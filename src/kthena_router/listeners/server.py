@@ -14,8 +14,10 @@ import trio
 from kthena_router.concurrency.readiness import Readiness
 from kthena_router.listeners.asgi import ASGIApp
 from kthena_router.listeners.client import Client, ServerTerms
-from kthena_router.listeners.http1 import Terms as Http1Terms
+from kthena_router.listeners.connection_limits import ConnectionLimits
+from kthena_router.listeners.http1_call import Terms as Http1Terms
 from kthena_router.listeners.protocols import Terms as Http2Terms
+from kthena_router.settings import ClientLimits
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +34,7 @@ class PortServer:
 
     *drain_timeout* and *stall_timeout* are in seconds. With *tls*, clients speak TLS; without, HTTP/1.1 or HTTP/2 with
     prior knowledge. Plain sockets wait at *readiness*, which somebody runs; None: at one of the server's own.
+    *connections* counts over all ports.
     """
 
     def __init__(
@@ -43,6 +46,8 @@ class PortServer:
         stall_timeout: float = STALL_SECONDS,
         tls: ssl.SSLContext | None = None,
         readiness: Readiness | None = None,
+        limits: ClientLimits | None = None,
+        connections: ConnectionLimits | None = None,
     ) -> None:
         self._app = app
         self._sockets = tuple(sockets)
@@ -52,12 +57,13 @@ class PortServer:
         self._readiness = Readiness() if readiness is None else readiness
         self._http2 = Http2Terms()
         self._terms = ServerTerms(
-            http1=Http1Terms(HttpDate()),
+            http1=Http1Terms(HttpDate(), limits or ClientLimits()),
             http2=self._http2,
             readiness=self._readiness,
             stall_seconds=stall_timeout,
             tls=tls,
         )
+        self._connections = connections or ConnectionLimits()
         self._clients: set[Client] = set()
         self._nursery: trio.Nursery | None = None
         self._stopping = trio.Event()
@@ -175,6 +181,9 @@ class PortServer:
         with suppress(OSError):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         client = Client(self._app, self._terms, sock)
+        if refusal := self._connections.enter(client.address):
+            client.refuse(refusal)
+            return
         self._clients.add(client)
         if self._stopping.is_set():
             client.stop_when_idle()
@@ -190,6 +199,7 @@ class PortServer:
             log.warning("port %d: a connection failed", self.port, exc_info=errors)
         finally:
             self._clients.discard(client)
+            self._connections.leave(client.address)
             self._note_drained()
 
     async def _sweep(self) -> None:

@@ -59,7 +59,7 @@ async def serving(
     transport = StreamTransport(far, stall_seconds=60)
     connection = Http1Connection(
         app,
-        Terms(lambda: b"Mon, 27 Jul 2009 12:28:53 GMT", ClientLimits(**limits)),
+        Terms(lambda: b"date: Mon, 27 Jul 2009 12:28:53 GMT\r\n", ClientLimits(**limits)),
         transport,
         client=CLIENT,
         server=SERVER,

@@ -10,9 +10,9 @@ import trio
 
 from kthena_router.errors import RequestTimeout, RouterError
 from kthena_router.listeners.asgi import JSON_CONTENT, ASGIApp
-from kthena_router.listeners.http1_answer import AnswerWriter
 from kthena_router.listeners.http1_call import Address, Call, Terms
 from kthena_router.listeners.http1_parser import RequestHead, RequestParser
+from kthena_router.listeners.http1_response import ResponseWriter
 from kthena_router.listeners.transports import ClientLeft, Transport
 from kthena_router.wire.payloads import error_body
 
@@ -120,18 +120,16 @@ class Http1Connection:
         return expires - trio.current_time() if begun else self.terms.limits.keep_alive_timeout
 
     async def _end_without_head(self, *, begun: bool) -> None:
-        if begun and self.transport.expired and not self.stopping:
-            seconds = self.terms.limits.header_timeout
-            await self._refuse(RequestTimeout(f"the request did not come within {seconds:g} s"))
+        if begun and self.transport.expired:
+            await self._refuse(RequestTimeout("the head of the request did not come in time"))
         else:
             await self.transport.close(0.0)
 
     async def _refuse(self, error: RouterError) -> None:
         """Answer bytes that are no request, and close."""
-        body = error_body(error)
-        writer = AnswerWriter((1, 1), head_only=False, closes=True)
-        headers = [JSON_CONTENT, (b"content-length", b"%d" % len(body))]
-        answer = writer.head(error.status, headers, self.terms.date())
+        writer = ResponseWriter(head_only=False, http_1_0=False, keeps_alive=False)
+        body, date = error_body(error), self.terms.date()
+        answer = writer.begin(error.status, [JSON_CONTENT], date, body, more=False, closing=True)
         with suppress(ClientLeft):
-            await self.transport.send(answer + writer.body(body, more=False))
+            await self.transport.send(answer)
         await self.transport.close(LINGER_SECONDS)

@@ -7,19 +7,20 @@ request begins there), and since llhttp takes sizes with any number of zeros bef
 import re
 
 from kthena_router.errors import BodyTooLarge
+from kthena_router.listeners.http1_grammar import FIELD, STRAY, TOKEN
 from kthena_router.listeners.http1_refusals import MalformedRequest
 
 MAX_CHUNK_LINE_BYTES = 1024
+MAX_TRAILER_BYTES = 8192
 
-_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 _QUOTED = rb'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*+"'
 _CHUNK_LINE = re.compile(
-    rb"([0-9A-Fa-f]{1,16})((?:;" + _TOKEN + rb"(?:=(?:" + _TOKEN + rb"|" + _QUOTED + rb"))?)*+)\r\n"
+    rb"([0-9A-Fa-f]{1,16})((?:;" + TOKEN + rb"(?:=(?:" + TOKEN + rb"|" + _QUOTED + rb"))?)*+)\r\n"
 )
-_TRAILERS = re.compile(rb"(?:" + _TOKEN + rb":[\t\x20-\x7e\x80-\xff]*+\r\n)*+\r\n")
 # RFC 9110 6.5.1: what says where a message ends, or for whom it is, cannot come after it.
-_MISPLACED = re.compile(rb"(?im)^(?:content-length|transfer-encoding|host|trailer):")
+_MISPLACED = frozenset({b"content-length", b"transfer-encoding", b"host", b"trailer"})
 _LINE_END = b"\r\n"
+_TOO_MUCH_FRAMING = "the body has more framing than is reasonable"
 
 
 class SizedBody:
@@ -30,6 +31,10 @@ class SizedBody:
     def __init__(self, length: int) -> None:
         self._remaining = length
         self.complete = not length
+
+    def is_within(self, size: int) -> bool:
+        """Return whether the next *size* bytes hold the rest of the body."""
+        return self._remaining <= size
 
     def take(self, data: bytes) -> tuple[bytes, bytes]:
         """Return what of *data* belongs to the body, and the rest."""
@@ -64,6 +69,10 @@ class ChunkedBody:
         self._trailing = False  # the last chunk has come
         self.complete = False
 
+    def is_within(self, size: int) -> bool:
+        """Return False: only taking chunks apart tells where they end."""
+        return False
+
     def take(self, data: bytes) -> tuple[bytes, bytes]:
         """Return the body's bytes in *data*, and what is not read: the beginning of a line, or the next request.
 
@@ -80,7 +89,7 @@ class ChunkedBody:
             elif self._line_end_due:
                 taken = self._take_line_end(data, at)
             elif self._trailing:
-                taken = self._take_trailers(data, at)
+                taken = self._take_trailer(data, at)
             else:
                 taken = self._take_chunk_line(data, at)
             if not taken:
@@ -98,10 +107,8 @@ class ChunkedBody:
         return 2
 
     def _take_chunk_line(self, data: bytes, at: int) -> int:
-        end = data.find(_LINE_END, at, at + MAX_CHUNK_LINE_BYTES) + 2
-        if end < 2:
-            if len(data) - at >= MAX_CHUNK_LINE_BYTES or b"\n" in data[at:]:
-                raise MalformedRequest("malformed chunk")
+        end = self._find_line_end(data, at, MAX_CHUNK_LINE_BYTES)
+        if not end:
             return 0
         line = _CHUNK_LINE.fullmatch(data, at, end)
         if line is None:
@@ -119,23 +126,29 @@ class ChunkedBody:
         self._line_end_due = size > 0
         self._trailing = size == 0
 
-    def _take_trailers(self, data: bytes, at: int) -> int:
-        if data.startswith(_LINE_END, at):
-            self.complete = True
-            return 2
-        end = data.find(b"\r\n\r\n", at) + 4
-        if end < 4:
-            if len(data) - at > self._framing_budget:
-                self._spend_on_framing(len(data) - at)
+    def _take_trailer(self, data: bytes, at: int) -> int:
+        end = self._find_line_end(data, at, MAX_TRAILER_BYTES)
+        if not end:
             return 0
+        if end - at == len(_LINE_END):
+            self.complete = True
+            return end - at
         self._spend_on_framing(end - at)
-        trailers = data[at:end]
-        if not _TRAILERS.fullmatch(trailers) or _MISPLACED.search(trailers):
+        line = FIELD.fullmatch(data, at, end)
+        if line is None or line[1].lower() in _MISPLACED:
             raise MalformedRequest("malformed trailer")
-        self.complete = True
         return end - at
+
+    def _find_line_end(self, data: bytes, at: int, limit: int) -> int:
+        """Return where the line ends that begins *at*, 0 if its end has not come yet."""
+        end = data.find(_LINE_END, at, at + limit) + len(_LINE_END)
+        if end >= len(_LINE_END):
+            return end
+        if len(data) - at >= limit or STRAY.search(data, at):
+            raise MalformedRequest("malformed line between the chunks")
+        return 0
 
     def _spend_on_framing(self, size: int) -> None:
         self._framing_budget -= size
         if self._framing_budget < 0:
-            raise MalformedRequest("the body has more framing than is reasonable")
+            raise MalformedRequest(_TOO_MUCH_FRAMING)

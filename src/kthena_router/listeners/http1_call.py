@@ -10,23 +10,23 @@ from urllib.parse import unquote, urlsplit
 
 import trio
 
-from kthena_router.errors import RequestTimeout
+from kthena_router.errors import RequestTimeout, RouterError
 from kthena_router.listeners.asgi import DIRECT_CLIENT, JSON_CONTENT, ASGIApp, Message, Scope
 from kthena_router.listeners.calls import INTERNAL_ERROR
-from kthena_router.listeners.http1_answer import AnswerError, AnswerWriter
 from kthena_router.listeners.http1_parser import Limits, RequestHead, RequestParser
+from kthena_router.listeners.http1_response import CONTINUE, BadAnswer, ResponseWriter
 from kthena_router.listeners.transports import ClientLeft, Transport
 from kthena_router.settings import ClientLimits
+from kthena_router.wire.payloads import error_body
 
 log = logging.getLogger(__name__)
 
 Address = tuple[str, int] | None
-CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What holds for every client of a port. *date*: the value of the header, of this very second."""
+    """What holds for every client of a port. *date*: the line of the Date header, of this very second."""
 
     date: Callable[[], bytes]
     limits: ClientLimits = field(default_factory=ClientLimits)
@@ -72,6 +72,8 @@ class Call:
         "_continue",
         "_gone",
         "_head",
+        "_last",
+        "_left",
         "_start",
         "_started",
         "_writer",
@@ -84,18 +86,22 @@ class Call:
         self._body_read = False
         self._body_expires = math.inf
         self._gone: trio.Event | None = None
+        self._left = False
         self._cancels = False
         self._start: Message | None = (
             None  # the head of the answer, which goes with the first bytes of the body
         )
         self._started = False
-        self._writer = self._new_writer(last=last)
+        self._last = last
+        self._writer = self._new_writer()
 
-    def _new_writer(self, *, last: bool) -> AnswerWriter:
+    def _new_writer(self) -> ResponseWriter:
         head = self._head
-        version = (1, 0) if head.http_1_0 else (1, 1)
-        closes = last or not head.keeps_alive
-        return AnswerWriter(version, head_only=head.method == b"HEAD", closes=closes)
+        return ResponseWriter(
+            head_only=head.method == b"HEAD",
+            http_1_0=head.http_1_0,
+            keeps_alive=head.keeps_alive and not self._last,
+        )
 
     @property
     def complete(self) -> bool:
@@ -110,26 +116,33 @@ class Call:
     @property
     def reusable(self) -> bool:
         """Return whether the connection may carry another request."""
+        writer, connection = self._writer, self._connection
         return (
-            self._writer.complete and not self._writer.closes and self._connection.parser.complete
+            writer.complete
+            and writer.keeps_alive
+            and connection.parser.complete
+            and not connection.stopping
         )
 
     async def run(self) -> None:
         """Let the application answer; what it fails with is logged and told to the client as far as it can be."""
+        error: RouterError | None = None
         try:
             await self._connection.app(self._scope(), self.receive, self.send)
-        except ClientLeft:
-            return
-        except Exception:
-            method, target = self._head.method.decode(), self._head.target.decode()
-            log.exception("the request %s %s failed", method, target)
-            if not self._started:
-                await self._say_internal_error()
+        except RouterError as failure:
+            error = failure
+        except Exception as failure:
+            if not (self._left and _is_about_leaving(failure)):
+                method, target = self._head.method.decode(), self._head.target.decode()
+                log.exception("the request %s %s failed", method, target)
+        if not self._started and not self._left:
+            await self._say(error)
 
     def client_left(self) -> None:
         """The client's side of the connection has ended."""
         if self._writer.complete:
             return
+        self._left = True
         if self._cancels:
             self._connection.cancel()
         elif self._gone is not None:
@@ -171,7 +184,8 @@ class Call:
             data = await connection.transport.receive(self._patience())
             if not data:
                 self._body_read = True
-                if connection.transport.expired:
+                self._left = not connection.transport.expired
+                if not self._left:
                     seconds = connection.terms.limits.body_timeout
                     raise RequestTimeout(f"the request body did not come within {seconds:g} s")
                 return {"type": "http.disconnect"}
@@ -188,10 +202,12 @@ class Call:
         return self._body_expires - now
 
     async def send(self, message: Message) -> None:
-        """Send what *message* says. Raises ClientLeft, and AnswerError for what is no answer."""
+        """Send what *message* says. Raises ClientLeft, and BadAnswer for what is no answer."""
+        if self._left:
+            raise ClientLeft("the client has left")
         if message["type"] == "http.response.start":
             if self._start is not None or self._started:
-                raise AnswerError("a second head")
+                raise BadAnswer("a second head")
             self._start = message
             return
         framed = self._framed(message.get("body", b""), more=message.get("more_body", False))
@@ -207,25 +223,40 @@ class Call:
         start = self._start
         if start is None:
             if not self._started:
-                raise AnswerError("a body without a head")
-            return self._writer.body(body, more=more)
-        connection = self._connection
-        # An answer to half a request is the last one: RFC 9112 9.3
-        self._writer.closes |= connection.stopping or not connection.parser.complete
-        head = self._writer.head(start["status"], start.get("headers", ()), connection.terms.date())
-        framed = head + self._writer.body(body, more=more)
+                raise BadAnswer("a body without a head")
+            return self._writer.piece(body, more=more)
+        framed = self._writer.begin(
+            start["status"],
+            start.get("headers", ()),
+            self._connection.terms.date(),
+            body,
+            more=more,
+            closing=self._connection.stopping or not self._skip_body(),
+        )
         self._start, self._started = None, True
         return framed
 
-    async def _say_internal_error(self) -> None:
+    def _skip_body(self) -> bool:
+        """Drop what is here of a body that nobody read; return whether that was all.
+
+        An answer to half a request is the last one: RFC 9112 9.3.
+        """
+        parser = self._connection.parser
+        with suppress(RouterError):
+            while not parser.complete and parser.read_body():
+                pass
+        return parser.complete
+
+    async def _say(self, error: RouterError | None) -> None:
+        """Answer in the application's place."""
         self._start = None
-        self._writer = self._new_writer(last=True)
-        length = (b"content-length", b"%d" % len(INTERNAL_ERROR))
-        with suppress(ClientLeft, AnswerError):
+        self._writer = self._new_writer()
+        status, body = (error.status, error_body(error)) if error else (500, INTERNAL_ERROR)
+        with suppress(ClientLeft):
             await self.send(
-                {"type": "http.response.start", "status": 500, "headers": [JSON_CONTENT, length]}
+                {"type": "http.response.start", "status": status, "headers": [JSON_CONTENT]}
             )
-            await self.send({"type": "http.response.body", "body": INTERNAL_ERROR})
+            await self.send({"type": "http.response.body", "body": body})
 
     def _scope(self) -> Scope:
         head = self._head
@@ -248,6 +279,13 @@ class Call:
             "extensions": {DIRECT_CLIENT: self},
         }
         return scope
+
+
+def _is_about_leaving(error: Exception) -> bool:
+    """Return whether *error* says nothing but that the client left."""
+    if isinstance(error, ExceptionGroup):
+        return error.split(ClientLeft)[1] is None
+    return isinstance(error, ClientLeft)
 
 
 def _split_target(target: bytes) -> tuple[bytes, bytes]:

@@ -6,8 +6,6 @@ import socket
 import ssl
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
-from email.utils import format_datetime
 
 import trio
 
@@ -16,6 +14,7 @@ from kthena_router.listeners.asgi import ASGIApp
 from kthena_router.listeners.client import Client, ServerTerms
 from kthena_router.listeners.connection_limits import ConnectionLimits
 from kthena_router.listeners.http1_call import Terms as Http1Terms
+from kthena_router.listeners.http1_response import DateLine
 from kthena_router.listeners.protocols import Terms as Http2Terms
 from kthena_router.settings import ClientLimits
 
@@ -57,7 +56,7 @@ class PortServer:
         self._readiness = Readiness() if readiness is None else readiness
         self._http2 = Http2Terms()
         self._terms = ServerTerms(
-            http1=Http1Terms(HttpDate(), limits or ClientLimits()),
+            http1=Http1Terms(DateLine(), limits or ClientLimits()),
             http2=self._http2,
             readiness=self._readiness,
             stall_seconds=stall_timeout,
@@ -213,19 +212,3 @@ class PortServer:
     def _note_drained(self) -> None:
         if self._stopping.is_set() and not self._clients:
             self._drained.set()
-
-
-class HttpDate:
-    """The value of the Date header (RFC 9110 5.6.7), written once a second."""
-
-    def __init__(self) -> None:
-        self._second = -1
-        self._text = b""
-
-    def __call__(self) -> bytes:
-        """Return it as of now."""
-        second = int(trio.current_time())
-        if second != self._second:
-            self._second = second
-            self._text = format_datetime(datetime.now(UTC), usegmt=True).encode()
-        return self._text

@@ -2,23 +2,24 @@ import h11
 import pytest
 from hypothesis import given, strategies as st
 
-from kthena_router.listeners.http1_answer import AnswerError, AnswerWriter
+from kthena_router.listeners.http1_response import BadAnswer, ResponseWriter
 
-DATE = b"Mon, 27 Jul 2009 12:28:53 GMT"
+DATE = b"date: Mon, 27 Jul 2009 12:28:53 GMT\r\n"
 
 
 def written(
     *pieces: bytes,
     status: int = 200,
     headers: list[tuple[bytes, bytes]] | None = None,
-    version: tuple[int, int] = (1, 1),
+    http_1_0: bool = False,
     head_only: bool = False,
-    closes: bool = False,
-) -> tuple[bytes, AnswerWriter]:
-    writer = AnswerWriter(version, head_only=head_only, closes=closes)
-    out = writer.head(status, headers or [], DATE)
-    for index, piece in enumerate(pieces or (b"",)):
-        out += writer.body(piece, more=index + 1 < len(pieces))
+    closing: bool = False,
+) -> tuple[bytes, ResponseWriter]:
+    writer = ResponseWriter(head_only=head_only, http_1_0=http_1_0, keeps_alive=not http_1_0)
+    first, *others = pieces or (b"",)
+    out = writer.begin(status, headers or [], DATE, first, more=bool(others), closing=closing)
+    for index, piece in enumerate(others, 1):
+        out += writer.piece(piece, more=index < len(others))
     return out, writer
 
 
@@ -26,35 +27,33 @@ def test_body_of_known_length_passes_as_it_is() -> None:
     out, writer = written(b"ab", b"c", headers=[(b"Content-Length", b"3"), (b"X-A", b"1")])
 
     assert (
-        b"HTTP/1.1 200 OK\r\ndate: Mon, 27 Jul 2009 12:28:53 GMT\r\n"
-        b"content-length: 3\r\nx-a: 1\r\n\r\nabc"
+        b"HTTP/1.1 200 OK\r\nx-a: 1\r\ndate: Mon, 27 Jul 2009 12:28:53 GMT\r\n"
+        b"content-length: 3\r\n\r\nabc"
     ) == out
-    assert (writer.complete, writer.closes) == (True, False)
+    assert (writer.complete, writer.keeps_alive) == (True, True)
 
 
 def test_body_of_unknown_length_is_chunked() -> None:
     out, writer = written(b"ab", b"", b"c", b"")
 
     assert out.endswith(b"transfer-encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n")
-    assert not writer.closes
+    assert writer.keeps_alive
 
 
 def test_last_piece_and_the_end_are_one() -> None:
-    assert written(b"ab")[0].endswith(b"\r\n\r\n2\r\nab\r\n0\r\n\r\n")
+    assert written(b"", b"ab")[0].endswith(b"\r\n\r\n2\r\nab\r\n0\r\n\r\n")
+
+
+def test_whole_answer_gets_its_length() -> None:
+    assert written(b"ab")[0].endswith(b"\r\ncontent-length: 2\r\n\r\nab")
 
 
 def test_http_1_0_gets_neither_chunks_nor_an_open_connection() -> None:
-    out, writer = written(b"ab", version=(1, 0))
+    out, writer = written(b"a", b"b", http_1_0=True)
 
     assert out.endswith(b"connection: close\r\n\r\nab")
-    assert writer.closes
-
-
-def test_http_1_0_is_told_that_the_connection_stays() -> None:
-    out, writer = written(b"ab", version=(1, 0), headers=[(b"content-length", b"2")])
-
-    assert out.endswith(b"connection: keep-alive\r\n\r\nab")
-    assert not writer.closes
+    assert not writer.keeps_alive
+    assert not writer.delimited
 
 
 @pytest.mark.parametrize(("status", "head_only"), [(204, False), (304, False), (200, True)])
@@ -73,14 +72,13 @@ def test_head_request_keeps_the_length_of_what_it_did_not_get() -> None:
 
 
 def test_own_headers_of_the_application_give_way() -> None:
-    out, writer = written(
-        headers=[(b"Date", b"x"), (b"Transfer-Encoding", b"gzip"), (b"Connection", b"Close")]
-    )
+    own = [(b"Date", b"x"), (b"Transfer-Encoding", b"gzip"), (b"Connection", b"Close")]
+    out, writer = written(b"a", headers=own)
 
     assert 1 == out.count(b"date:")
     assert b"gzip" not in out
     assert 1 == out.count(b"connection: close\r\n")
-    assert writer.closes
+    assert not writer.keeps_alive
 
 
 @pytest.mark.parametrize(
@@ -97,22 +95,21 @@ def test_own_headers_of_the_application_give_way() -> None:
     ],
 )
 def test_headers_that_could_be_read_as_something_else(headers: list[tuple[bytes, bytes]]) -> None:
-    with pytest.raises(AnswerError):
+    with pytest.raises(BadAnswer):
         written(headers=headers)
 
 
 @pytest.mark.parametrize("pieces", [(b"abcd",), (b"ab",), (b"abc", b"d")])
 def test_body_that_is_not_as_long_as_announced(pieces: tuple[bytes, ...]) -> None:
-    with pytest.raises(AnswerError):
+    with pytest.raises(BadAnswer):
         written(*pieces, headers=[(b"content-length", b"3")])
 
 
 def test_body_after_its_end() -> None:
     _, writer = written(b"a")
 
-    assert b"" == writer.body(b"", more=False)
-    with pytest.raises(AnswerError):
-        writer.body(b"b", more=False)
+    with pytest.raises(BadAnswer):
+        writer.piece(b"b", more=False)
 
 
 @given(

@@ -27,7 +27,7 @@ def usage_edits(body: bytes, values: Mapping[str, msgspec.Raw]) -> list[Edit]:
         return [(place, place, b'"stream_options":{%b},' % ASKED)]
     return [
         (start + first, start + last, value)
-        for start, end in value_spans(body, dict(values), "stream_options")
+        for start, end in value_spans(body, values, "stream_options")
         for first, last, value in _option_edits(body[start:end])
     ]
 

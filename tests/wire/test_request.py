@@ -24,7 +24,7 @@ def test_only_the_model_changes(others: dict[str, Any], new: str, escaped: bool)
     except InvalidRequest:
         return  # lone surrogates are not JSON
 
-    changed = json.loads(asked.body_for(new).decode())
+    changed = json.loads(asked.edits_for(new, usage=False).made().decode())
 
     assert {**document, "model": new} == changed
 
@@ -32,7 +32,7 @@ def test_only_the_model_changes(others: dict[str, Any], new: str, escaped: bool)
 def test_white_space_and_order_stay() -> None:
     body = b' {"a" : 1.0,\n "model" :  "m" , "nested":{"model":"m"} } '
 
-    changed = parse_request(body, JSON).body_for("big")
+    changed = parse_request(body, JSON).edits_for("big", usage=False).made()
 
     assert b' {"a" : 1.0,\n "model" :  "big" , "nested":{"model":"m"} } ' == changed
 
@@ -41,13 +41,13 @@ def test_repeated_key_counts_as_the_last_and_all_are_replaced() -> None:
     asked = parse_request(b'{"model":"a","x":["\xc3\xa9"],"model":"b"}', JSON)
 
     assert "b" == asked.model
-    assert b'{"model":"c","x":["\xc3\xa9"],"model":"c"}' == asked.body_for("c")
+    assert b'{"model":"c","x":["\xc3\xa9"],"model":"c"}' == asked.edits_for("c", usage=False).made()
 
 
 def test_escaped_key_is_still_the_model() -> None:
     asked = parse_request(b'{"mod\\u0065l":"a"}', JSON)
 
-    assert b'{"mod\\u0065l":"c"}' == asked.body_for("c")
+    assert b'{"mod\\u0065l":"c"}' == asked.edits_for("c", usage=False).made()
 
 
 @pytest.mark.parametrize(
@@ -112,8 +112,10 @@ def test_field_of_a_form_is_found_and_replaced() -> None:
     asked = parse_request(FORM, FORM_TYPE)
 
     assert "old" == asked.model
-    assert FORM is asked.body_for("old")
-    assert FORM.replace(b"\r\n\r\n old ", b"\r\n\r\nnew") == asked.body_for("new")
+    assert FORM is asked.edits_for("old", usage=False).made()
+    assert (
+        FORM.replace(b"\r\n\r\n old ", b"\r\n\r\nnew") == asked.edits_for("new", usage=False).made()
+    )
 
 
 def test_field_that_stands_twice_counts_as_the_last_and_both_are_replaced() -> None:
@@ -121,9 +123,9 @@ def test_field_that_stands_twice_counts_as_the_last_and_both_are_replaced() -> N
     asked = parse_request(first + FORM, FORM_TYPE)
 
     assert "old" == asked.model
-    assert (first + FORM).replace(b"first", b"new").replace(b" old ", b"new") == asked.body_for(
-        "new"
-    )
+    assert (first + FORM).replace(b"first", b"new").replace(b" old ", b"new") == asked.edits_for(
+        "new", usage=False
+    ).made()
 
 
 @pytest.mark.parametrize(

@@ -18,12 +18,14 @@ DIRECT_CLIENT = "kthena.direct_client"
 
 
 class DirectClient(Protocol):
-    """The client of one request, for applications that try first and wait after."""
+    """The client of one request, for applications that try first and wait after. *left*: it has gone."""
+
+    left: bool
 
     def cancel_when_it_leaves(self) -> None:
         """Cancel the task of the application when the client leaves before its answer is complete.
 
-        Without this, `receive` tells it, as ASGI has it.
+        Without this, `receive` tells it, as ASGI has it. The time limits on the request's body are the server's.
         """
 
     def send_body_nowait(self, body: bytes) -> bytes:

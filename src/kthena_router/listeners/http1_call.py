@@ -73,10 +73,10 @@ class Call:
         "_gone",
         "_head",
         "_last",
-        "_left",
         "_start",
         "_started",
         "_writer",
+        "left",
     )
 
     def __init__(self, connection: Owner, head: RequestHead, *, last: bool) -> None:
@@ -86,7 +86,7 @@ class Call:
         self._body_read = False
         self._body_expires = math.inf
         self._gone: trio.Event | None = None
-        self._left = False
+        self.left = False
         self._cancels = False
         self._start: Message | None = (
             None  # the head of the answer, which goes with the first bytes of the body
@@ -132,17 +132,17 @@ class Call:
         except RouterError as failure:
             error = failure
         except Exception as failure:
-            if not (self._left and _is_about_leaving(failure)):
+            if not (self.left and _is_about_leaving(failure)):
                 method, target = self._head.method.decode(), self._head.target.decode()
                 log.exception("the request %s %s failed", method, target)
-        if not self._started and not self._left:
+        if not self._started and not self.left:
             await self._say(error)
 
     def client_left(self) -> None:
         """The client's side of the connection has ended."""
         if self._writer.complete:
             return
-        self._left = True
+        self.left = True
         if self._cancels:
             self._connection.cancel()
         elif self._gone is not None:
@@ -184,8 +184,8 @@ class Call:
             data = await connection.transport.receive(self._patience())
             if not data:
                 self._body_read = True
-                self._left = not connection.transport.expired
-                if not self._left:
+                self.left = not connection.transport.expired
+                if not self.left:
                     seconds = connection.terms.limits.body_timeout
                     raise RequestTimeout(f"the request body did not come within {seconds:g} s")
                 return {"type": "http.disconnect"}
@@ -203,7 +203,7 @@ class Call:
 
     async def send(self, message: Message) -> None:
         """Send what *message* says. Raises ClientLeft, and BadAnswer for what is no answer."""
-        if self._left:
+        if self.left:
             raise ClientLeft("the client has left")
         if message["type"] == "http.response.start":
             if self._start is not None or self._started:

@@ -10,7 +10,15 @@ from kthena_router.errors import (
     NotReady,
     RouterError,
 )
-from kthena_router.listeners.asgi import JSON_CONTENT, Receive, Scope, Send, respond
+from kthena_router.listeners.asgi import (
+    DIRECT_CLIENT,
+    JSON_CONTENT,
+    DirectClient,
+    Receive,
+    Scope,
+    Send,
+    respond,
+)
 from kthena_router.proxy.exchange import Exchange
 from kthena_router.proxy.journal import Journal, open_journal
 from kthena_router.proxy.reading import ClientGone, RequestHead, read_head
@@ -44,7 +52,8 @@ class RouterApp:
         services = self._services
         request_id = client_request_id(head.headers) or services.new_request_id().encode()
         logs.request_id.set(request_id.decode("latin-1"))
-        answer = Answer(send, request_id, services.draining)
+        direct: DirectClient | None = scope.get("extensions", {}).get(DIRECT_CLIENT)
+        answer = Answer(send, request_id, services.draining, direct)
         if not head.is_served:
             await self._refuse(head, answer)
             return
@@ -96,8 +105,11 @@ class RouterApp:
                 answer,
                 journal,
             )
-        except BaseException:  # cancelled: the drain time-out is over, or a second signal came
-            journal.cut(answer.status)
+        except BaseException:  # cancelled
+            if answer.direct is not None and answer.direct.left:
+                journal.client_left()
+            else:  # the drain time-out is over, or a second signal came
+                journal.cut(answer.status)
             raise
         else:
             journal.answered(answer.status)

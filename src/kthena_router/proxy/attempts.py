@@ -1,6 +1,6 @@
 """Try endpoints in order, until one has begun to answer."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 
 from kthena_router.errors import (
     AllEndpointsFailed,
@@ -31,16 +31,18 @@ class Attempts:
 
     async def run(
         self,
-        endpoints: Sequence[Endpoint],
+        endpoints: Iterator[Endpoint],
+        count: int,
         request: UpstreamRequest,
         deliver: Deliver,
         header_timeout: float | None,
     ) -> None:
-        """Call *deliver* with the first usable answer. Raises AllEndpointsFailed, UpstreamTimedOut, UpstreamError."""
+        """Call *deliver* with the first usable answer of the *count* that *endpoints* yields. Raises AllEndpointsFailed, UpstreamTimedOut, UpstreamError."""
         failure: UpstreamError | None = None
-        for left, endpoint in zip(range(len(endpoints) - 1, -1, -1), endpoints, strict=True):
+        for attempt, endpoint in enumerate(endpoints, 1):
+            last = attempt == count
             try:
-                if await self._try(endpoint, request, deliver, header_timeout, last=not left):
+                if await self._try(endpoint, request, deliver, header_timeout, last=last):
                     return
                 failure = None
             except (BeforeResponse, BadResponse) as error:

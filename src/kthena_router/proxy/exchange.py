@@ -1,6 +1,6 @@
 """One request through all of its stages, in the order in which they happen."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 
 import trio
@@ -9,25 +9,27 @@ from kthena_router.errors import NoEndpoints, RouterError
 from kthena_router.listeners.asgi import Receive
 from kthena_router.proxy.attempts import Attempts
 from kthena_router.proxy.journal import Journal
+from kthena_router.proxy.meter import Meter
 from kthena_router.proxy.reading import (
     ClientGone,
     RequestHead,
     read_body,
     wait_until_client_leaves,
 )
-from kthena_router.proxy.relay import relay
+from kthena_router.proxy.relay import Relay
 from kthena_router.proxy.responses import Answer
 from kthena_router.proxy.services import Services
 from kthena_router.routing.endpoint import Endpoint
 from kthena_router.routing.gateways import Listener
 from kthena_router.routing.model_routes import RouteRequest
 from kthena_router.routing.snapshot import Destination, Snapshot
-from kthena_router.scheduling.candidate import Candidate
-from kthena_router.scheduling.scheduler import InferenceRequest
+from kthena_router.scheduling.scheduler import MAX_ATTEMPTS, Candidates, InferenceRequest
 from kthena_router.upstream.call import UpstreamRequest
 from kthena_router.wire.headers import request_headers
 from kthena_router.wire.request import ModelRequest, parse_request
-from kthena_router.wire.usage import UsageObserver
+
+# Where OpenAI's API has `stream_options`.
+METERED = frozenset({"/v1/completions", "/v1/chat/completions"})
 
 
 class Exchange:
@@ -52,11 +54,17 @@ class Exchange:
 
     async def run(self, receive: Receive) -> None:
         """Serve the request. Raises RouterError, and ClientGone when the client leaves first."""
-        body = await read_body(receive, self._head, self._services.settings.max_request_body)
+        direct = self._answer.direct
+        limit = self._services.settings.max_request_body
+        body = await read_body(receive, self._head, limit, timed=direct is None)
         asked = parse_request(body, self._head.values.get("content-type", ""))
         self._journal.parsed(asked.model, known=self._snapshot.knows_model(asked.model))
         with self._journal.downstream():
-            await self._until_client_leaves(receive, partial(self._serve, asked))
+            if direct is None:
+                await self._until_client_leaves(receive, partial(self._serve, asked))
+            else:
+                direct.cancel_when_it_leaves()
+                await self._serve(asked)
 
     async def _until_client_leaves(
         self, receive: Receive, serve: Callable[[], Awaitable[None]]
@@ -89,27 +97,29 @@ class Exchange:
         destination = self._route(asked)
         self._journal.bound(destination)
         endpoints = self._choose(destination)
-        usage = UsageObserver()
+        meter = Meter()
         request_id = self._journal.record.request_id.encode()
-        deliver = partial(relay, answer=self._answer, request_id=request_id, usage=usage)
+        edits = asked.edits_for(destination.upstream_model, usage=self._head.path in METERED)
+        relay = Relay(self._answer, request_id, meter, hide_usage=edits.asks_for_usage)
         attempts = Attempts(
             self._services.pools, self._services.loads, self._journal, is_lora=destination.is_lora
         )
         try:
             await attempts.run(
                 endpoints,
-                self._request_for(asked, destination, request_id),
-                deliver,
+                min(len(destination.backend.endpoints), MAX_ATTEMPTS),
+                self._request_for(edits.made(), request_id),
+                relay.run,
                 destination.backend.timeout,
             )
         finally:
-            self._journal.used(usage.usage)
+            self._journal.metered(meter)
 
     def _route(self, asked: ModelRequest) -> Destination:
         request = RouteRequest(asked.model, self._head.path, self._head.values)
         return self._snapshot.route(self._listener, request, self._services.dice)
 
-    def _choose(self, destination: Destination) -> list[Endpoint]:
+    def _choose(self, destination: Destination) -> Iterator[Endpoint]:
         backend = destination.backend
         if not backend.exists:
             raise NoEndpoints(
@@ -119,21 +129,17 @@ class Exchange:
             raise NoEndpoints(
                 f"no available pods for model server: {backend.key}: try again when one is ready"
             )
-        loads = self._services.loads
-        candidates = [
-            Candidate(endpoint, loads.in_flight_of(endpoint)) for endpoint in backend.endpoints
-        ]
+        services = self._services
+        loads = services.loads.in_flight_of_each(backend.endpoints)
         wanted = InferenceRequest(self._journal.record.model_name, destination.is_lora)
-        return list(self._services.scheduler.order(candidates, wanted, self._services.dice))
+        return services.scheduler.order(Candidates(backend.endpoints, loads), wanted, services.dice)
 
-    def _request_for(
-        self, asked: ModelRequest, destination: Destination, request_id: bytes
-    ) -> UpstreamRequest:
+    def _request_for(self, body: bytes, request_id: bytes) -> UpstreamRequest:
         host = self._head.values.get("host")
         return UpstreamRequest(
             method=self._head.method.encode(),
             target=self._head.target,
             headers=request_headers(self._head.headers, request_id),
             host=host.encode("latin-1") if host else None,
-            body=asked.body_for(destination.upstream_model),
+            body=body,
         )

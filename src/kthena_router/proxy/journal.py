@@ -5,13 +5,14 @@ from contextlib import contextmanager
 from datetime import datetime
 
 import trio
+from prometheus_client import Gauge
 
 from kthena_router.errors import RouterError
+from kthena_router.proxy.meter import Meter
 from kthena_router.proxy.reading import RequestHead
 from kthena_router.routing.snapshot import Destination
 from kthena_router.telemetry.access_log import AccessLog, AccessRecord
 from kthena_router.telemetry.metrics import NO_DESTINATION, NO_MODEL, Metrics, path_label
-from kthena_router.wire.usage import Usage
 
 CLIENT_GONE = 499  # nginx's number for a client that left; it is never sent
 UNAVAILABLE = 503
@@ -79,36 +80,30 @@ class Journal:
         message = "the router ended before the answer did"
         self._broken_off(status or UNAVAILABLE, kind, message, kind, "router")
 
-    def used(self, usage: Usage) -> None:
-        """Note the tokens that the engine counted."""
+    def metered(self, meter: Meter) -> None:
+        """Note the tokens that the engine counted, and when its answer came."""
+        usage = meter.usage
         self.record.input_tokens = usage.input_tokens
         self.record.output_tokens = usage.output_tokens
+        if meter.streams and meter.first is not None and meter.last is not None:
+            labels = (self._model_label, *self._destination)
+            self._metrics.first_token.of(*labels).observe(meter.first - self._started)
+            if usage.output_tokens > 1:
+                gap = (meter.last - meter.first) / (usage.output_tokens - 1)
+                self._metrics.token_gap.of(*labels).observe(gap)
 
-    @contextmanager
-    def calling(self, pod: str) -> Iterator[None]:
-        """Count one call to an endpoint while the block runs."""
+    def calling(self, pod: str) -> "Calling":
+        """Return the block of one call to an endpoint."""
         record = self.record
         record.upstream_attempts += 1
         record.upstream_status_code = 0
         record.selected_pod = pod
         gauge = self._metrics.active_upstream.of(record.model_server, *self._destination)
-        started = trio.current_time()
-        gauge.inc()
-        try:
-            yield
-        finally:
-            gauge.dec()
-            record.upstream_processing += trio.current_time() - started
+        return Calling(gauge, record)
 
-    @contextmanager
-    def downstream(self) -> Iterator[None]:
-        """Count one active request of the model while the block runs."""
-        gauge = self._metrics.active_downstream.of(self._model_label)
-        gauge.inc()
-        try:
-            yield
-        finally:
-            gauge.dec()
+    def downstream(self) -> "Counted":
+        """Return the block of one active request of the model."""
+        return Counted(self._metrics.active_downstream.of(self._model_label))
 
     def close(self) -> None:
         """Work out the total and count the request. A list of models is only counted where it failed, as in the original."""
@@ -138,6 +133,36 @@ class Journal:
         self.record.error_message = message
         self.record.error_origin = origin
         self._error_label = label
+
+
+class Counted:
+    """Counts one more while its block runs."""
+
+    __slots__ = ("_gauge",)
+
+    def __init__(self, gauge: Gauge) -> None:
+        self._gauge = gauge
+
+    def __enter__(self) -> None:
+        self._gauge.inc()
+
+    def __exit__(self, *_: object) -> None:
+        self._gauge.dec()
+
+
+class Calling(Counted):
+    """Counts one more call while its block runs, and the time that it takes."""
+
+    __slots__ = ("_record", "_started")
+
+    def __init__(self, gauge: Gauge, record: AccessRecord) -> None:
+        super().__init__(gauge)
+        self._record = record
+        self._started = trio.current_time()
+
+    def __exit__(self, *_: object) -> None:
+        self._gauge.dec()
+        self._record.upstream_processing += trio.current_time() - self._started
 
 
 @contextmanager

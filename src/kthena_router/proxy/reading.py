@@ -1,6 +1,7 @@
 """Read a client's request: its head, its body within its limits, and whether the client is still there."""
 
 import re
+from contextlib import nullcontext
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
@@ -62,8 +63,11 @@ def read_head(scope: Scope) -> RequestHead:
     )
 
 
-async def read_body(receive: Receive, head: RequestHead, limit: int) -> bytes:
-    """Return the whole body, of at most *limit* bytes. Raises BodyTooLarge, RequestTimeout, ClientGone."""
+async def read_body(receive: Receive, head: RequestHead, limit: int, *, timed: bool) -> bytes:
+    """Return the whole body, of at most *limit* bytes. *timed*: nobody else limits the time that it may take.
+
+    Raises BodyTooLarge, RequestTimeout, ClientGone.
+    """
     announced = head.values.get("content-length", "0")
     if len(announced) > _MANY_DIGITS or (announced.isdecimal() and int(announced) > limit):
         raise _too_large(limit)
@@ -72,7 +76,7 @@ async def read_body(receive: Receive, head: RequestHead, limit: int) -> bytes:
         bytearray()
     )  # not a list: pieces may be two bytes long, and an object for each has sixty
     while True:
-        message = await _next_message(receive)
+        message = await _next_message(receive, timed=timed)
         body = message.get("body", b"")
         if len(gathered) + len(body) > limit:
             raise _too_large(limit)
@@ -82,9 +86,9 @@ async def read_body(receive: Receive, head: RequestHead, limit: int) -> bytes:
     return bytes(gathered + body) if gathered else body
 
 
-async def _next_message(receive: Receive) -> Message:
+async def _next_message(receive: Receive, *, timed: bool) -> Message:
     try:
-        with trio.fail_after(BODY_PIECE_SECONDS):
+        with trio.fail_after(BODY_PIECE_SECONDS) if timed else nullcontext():
             message = await receive()
     except trio.TooSlowError:
         raise RequestTimeout(

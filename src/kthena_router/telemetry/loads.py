@@ -1,39 +1,54 @@
 """How many requests each endpoint is working on for this router."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
+from itertools import repeat
+from operator import attrgetter
 
 from kthena_router.routing.endpoint import Endpoint
 
-_Key = tuple[str, int]
+_KEY = attrgetter("key")
 
 
 class LoadTable:
     """Counts per endpoint; a count can only be held as a block, so that none can leak."""
 
     def __init__(self) -> None:
-        self._counts: dict[_Key, int] = {}
+        self._counts: dict[str, int] = {}
 
     def in_flight_of(self, endpoint: Endpoint) -> int:
         """Return the requests that *endpoint* is working on."""
-        return self._counts.get((endpoint.uid, endpoint.port), 0)
+        return self._counts.get(endpoint.key, 0)
+
+    def in_flight_of_each(self, endpoints: Sequence[Endpoint]) -> list[int]:
+        """Return the requests that each of *endpoints* is working on, in their order (3 us for 100)."""
+        return list(map(self._counts.get, map(_KEY, endpoints), repeat(0)))
 
     @property
     def total(self) -> int:
         """Return all requests in flight."""
         return sum(self._counts.values())
 
-    @contextmanager
-    def in_flight(self, endpoint: Endpoint) -> Iterator[None]:
-        """Count one more request of *endpoint* while the block runs.
+    def in_flight(self, endpoint: Endpoint) -> "InFlight":
+        """Return the block in which *endpoint* works on one more request."""
+        return InFlight(self._counts, endpoint.key)
 
-        The row goes with its last request, so an endpoint that leaves and returns meanwhile keeps its count.
-        """
-        key = (endpoint.uid, endpoint.port)
-        self._counts[key] = self._counts.get(key, 0) + 1
-        try:
-            yield
-        finally:
-            self._counts[key] -= 1
-            if not self._counts[key]:
-                del self._counts[key]
+
+class InFlight:
+    """Counts one request while its block runs.
+
+    The row goes with its last request, so an endpoint that leaves and returns meanwhile keeps its count.
+    """
+
+    __slots__ = ("_counts", "_key")
+
+    def __init__(self, counts: dict[str, int], key: str) -> None:
+        self._counts = counts
+        self._key = key
+
+    def __enter__(self) -> None:
+        self._counts[self._key] = self._counts.get(self._key, 0) + 1
+
+    def __exit__(self, *_: object) -> None:
+        self._counts[self._key] -= 1
+        if not self._counts[self._key]:
+            del self._counts[self._key]

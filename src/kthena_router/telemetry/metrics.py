@@ -31,6 +31,7 @@ NO_MODEL = "unknown"
 NO_DESTINATION = ("none", "unresolved", "none", "none")
 # The original's end at 60; generations take longer.
 DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
+GAP_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 # Time enough to be scraped once more, whatever the interval.
 SWEEP_SECONDS = 600.0
 
@@ -38,6 +39,7 @@ _DESTINATION = ("model_route", "backend_type", "backend_name", "upstream_model")
 _REQUEST = ("model", "path", "status_code", "error_type", *_DESTINATION)
 _DURATION = ("model", "path", "status_code", *_DESTINATION)
 _TOKENS = ("model", "path", "token_type", *_DESTINATION)
+_STREAM = ("model", *_DESTINATION)
 _CALL = ("model_server", *_DESTINATION)
 
 # Paths come from clients; only those that an engine is known to have become label values.
@@ -84,14 +86,24 @@ class Metrics:
         self.active_upstream = self._labelled(
             Gauge, "active_upstream_requests", "Calls to endpoints.", _CALL
         )
-        duration = Histogram(
-            f"{PREFIX}request_duration_seconds",
+        self.duration = self._histogram(
+            "request_duration_seconds",
             "Time from the arrival of a request to the end of its answer.",
             _DURATION,
-            buckets=DURATION_BUCKETS,
-            registry=self.registry,
+            DURATION_BUCKETS,
         )
-        self.duration = Series(duration, _DURATION)
+        self.first_token = self._histogram(
+            "time_to_first_token_seconds",
+            "Time from the arrival of a streaming request to the first piece of its answer.",
+            _STREAM,
+            DURATION_BUCKETS,
+        )
+        self.token_gap = self._histogram(
+            "time_per_output_token_seconds",
+            "Mean time between two tokens of a stream.",
+            _STREAM,
+            GAP_BUCKETS,
+        )
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
 
@@ -99,6 +111,13 @@ class Metrics:
         self, kind: type[_Labelled], name: str, text: str, labels: tuple[str, ...]
     ) -> Series[_Labelled]:
         return Series(kind(f"{PREFIX}{name}", text, labels, registry=self.registry), labels)
+
+    def _histogram(
+        self, name: str, text: str, labels: tuple[str, ...], buckets: tuple[float, ...]
+    ) -> Series[Histogram]:
+        name = f"{PREFIX}{name}"
+        histogram = Histogram(name, text, labels, buckets=buckets, registry=self.registry)
+        return Series(histogram, labels)
 
     def render(self) -> tuple[bytes, str]:
         """Return the exposition and its content type."""
@@ -108,6 +127,8 @@ class Metrics:
         """Drop the series that have a value which is not *known* for its label."""
         self.requests.retain(known)
         self.duration.retain(known)
+        self.first_token.retain(known)
+        self.token_gap.retain(known)
         self.tokens.retain(known)
         self.active_downstream.retain(known)
         self.active_upstream.retain(known)

@@ -10,20 +10,21 @@ _LONGEST_END = 4
 _ENDED = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r)\Z")
 
 
-def takes_events(headers: Iterable[tuple[bytes, bytes]]) -> bool:
-    """Return whether an event may be added to a body with *headers* (names in lower case).
-
-    Not to one with a length, which it would exceed, nor to one that is encoded, which it would corrupt.
-    """
+def is_event_stream(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Return whether a body with *headers* (names in lower case) is a stream of events as it stands, not encoded."""
     is_stream = False
     for name, value in headers:
         if name == b"content-type":
             is_stream = value.split(b";", 1)[0].strip().lower() == b"text/event-stream"
-        elif name == b"content-length" or (
-            name == b"content-encoding" and value.lower() != b"identity"
-        ):
+        elif name == b"content-encoding" and value.lower() != b"identity":
             return False
     return is_stream
+
+
+def takes_events(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Return whether an event may be added to a body with *headers*: not to one with a length, which it would exceed."""
+    kept = tuple(headers)
+    return is_event_stream(kept) and all(name != b"content-length" for name, _ in kept)
 
 
 def end_of(seen: bytes, piece: bytes) -> bytes:

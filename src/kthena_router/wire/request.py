@@ -1,6 +1,6 @@
 """What a request asks for, as far as routing needs to know; the body itself stays as it came."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -19,6 +19,19 @@ _NO_UTF8 = "model not found: the field `model` must be UTF-8"
 
 
 @dataclass(frozen=True, slots=True)
+class Edits:
+    """What an engine gets in place of the client's *body*. *asks_for_usage*: also of the usage, which the client did not."""
+
+    body: bytes
+    edits: Sequence[Edit]
+    asks_for_usage: bool
+
+    def made(self) -> bytes:
+        """Return the body with the edits made."""
+        return edited(self.body, self.edits) if self.edits else self.body
+
+
+@dataclass(frozen=True, slots=True)
 class ModelRequest:
     """A request for *model*. *body*: as received; *values*: its members, undecoded; *spans*: where a form has the model."""
 
@@ -27,31 +40,23 @@ class ModelRequest:
     values: Mapping[str, msgspec.Raw]
     spans: tuple[Span, ...] = ()
 
-    def edits_for(self, model: str, *, usage: bool) -> list[Edit]:
+    def edits_for(self, model: str, *, usage: bool) -> Edits:
         """Return the edits that make *model* the model, and with *usage* those that ask for the usage of a stream.
 
         Every other byte stays the client's. Raises InvalidRequest.
         """
-        edits: list[Edit] = []
         try:
-            if model != self.model:
-                edits += self._model_edits(model)
-            if usage and not self.spans:
-                edits += usage_edits(self.body, self.values)
+            renamed = self._model_edits(model) if model != self.model else []
+            asking = usage_edits(self.body, self.values) if usage and not self.spans else []
         except TooComplex as error:
             raise InvalidRequest(f"invalid request body: {error}") from None
-        return edits
+        return Edits(self.body, renamed + asking, asks_for_usage=bool(asking))
 
     def _model_edits(self, model: str) -> list[Edit]:
         if self.spans:
             return [(*span, model.encode()) for span in self.spans]
         value = msgspec.json.encode(model)
         return [(*span, value) for span in value_spans(self.body, self.values, "model")]
-
-    def body_for(self, model: str) -> bytes:
-        """Return the body with *model* as its model. Raises InvalidRequest."""
-        edits = self.edits_for(model, usage=False)
-        return edited(self.body, edits) if edits else self.body
 
 
 def parse_request(body: bytes, content_type: str) -> ModelRequest:

@@ -17,9 +17,9 @@ import trio
 from kthena_router.admin.management_app import management_app
 from kthena_router.admin.metrics_app import metrics_app
 from kthena_router.concurrency.published import Published
+from kthena_router.kube.api_client import open_kube_api
 from kthena_router.kube.client import NoCluster
 from kthena_router.kube.control_plane import ControlPlane
-from kthena_router.kube.kr8s_client import open_kube_api
 from kthena_router.listeners.asgi import ASGIApp
 from kthena_router.listeners.descriptors import raise_descriptor_limit
 from kthena_router.listeners.manager import ListenerManager

@@ -11,8 +11,8 @@ import httpx
 import trio
 
 from kthena_router.concurrency.published import Published
+from kthena_router.kube.api_client import open_kube_api
 from kthena_router.kube.control_plane import ControlPlane
-from kthena_router.kube.kr8s_client import open_kube_api
 from kthena_router.routing.gateways import PortState, PortStates
 from kthena_router.routing.snapshot import EMPTY_SNAPSHOT, Snapshot
 from kthena_router.settings import ClusterAccess, Settings

@@ -10,9 +10,9 @@ import trio
 
 from kthena_router.kube.client import Conflict, KubeError, Missing
 
-Answer: TypeAlias = Mapping[str, Any] | bytes | KubeError
+Answer: TypeAlias = Mapping[str, Any] | bytes | Exception
 # A line, a pause in seconds (infinite: until cancelled), or how the watch breaks.
-Step: TypeAlias = Mapping[str, Any] | bytes | float | KubeError
+Step: TypeAlias = Mapping[str, Any] | bytes | float | Exception
 FOR_EVER = float("inf")
 
 
@@ -34,10 +34,15 @@ def page(
     return {"metadata": {"resourceVersion": version, "continue": more}, "items": list(items)}
 
 
-def event(kind: str, name: str = "", version: str = "", **fields: Any) -> dict[str, Any]:
-    """Return a watch event about a ModelServer-like object."""
+def item(name: str, version: str = "", **fields: Any) -> dict[str, Any]:
+    """Return an object in namespace default."""
     meta = {"name": name, "namespace": "default", "resourceVersion": version}
-    return {"type": kind, "object": {"metadata": meta, **fields}}
+    return {"metadata": meta, **fields}
+
+
+def event(kind: str, name: str = "", version: str = "", **fields: Any) -> dict[str, Any]:
+    """Return a watch event about an object in namespace default."""
+    return {"type": kind, "object": item(name, version, **fields)}
 
 
 def expired() -> dict[str, Any]:
@@ -59,8 +64,11 @@ class ScriptedKubeApi:
         """Set what each watch in turn does; it ends cleanly after its last step."""
         self._watches[path] = list(watches)
 
+    def said(self, method: str) -> list[Asked]:
+        return [one for one in self.asked if one.method == method]
+
     def times(self, method: str) -> list[float]:
-        return [one.at for one in self.asked if one.method == method]
+        return [one.at for one in self.said(method)]
 
     async def request(
         self,
@@ -75,7 +83,7 @@ class ScriptedKubeApi:
         self.asked.append(Asked(trio.current_time(), method, path, dict(params or {}), body))
         answers = self._answers.get((method, path), [])
         answer = _next(answers, Missing(404, f"{method} {path}: 404"))
-        if isinstance(answer, KubeError):
+        if isinstance(answer, Exception):
             raise answer
         return answer if isinstance(answer, bytes) else msgspec.json.encode(answer)
 
@@ -95,7 +103,7 @@ def _next(queue: list[Any], default: Any) -> Any:
 @asynccontextmanager
 async def _opened(steps: tuple[Step, ...]) -> AsyncIterator[AsyncIterator[bytes]]:
     await trio.lowlevel.checkpoint()
-    if steps and isinstance(steps[0], KubeError):
+    if steps and isinstance(steps[0], Exception):
         raise steps[0]
     async with aclosing(_played(steps)) as lines:
         yield lines
@@ -104,7 +112,7 @@ async def _opened(steps: tuple[Step, ...]) -> AsyncIterator[AsyncIterator[bytes]
 async def _played(steps: tuple[Step, ...]) -> AsyncGenerator[bytes, None]:
     for step in steps:
         await trio.lowlevel.checkpoint()
-        if isinstance(step, KubeError):
+        if isinstance(step, Exception):
             raise step
         if isinstance(step, float):
             await trio.sleep(step)

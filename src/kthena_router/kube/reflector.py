@@ -176,7 +176,7 @@ class Reflector:
         if self._missing_since is None:
             self._missing_since = now
         if now - self._missing_since < MISSING_GRACE_SECONDS:
-            return Unavailable(0, str(trouble))
+            return Unavailable(404, str(trouble))
         try:
             if self._table.served and await is_served(self._api, self._kind):
                 return trouble

@@ -59,7 +59,7 @@ def read_key(item: msgspec.Raw) -> ObjectKey:
         place = msgspec.json.decode(item, type=_Named).metadata
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return _UNREADABLE
-    return ObjectKey(place.namespace, place.name)
+    return ObjectKey(place.namespace, place.name) if place.name else _UNREADABLE
 
 
 class ObjectTable:

@@ -10,7 +10,7 @@ BACKOFF = Backoff(base=1.0, ceiling=60.0)
 BURST = 5.0
 REFILL_SECONDS = 10.0
 QUARREL = 1.0
-NEWS = 0.1
+NEWS = 0.125
 
 
 @dataclass(slots=True)

@@ -25,6 +25,7 @@ class Asked:
     path: str
     params: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
+    content_type: str = ""
 
 
 def page(
@@ -126,8 +127,10 @@ class StoringKubeApi:
     def __init__(self, prune: Callable[[dict[str, Any]], dict[str, Any]] = lambda x: x) -> None:
         self.objects: dict[str, dict[str, Any]] = {}
         self.asked: list[Asked] = []
-        self.refusals: dict[tuple[str, str], KubeError] = {}  # by method and path
+        self.refusals: dict[tuple[str, str], KubeError] = {}  # by method and path; "" for any path
+        self.lost: KubeError | None = None  # raised after a write was carried out
         self.delay = 0.0
+        self.on_change: Callable[[str, dict[str, Any]], None] = lambda path, body: None
         self._prune = prune
         self._version = 100
 
@@ -142,7 +145,8 @@ class StoringKubeApi:
         if plain != before:
             self._version += 1
             plain["metadata"]["resourceVersion"] = str(self._version)
-        self.objects[path] = plain
+            self.objects[path] = plain
+            self.on_change(path, plain)
         return plain
 
     def count(self, method: str) -> int:
@@ -159,10 +163,15 @@ class StoringKubeApi:
     ) -> bytes:
         await trio.sleep(self.delay)
         plain = msgspec.json.decode(msgspec.json.encode(body))
-        self.asked.append(Asked(trio.current_time(), method, path, dict(params or {}), plain))
-        if (method, path) in self.refusals:
-            raise self.refusals[method, path]
-        return msgspec.json.encode(self._carry_out(method, path, plain))
+        now = trio.current_time()
+        self.asked.append(Asked(now, method, path, dict(params or {}), plain, content_type))
+        refusal = self.refusals.get((method, path)) or self.refusals.get((method, ""))
+        if refusal is not None:
+            raise refusal
+        answer = msgspec.json.encode(self._carry_out(method, path, plain))
+        if self.lost is not None and method != "GET":
+            raise self.lost
+        return answer
 
     def open_watch(
         self, path: str, params: Mapping[str, str], *, silence: float

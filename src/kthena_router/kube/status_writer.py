@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import trio
 
-from kthena_router.api.kinds import Kind
+from kthena_router.api.kinds import GATEWAY, GATEWAY_CLASS, Kind
 from kthena_router.api.meta import ObjectKey
 from kthena_router.concurrency.published import Published
 from kthena_router.concurrency.supervision import Backoff
@@ -37,6 +37,7 @@ SETTLE_SECONDS = 0.05
 # Every write names who writes, so that `managedFields` tells (Kubernetes API concepts, field management).
 FIELD_MANAGER = LEASE_NAME
 OUTAGE_BACKOFF = Backoff(base=0.5, ceiling=2.0, spread=0.5)
+ROUND_SECONDS = 1.0  # of writing what may be old news
 NEVER = float("inf")
 NOTHING: frozenset[str] = frozenset()
 
@@ -55,7 +56,7 @@ class _Written(msgspec.Struct, frozen=True):
 class StatusWriter:
     """Compares and writes, one object after the other, while *leading*; the rate is that of the API client.
 
-    With many objects a round takes minutes, so it ends as soon as there is news, and the next one begins with the
+    With many objects a round takes minutes, so it ends soon when there is news, and the next one goes on with the
     objects that it has not come to.
     """
 
@@ -116,10 +117,12 @@ class StatusWriter:
         self._forget_others(wanted)
         for desired in wanted:
             self._attempts.setdefault((desired.kind, desired.key), Attempts())
-        pause = NEVER
+        pause, until = NEVER, trio.current_time() + ROUND_SECONDS
         try:
-            for desired in sorted(wanted, key=self._looked):
-                if not self._is_current(snapshot, ports):
+            for desired in sorted(wanted, key=self._turn):
+                if not self._leading.value:
+                    return NEVER
+                if not self._is_current(snapshot, ports) and trio.current_time() > until:
                     return 0.0
                 pause = min(pause, await self._bring_up_to_date(desired))
                 await trio.lowlevel.checkpoint()  # requests go first
@@ -130,12 +133,13 @@ class StatusWriter:
         self._outages = 0
         return pause
 
-    def _looked(self, desired: DesiredStatus) -> float:
-        return self._attempts[desired.kind, desired.key].looked
+    def _turn(self, desired: DesiredStatus) -> tuple[bool, float]:
+        """Sort key: Gateways first, which are few and waited for, then what has not been looked at for longest."""
+        waited_for = desired.kind in {GATEWAY_CLASS, GATEWAY}
+        return not waited_for, self._attempts[desired.kind, desired.key].looked
 
     def _is_current(self, snapshot: Snapshot, ports: PortStates) -> bool:
-        same = self._snapshots.value is snapshot and self._ports.value is ports
-        return same and self._leading.value
+        return self._snapshots.value is snapshot and self._ports.value is ports
 
     def _forget_others(self, wanted: tuple[DesiredStatus, ...]) -> None:
         places = {(desired.kind, desired.key) for desired in wanted}

@@ -23,7 +23,9 @@ from kthena_router.settings import ClusterAccess
 
 log = logging.getLogger(__name__)
 
-CONNECT_SECONDS = 5.0
+# TCP and TLS each; both together less than the patience of the Lease, since httpcore leaves the socket of a TLS
+# handshake that is cancelled to the garbage collector.
+CONNECT_SECONDS = 2.0
 REQUEST_SECONDS = 30.0  # without a byte; for a watch, until it is open
 DEFAULT_PER_SECOND = 5.0
 DEFAULT_BURST = 10
@@ -233,7 +235,7 @@ def _message(content: bytes) -> str:
     try:
         return msgspec.json.decode(content, type=_Status).message
     except (msgspec.MsgspecError, UnicodeDecodeError):
-        return content[:200].decode(errors="replace")
+        return content[:200].decode(errors="replace").strip()
 
 
 def _retry_after(response: httpx.Response) -> float:

@@ -47,8 +47,10 @@ class Call:
     content_type: str = "application/json"
 
     def arguments(self) -> dict[str, Any]:
-        """Return what kr8s' `call_api` takes; it joins *base* and *url* with a slash."""
+        """Return what kr8s' `call_api` takes; it joins *base*, which must not be empty, and *url* with a slash."""
         base, _, last = self.path.rpartition("/")
+        if not base:
+            base, last = self.path, ""  # the API serves /apis/ as it does /apis
         headers = {"accept": "application/json", "user-agent": USER_AGENT}
         if self.content:
             headers["content-type"] = self.content_type
@@ -167,6 +169,9 @@ def _remove_copies(api: Api) -> None:
         Path(auth.server_ca_file).unlink(missing_ok=True)
 
 
-def text_of(error: Exception) -> str:
-    """Return what kind of error it is, and what it says."""
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+def text_of(error: BaseException) -> str:
+    """Return what kind of error it is, and what it says, or else its causes: httpx says nothing of a bad certificate."""
+    said: BaseException | None = error
+    while said is not None and not str(said):
+        said = said.__cause__ or said.__context__
+    return f"{type(error).__name__}: {said}" if said is not None else type(error).__name__

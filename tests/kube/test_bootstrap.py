@@ -150,6 +150,18 @@ async def test_what_is_deleted_comes_back_at_once(autojump_clock: MockClock) -> 
             assert CLASS in house.api.objects
 
 
+async def test_what_is_deleted_before_it_was_looked_at_comes_back(
+    autojump_clock: MockClock,
+) -> None:
+    async with opened() as house:
+        house.list_all()
+        await trio.sleep(0.01)
+        house.delete(GATEWAY_PATH)
+        await trio.sleep(0.3)
+
+        assert GATEWAY_PATH in house.api.objects
+
+
 async def test_watch_that_lags_leads_to_few_requests(autojump_clock: MockClock) -> None:
     async with opened() as house:
         house.list_all()

@@ -68,7 +68,8 @@ class Bootstrap:
         self._gateway_key = ObjectKey(settings.namespace, DEFAULT_GATEWAY_NAME)
         self._gateway = default_gateway(settings.namespace, settings.port)
         self._chance = chance
-        self._created: dict[ObjectTable, float] = {}  # when; until the watch shows it
+        # When something was created in a table, and at which of its revisions.
+        self._created: dict[ObjectTable, tuple[float, int]] = {}
         self._reported: set[str] = set()
 
     async def run(self) -> None:
@@ -114,15 +115,16 @@ class Bootstrap:
     async def _ensure(self, table: ObjectTable, key: ObjectKey, body: dict[str, object]) -> float:
         """Create the object if it is not there; return the seconds after which the watch should show it."""
         if not table.served or key in table.objects or key in table.undecodable:
-            self._created.pop(table, None)
             return NEVER
-        wait = self._created.get(table, -NEVER) + UNSEEN_SECONDS - trio.current_time()
-        if wait > 0:
-            return wait
+        created, revision = self._created.get(table, (-NEVER, 0))
+        wait = created + UNSEEN_SECONDS - trio.current_time()
+        if revision == table.revision and wait > 0:
+            return wait  # the watch has yet to show it
+        revision = table.revision
         with suppress(Conflict):  # another replica was faster
             await self._api.request("POST", table.kind.path(key.namespace), body=body)
             log.info("created %s %s", table.kind.kind, key)
-        self._created[table] = trio.current_time()
+        self._created[table] = (trio.current_time(), revision)
         return UNSEEN_SECONDS
 
     def _report_strangers(self) -> None:

@@ -129,7 +129,7 @@ async def run(settings: Settings) -> None:
             await traffic.start(rooms.listeners.run, traffic)
             plumbing.start_soon(rooms.pools.run)
             plumbing.start_soon(rooms.drop_unused_pools)
-            plumbing.start_soon(_follow_cluster, rooms)
+            plumbing.start_soon(_follow_cluster, rooms, draining)
             await draining.wait()
             rooms.health.not_ready("draining")
             rooms.draining = True
@@ -139,8 +139,8 @@ async def run(settings: Settings) -> None:
         plumbing.cancel_scope.cancel(reason="traffic has drained")
 
 
-async def _follow_cluster(rooms: Rooms) -> None:
-    """Keep the snapshot as the cluster has it, and tell the cluster what became of it."""
+async def _follow_cluster(rooms: Rooms, draining: trio.Event) -> None:
+    """Keep the snapshot as the cluster has it, and until *draining* tell the cluster what became of it."""
     async with open_kube_api(rooms.settings.cluster) as api, trio.open_nursery() as nursery:
         control_plane = ControlPlane(
             api,
@@ -151,7 +151,9 @@ async def _follow_cluster(rooms: Rooms) -> None:
             wall_clock=rooms.services.wall_clock,
         )
         nursery.start_soon(rooms.become_ready, control_plane)
-        await control_plane.run()
+        nursery.start_soon(control_plane.run)
+        await draining.wait()
+        control_plane.step_aside()
 
 
 async def _start_operators_servers(rooms: Rooms, plumbing: trio.Nursery) -> None:

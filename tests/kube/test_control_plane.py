@@ -196,6 +196,8 @@ async def test_lease_is_held_and_released(tmp_path: Path) -> None:
         held = await cluster.until_object(path, lambda one: "spec" in one)
 
         assert ("me", 15) == (held["spec"]["holderIdentity"], held["spec"]["leaseDurationSeconds"])
+        cluster.plane.step_aside()
+        await cluster.until_object(path, lambda one: "holderIdentity" not in one["spec"])
 
 
 async def test_requests_to_an_idle_api_are_few(tmp_path: Path) -> None:

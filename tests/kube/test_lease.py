@@ -109,6 +109,34 @@ async def test_lease_is_let_go_at_the_end(autojump_clock: MockClock) -> None:
         assert ("first", 1) == (spec(api)["holderIdentity"], spec(api)["leaseTransitions"])
 
 
+async def test_replica_that_resigns_is_followed_at_once_and_stands_no_more(
+    autojump_clock: MockClock,
+) -> None:
+    api = StoringKubeApi()
+    first, second = make_election(api, "first"), make_election(api, "second")
+    async with running(first):
+        await trio.sleep(1)
+        async with running(second):
+            await trio.sleep(5)
+            first.resign()
+            await trio.sleep(2.5)
+            assert (False, True) == (first.leading.value, second.leading.value)
+        await trio.sleep(60)
+        assert not leads(first)
+
+
+async def test_replica_without_a_lease_can_resign_too(autojump_clock: MockClock) -> None:
+    api = StoringKubeApi()
+    api.refusals["GET", LEASE] = Forbidden(403, "no")
+    election = make_election(api)
+    async with running(election):
+        await trio.sleep(10)
+        election.resign()
+        await trio.sleep(0.1)
+
+        assert not leads(election)
+
+
 async def test_follower_takes_over_fifteen_seconds_after_the_last_renewal(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -11,6 +11,7 @@ from trio.testing import MockClock
 
 from kthena_router.api.kinds import Kind, watched_kinds
 from kthena_router.concurrency.published import Published
+from kthena_router.concurrency.supervision import Backoff, run_forever
 from kthena_router.kube.client import Forbidden, KubeError, Missing, Unavailable, Unreadable
 from kthena_router.kube.compiler import Compiler
 from kthena_router.kube.status_writer import StatusWriter
@@ -507,3 +508,22 @@ async def test_rival_who_writes_over_a_status_is_not_fought_for_long(
         await trio.sleep(100)
 
         assert len(house.writes()) <= 16
+
+
+async def test_fault_over_one_object_leaves_the_others_their_status(
+    autojump_clock: MockClock,
+) -> None:
+    house = House(StoringKubeApi())
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(house.compiler.run)
+        house.put_server()
+        house.put(SERVER, status={"conditions": [1]})  # no schema allows this
+        for name in "tuv":
+            house.put_server(name)
+        with trio.move_on_after(5):
+            await run_forever(
+                house.writer.run, retry_on=Exception, backoff=Backoff(), chance=lambda: 0.0
+            )
+
+        assert all(house.status(f"{FOLDER}/modelservers/{name}") for name in "tuv")
+        nursery.cancel_scope.cancel()

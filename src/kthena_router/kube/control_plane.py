@@ -49,13 +49,13 @@ class ControlPlane:
         )
         tables = Tables(watched_kinds(gateway_api=settings.gateway_api))
         compiler = Compiler(tables, options, snapshots)
-        election = Election(api, settings.namespace, settings.identity, wall_clock, chance)
+        self._election = Election(api, settings.namespace, settings.identity, wall_clock, chance)
         self.synced: trio.Event = compiler.synced
         self._chance = chance
         self._services: list[Callable[[], Awaitable[None]]] = [
             compiler.run,
             *(Reflector(api, table, chance).run for table in tables.by_kind.values()),
-            election.run,
+            self._election.run,
             StatusWriter(
                 api,
                 tables,
@@ -65,7 +65,7 @@ class ControlPlane:
                 options=options,
                 wall_clock=wall_clock,
                 chance=chance,
-                leading=election.leading,
+                leading=self._election.leading,
             ).run,
         ]
         if settings.gateway_api:
@@ -77,6 +77,10 @@ class ControlPlane:
             for service in self._services:
                 nursery.start_soon(self._keep_running, service)
             task_status.started()
+
+    def step_aside(self) -> None:
+        """Leave writing status to another replica: one that drains opens no more ports."""
+        self._election.resign()
 
     async def _keep_running(self, service: Callable[[], Awaitable[None]]) -> None:
         """Run *service* for ever: a bug shows its traceback, but what is served goes on without it."""

@@ -100,20 +100,33 @@ class Election:
         self._current = False  # whether what was observed is still the newest version
         self._without = False
         self._refusals = 0
+        self._resigned = False
+        self._candidacy = trio.CancelScope()
         self._rival = ""
         self._reported = ""
         self.leading = Published(False)
 
     async def run(self) -> None:
-        """Acquire and renew, for ever; released when it is cancelled."""
-        try:
-            while True:
-                await self._try()
-                pause = WITHOUT_SECONDS if self._without else RETRY_SECONDS
-                await self._sleep(pause * (1.0 + RETRY_SPREAD * self._chance()))
-        finally:
-            with trio.CancelScope(shield=True, deadline=trio.current_time() + RELEASE_SECONDS):
-                await self._release()
+        """Acquire and renew until `resign`; released when it ends, also when it is cancelled."""
+        if not self._resigned:
+            await self._stand()
+        await trio.sleep_forever()
+
+    def resign(self) -> None:
+        """Let go of the Lease, and do not try for it again."""
+        self._resigned = True
+        self._candidacy.cancel()
+
+    async def _stand(self) -> None:
+        with trio.CancelScope() as self._candidacy:
+            try:
+                while True:
+                    await self._try()
+                    pause = WITHOUT_SECONDS if self._without else RETRY_SECONDS
+                    await self._sleep(pause * (1.0 + RETRY_SPREAD * self._chance()))
+            finally:
+                with trio.CancelScope(shield=True, deadline=trio.current_time() + RELEASE_SECONDS):
+                    await self._release()
 
     async def _sleep(self, seconds: float) -> None:
         """Sleep, and step down in time when the last renewal is too old."""
@@ -245,9 +258,11 @@ class Election:
 
     async def _release(self) -> None:
         """Let another replica take over at once."""
-        if not self.leading.value or self._without:
+        if not self.leading.value:
             return
         self.leading.publish(False)
+        if self._without:
+            return
         try:
             lease = await self._read()
             before = lease.spec or LeaseSpec()

@@ -18,9 +18,9 @@ from kthena_router.admin.management_app import management_app
 from kthena_router.admin.metrics_app import metrics_app
 from kthena_router.concurrency.published import Published
 from kthena_router.concurrency.readiness import Readiness
+from kthena_router.kube.api_client import open_kube_api
 from kthena_router.kube.client import NoCluster
 from kthena_router.kube.control_plane import ControlPlane
-from kthena_router.kube.kr8s_client import open_kube_api
 from kthena_router.listeners.asgi import ASGIApp
 from kthena_router.listeners.descriptors import raise_descriptor_limit
 from kthena_router.listeners.manager import ListenerManager, server_opener
@@ -136,7 +136,7 @@ async def run(settings: Settings) -> None:
             plumbing.start_soon(rooms.pools.run)
             plumbing.start_soon(rooms.drop_unused_pools)
             plumbing.start_soon(rooms.metrics.run, rooms.snapshots)
-            plumbing.start_soon(_follow_cluster, rooms)
+            plumbing.start_soon(_follow_cluster, rooms, draining)
             await draining.wait()
             rooms.health.not_ready("draining")
             rooms.draining = True
@@ -146,8 +146,8 @@ async def run(settings: Settings) -> None:
         plumbing.cancel_scope.cancel(reason="traffic has drained")
 
 
-async def _follow_cluster(rooms: Rooms) -> None:
-    """Keep the snapshot as the cluster has it, and tell the cluster what became of it."""
+async def _follow_cluster(rooms: Rooms, draining: trio.Event) -> None:
+    """Keep the snapshot as the cluster has it, and until *draining* tell the cluster what became of it."""
     async with open_kube_api(rooms.settings.cluster) as api, trio.open_nursery() as nursery:
         control_plane = ControlPlane(
             api,
@@ -158,7 +158,9 @@ async def _follow_cluster(rooms: Rooms) -> None:
             wall_clock=rooms.services.wall_clock,
         )
         nursery.start_soon(rooms.become_ready, control_plane)
-        await control_plane.run()
+        nursery.start_soon(control_plane.run)
+        await draining.wait()
+        control_plane.step_aside()
 
 
 async def _start_operators_servers(rooms: Rooms, plumbing: trio.Nursery) -> None:

@@ -22,7 +22,9 @@ def choose(present: frozenset[str], **changes: str) -> Choice:
 
 def test_places_are_tried_in_order() -> None:
     assert Choice(("/flag",)) == choose(EVERYTHING)
-    assert Choice(service_account="/sa") == choose(EVERYTHING, kubeconfig="")
+    assert Choice(service_account="/sa", server="https://10.0.0.1:443") == choose(
+        EVERYTHING, kubeconfig=""
+    )
     assert Choice(("/env",)) == choose(EVERYTHING - {"/sa/token"}, kubeconfig="")
     assert Choice(("/home/me/.kube/config",), context="c") == choose(
         frozenset({"/home/me/.kube/config"}), kubeconfig="", environment_kubeconfig="", context="c"
@@ -42,6 +44,12 @@ def test_variable_that_leads_nowhere_does_not_lead_home() -> None:
 
 def test_service_account_without_the_address_of_the_api_is_passed_over() -> None:
     assert Choice(("/env",)) == choose(EVERYTHING, kubeconfig="", service_host="")
+
+
+def test_server_of_a_service_account_may_be_ipv6() -> None:
+    found = choose(EVERYTHING, kubeconfig="", service_host="fd00::1", service_port="6443")
+
+    assert "https://[fd00::1]:6443" == found.server
 
 
 def test_flag_that_names_no_file_is_said() -> None:

@@ -8,6 +8,7 @@ from kthena_router.kube.client import (
     Missing,
     Unauthorized,
     Unavailable,
+    Unreadable,
     decoded,
     error_for,
 )
@@ -37,6 +38,6 @@ def test_each_status_has_its_error(status: int, expected: type[KubeError]) -> No
 
 
 @pytest.mark.parametrize("content", [b"<html>", b"", b'{"a":"\xff"}', b"[]"])
-def test_answer_that_is_not_the_apis_counts_as_none(content: bytes) -> None:
-    with pytest.raises(Unavailable, match="GET /x: an answer that cannot be read"):
+def test_answer_that_is_not_the_apis_is_told_from_none(content: bytes) -> None:
+    with pytest.raises(Unreadable, match="GET /x: an answer that cannot be read"):
         decoded(content, dict[str, str], "GET /x")

@@ -1,12 +1,21 @@
 """The control plane against a real API server."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
 import trio
 from tests.support.cluster import GATEWAY, NETWORKING, Cluster, open_cluster
+from tests.support.kube_api import ScriptedKubeApi, item, page
+from trio.testing import MockClock
 
 from kthena_router.api.meta import ObjectKey
+from kthena_router.concurrency.published import Published
+from kthena_router.kube.control_plane import ControlPlane
+from kthena_router.routing.gateways import PortStates
+from kthena_router.routing.snapshot import EMPTY_SNAPSHOT, Snapshot
+from kthena_router.settings import Settings
 
 CLASS = f"{GATEWAY}/gatewayclasses/kthena-router"
 DEFAULT = f"{GATEWAY}/namespaces/kthena-system/gateways/default"
@@ -129,26 +138,56 @@ async def test_cut_watches_and_a_compacted_history_lose_nothing(tmp_path: Path) 
             assert index + 1 == len(snapshot.backends)
 
 
-async def test_kind_that_comes_later_is_waited_for(tmp_path: Path) -> None:
+async def test_kind_that_goes_is_forgotten_and_waited_for(tmp_path: Path) -> None:
+    path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+    name = "modelservers.networking.serving.volcano.sh"
     async with open_cluster(tmp_path) as cluster:
-        await ready(cluster)
-        path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-        name = "modelservers.networking.serving.volcano.sh"
+        await cluster.create(f"{NETWORKING}/modelservers", model_server())
+        await cluster.until(lambda one: bool(one.backends))
         definition = await cluster.get(f"{path}/{name}")
         await cluster.client.delete(f"{path}/{name}")
         await cluster.client.post("/sandbox/cut-watches")
-        await cluster.until_object(f"{path}/{name}", lambda one: one.get("kind") == "Status")
+        await cluster.until(lambda one: not one.backends)
         body = {**definition, "metadata": {"name": name}}
         body.pop("status", None)
         await cluster.create(path, body)
         await cluster.until_object(
             f"{NETWORKING}/modelservers", lambda one: one["kind"] == "ModelServerList"
         )
-        await cluster.create(f"{NETWORKING}/modelservers", model_server())
+        await cluster.create(f"{NETWORKING}/modelservers", model_server("later"))
 
         snapshot = await cluster.until(lambda one: bool(one.backends))
 
-        assert [ObjectKey("default", "s")] == list(snapshot.backends)
+        assert [ObjectKey("default", "later")] == list(snapshot.backends)
+
+
+async def test_fault_in_a_service_is_shown_and_ends_nothing(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    api = ScriptedKubeApi()
+    server = item("s", "3", spec={})
+    api.on("GET", "/apis/networking.serving.volcano.sh/v1alpha1/modelservers", page([server]))
+    api.on("GET", "/apis/networking.serving.volcano.sh/v1alpha1/modelroutes", page())
+    api.on("GET", "/api/v1/pods", RuntimeError("generator did not stop"), page())
+    snapshots: Published[Snapshot] = Published(EMPTY_SNAPSHOT)
+    ports: Published[PortStates] = Published({})
+    plane = ControlPlane(
+        api,
+        Settings(),
+        snapshots,
+        ports,
+        addresses=(),
+        wall_clock=lambda: datetime(2026, 1, 1, tzinfo=UTC),
+        chance=lambda: 0.0,
+    )
+    with trio.move_on_after(10):
+        await plane.run()
+
+    assert plane.synced.is_set()
+    assert [ObjectKey("default", "s")] == list(snapshots.value.backends)
+    (error,) = [one for one in caplog.records if one.levelname == "ERROR"]
+    assert "a fault in the control plane, which starts again" == error.getMessage()
+    assert "RuntimeError: generator did not stop" in caplog.text
 
 
 async def test_lease_is_held_and_released(tmp_path: Path) -> None:
@@ -157,6 +196,8 @@ async def test_lease_is_held_and_released(tmp_path: Path) -> None:
         held = await cluster.until_object(path, lambda one: "spec" in one)
 
         assert ("me", 15) == (held["spec"]["holderIdentity"], held["spec"]["leaseDurationSeconds"])
+        cluster.plane.step_aside()
+        await cluster.until_object(path, lambda one: "holderIdentity" not in one["spec"])
 
 
 async def test_requests_to_an_idle_api_are_few(tmp_path: Path) -> None:

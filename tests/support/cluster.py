@@ -1,18 +1,21 @@
 """A real API server of the sandbox in this process, and the router's control plane beside it."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from logging.handlers import QueueHandler
 from pathlib import Path
+from queue import Queue
 from typing import Any
 
 import httpx
 import trio
 
 from kthena_router.concurrency.published import Published
+from kthena_router.kube.api_client import open_kube_api
 from kthena_router.kube.control_plane import ControlPlane
-from kthena_router.kube.kr8s_client import open_kube_api
 from kthena_router.routing.gateways import PortState, PortStates
 from kthena_router.routing.snapshot import EMPTY_SNAPSHOT, Snapshot
 from kthena_router.settings import ClusterAccess, Settings
@@ -58,6 +61,21 @@ class Cluster:
         return found
 
 
+@contextmanager
+def no_errors() -> Iterator[None]:
+    """Fail where the router logs an error: a fault of one of its services would heal unseen otherwise."""
+    records: Queue[logging.LogRecord] = Queue()
+    handler = QueueHandler(records)
+    handler.setLevel(logging.ERROR)
+    logger = logging.getLogger("kthena_router")
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+    assert records.empty(), records.get().getMessage()  # with its traceback
+
+
 @asynccontextmanager
 async def open_cluster(folder: Path, **settings: Any) -> AsyncIterator[Cluster]:
     """Run both until the block ends; every port of the router counts as open."""
@@ -83,5 +101,6 @@ async def open_cluster(folder: Path, **settings: Any) -> AsyncIterator[Cluster]:
                 chance=lambda: 0.0,
             )
             await nursery.start(plane.run)
-            yield Cluster(client, snapshots, ports, plane)
+            with no_errors():
+                yield Cluster(client, snapshots, ports, plane)
             nursery.cancel_scope.cancel()

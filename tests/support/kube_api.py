@@ -10,9 +10,9 @@ import trio
 
 from kthena_router.kube.client import Conflict, KubeError, Missing
 
-Answer: TypeAlias = Mapping[str, Any] | bytes | KubeError
+Answer: TypeAlias = Mapping[str, Any] | bytes | Exception
 # A line, a pause in seconds (infinite: until cancelled), or how the watch breaks.
-Step: TypeAlias = Mapping[str, Any] | bytes | float | KubeError
+Step: TypeAlias = Mapping[str, Any] | bytes | float | Exception
 FOR_EVER = float("inf")
 
 
@@ -25,6 +25,7 @@ class Asked:
     path: str
     params: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
+    content_type: str = ""
 
 
 def page(
@@ -34,10 +35,15 @@ def page(
     return {"metadata": {"resourceVersion": version, "continue": more}, "items": list(items)}
 
 
-def event(kind: str, name: str = "", version: str = "", **fields: Any) -> dict[str, Any]:
-    """Return a watch event about a ModelServer-like object."""
+def item(name: str, version: str = "", **fields: Any) -> dict[str, Any]:
+    """Return an object in namespace default."""
     meta = {"name": name, "namespace": "default", "resourceVersion": version}
-    return {"type": kind, "object": {"metadata": meta, **fields}}
+    return {"metadata": meta, **fields}
+
+
+def event(kind: str, name: str = "", version: str = "", **fields: Any) -> dict[str, Any]:
+    """Return a watch event about an object in namespace default."""
+    return {"type": kind, "object": item(name, version, **fields)}
 
 
 def expired() -> dict[str, Any]:
@@ -59,8 +65,11 @@ class ScriptedKubeApi:
         """Set what each watch in turn does; it ends cleanly after its last step."""
         self._watches[path] = list(watches)
 
+    def said(self, method: str) -> list[Asked]:
+        return [one for one in self.asked if one.method == method]
+
     def times(self, method: str) -> list[float]:
-        return [one.at for one in self.asked if one.method == method]
+        return [one.at for one in self.said(method)]
 
     async def request(
         self,
@@ -75,7 +84,7 @@ class ScriptedKubeApi:
         self.asked.append(Asked(trio.current_time(), method, path, dict(params or {}), body))
         answers = self._answers.get((method, path), [])
         answer = _next(answers, Missing(404, f"{method} {path}: 404"))
-        if isinstance(answer, KubeError):
+        if isinstance(answer, Exception):
             raise answer
         return answer if isinstance(answer, bytes) else msgspec.json.encode(answer)
 
@@ -95,7 +104,7 @@ def _next(queue: list[Any], default: Any) -> Any:
 @asynccontextmanager
 async def _opened(steps: tuple[Step, ...]) -> AsyncIterator[AsyncIterator[bytes]]:
     await trio.lowlevel.checkpoint()
-    if steps and isinstance(steps[0], KubeError):
+    if steps and isinstance(steps[0], Exception):
         raise steps[0]
     async with aclosing(_played(steps)) as lines:
         yield lines
@@ -104,7 +113,7 @@ async def _opened(steps: tuple[Step, ...]) -> AsyncIterator[AsyncIterator[bytes]
 async def _played(steps: tuple[Step, ...]) -> AsyncGenerator[bytes, None]:
     for step in steps:
         await trio.lowlevel.checkpoint()
-        if isinstance(step, KubeError):
+        if isinstance(step, Exception):
             raise step
         if isinstance(step, float):
             await trio.sleep(step)
@@ -118,8 +127,10 @@ class StoringKubeApi:
     def __init__(self, prune: Callable[[dict[str, Any]], dict[str, Any]] = lambda x: x) -> None:
         self.objects: dict[str, dict[str, Any]] = {}
         self.asked: list[Asked] = []
-        self.refusals: dict[tuple[str, str], KubeError] = {}  # by method and path
+        self.refusals: dict[tuple[str, str], KubeError] = {}  # by method and path; "" for any path
+        self.lost: KubeError | None = None  # raised after a write was carried out
         self.delay = 0.0
+        self.on_change: Callable[[str, dict[str, Any]], None] = lambda path, body: None
         self._prune = prune
         self._version = 100
 
@@ -134,7 +145,8 @@ class StoringKubeApi:
         if plain != before:
             self._version += 1
             plain["metadata"]["resourceVersion"] = str(self._version)
-        self.objects[path] = plain
+            self.objects[path] = plain
+            self.on_change(path, plain)
         return plain
 
     def count(self, method: str) -> int:
@@ -151,10 +163,15 @@ class StoringKubeApi:
     ) -> bytes:
         await trio.sleep(self.delay)
         plain = msgspec.json.decode(msgspec.json.encode(body))
-        self.asked.append(Asked(trio.current_time(), method, path, dict(params or {}), plain))
-        if (method, path) in self.refusals:
-            raise self.refusals[method, path]
-        return msgspec.json.encode(self._carry_out(method, path, plain))
+        now = trio.current_time()
+        self.asked.append(Asked(now, method, path, dict(params or {}), plain, content_type))
+        refusal = self.refusals.get((method, path)) or self.refusals.get((method, ""))
+        if refusal is not None:
+            raise refusal
+        answer = msgspec.json.encode(self._carry_out(method, path, plain))
+        if self.lost is not None and method != "GET":
+            raise self.lost
+        return answer
 
     def open_watch(
         self, path: str, params: Mapping[str, str], *, silence: float

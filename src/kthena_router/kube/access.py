@@ -14,11 +14,12 @@ WAYS = (
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Kubeconfig files (the first wins where they differ), or a service account's folder when there are none."""
+    """Kubeconfig files (the first wins where they differ), or a service account's folder and the URL of its server."""
 
     kubeconfigs: tuple[str, ...] = ()
-    service_account: str = ""
     context: str = ""
+    service_account: str = ""
+    server: str = ""
 
     def __str__(self) -> str:
         if self.kubeconfigs:
@@ -37,7 +38,9 @@ def choose_access(access: ClusterAccess, exists: Callable[[str], bool]) -> Choic
         return Choice((access.kubeconfig,), context=access.context)
     mounted = exists(f"{access.service_account}/token")
     if access.service_host and access.service_port and mounted:
-        return Choice(service_account=access.service_account)
+        host = f"[{access.service_host}]" if ":" in access.service_host else access.service_host
+        server = f"https://{host}:{access.service_port}"
+        return Choice(service_account=access.service_account, server=server)
     named = [path for path in access.environment_kubeconfig.split(":") if path]
     places = named or ([f"{access.home}/.kube/config"] if access.home else [])
     found = tuple(path for path in places if exists(path))

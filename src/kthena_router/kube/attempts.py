@@ -5,16 +5,21 @@ from dataclasses import dataclass
 from kthena_router.concurrency.supervision import Backoff
 
 BACKOFF = Backoff(base=1.0, ceiling=60.0)
-# Somebody may write over our status as often as we write it: after the first few, the quarrel is kept slow.
+# Somebody may write over our status as often as we write it: after the first few, the quarrel is kept slow,
+# while news is written as it comes.
 BURST = 5.0
 REFILL_SECONDS = 10.0
+QUARREL = 1.0
+NEWS = 0.125
 
 
 @dataclass(slots=True)
 class Attempts:
     """What has been tried for one object. Times are seconds on the caller's clock."""
 
-    based_on: str = ""  # the version under the last write
+    looked: float = float("-inf")  # when it was last compared
+    written: object = None  # what was asked for last
+    based_on: str | None = None  # the version under the last write
     futile: object = None  # what was asked for, if the API kept the version; else a newer one comes
     failures: int = 0
     not_before: float = 0.0
@@ -34,8 +39,9 @@ class Attempts:
 
     def wrote(self, version: str, status: object, answered_version: str) -> None:
         """Note a write on top of *version* that made *answered_version*, which the watch will bring."""
-        self.allowance -= 1.0
+        self.allowance -= QUARREL if status == self.written else NEWS
         self.failures = 0
+        self.written = status
         self.based_on = version
         self.futile = status if answered_version == version else None
 

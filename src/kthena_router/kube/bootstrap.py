@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 
 import trio
 
@@ -20,8 +21,11 @@ from kthena_router.settings import (
 
 log = logging.getLogger(__name__)
 
-BACKOFF = Backoff(base=1.0, ceiling=30.0)
+REFUSED_BACKOFF = Backoff(base=1.0, ceiling=30.0)
+OUTAGE_BACKOFF = Backoff(base=0.5, ceiling=2.5, spread=0.5)
 SETTLE_SECONDS = 0.1
+UNSEEN_SECONDS = 5.0  # how long the watch may take to show what was created
+NEVER = float("inf")
 CLASS_KEY = ObjectKey("", GATEWAY_CLASS_NAME)
 
 
@@ -64,6 +68,8 @@ class Bootstrap:
         self._gateway_key = ObjectKey(settings.namespace, DEFAULT_GATEWAY_NAME)
         self._gateway = default_gateway(settings.namespace, settings.port)
         self._chance = chance
+        # When something was created in a table, and at which of its revisions.
+        self._created: dict[ObjectTable, tuple[float, int]] = {}
         self._reported: set[str] = set()
 
     async def run(self) -> None:
@@ -72,30 +78,54 @@ class Bootstrap:
         while True:
             seen = self._tables.changes.value
             try:
-                await self._create_missing()
-                failures = 0
-                await self._tables.changes.wait_newer(seen)
-                await trio.sleep(SETTLE_SECONDS)
+                pause = await self._create_missing()
             except KubeError as error:
                 failures += 1
-                if not isinstance(error, Unavailable):  # reported once for the whole API
+                away = isinstance(error, Unavailable)  # reported once for the whole API
+                if not away:
                     self._report(f"GatewayClass or default Gateway cannot be created yet: {error}")
-                await trio.sleep(BACKOFF.delay(failures, self._chance()))
+                backoff = OUTAGE_BACKOFF if away else REFUSED_BACKOFF
+                await trio.sleep(backoff.delay(failures, self._chance()))
+                continue
+            failures = 0
+            with trio.move_on_after(pause):
+                await self._tables.changes.wait_newer(seen)
+            await trio.sleep(SETTLE_SECONDS)
 
-    async def _create_missing(self) -> None:
-        if self._tables.listed:
-            self._report_strangers()
-            await self._ensure(self._classes, CLASS_KEY, gateway_class())
-            await self._ensure(self._gateways, self._gateway_key, self._gateway)
+    async def _create_missing(self) -> float:
+        """Return the seconds after which to look again, whatever happens. Raises KubeError."""
+        if not self._tables.listed:
+            return NEVER
+        self._report_strangers()
+        pause, trouble = NEVER, None
+        for table, key, body in (
+            (self._classes, CLASS_KEY, gateway_class()),
+            (self._gateways, self._gateway_key, self._gateway),
+        ):
+            try:
+                pause = min(pause, await self._ensure(table, key, body))
+            except Unavailable:
+                raise
+            except KubeError as error:  # need not hold for the other
+                trouble = trouble or error
+        if trouble is not None:
+            raise trouble
+        return pause
 
-    async def _ensure(self, table: ObjectTable, key: ObjectKey, body: dict[str, object]) -> None:
+    async def _ensure(self, table: ObjectTable, key: ObjectKey, body: dict[str, object]) -> float:
+        """Create the object if it is not there; return the seconds after which the watch should show it."""
         if not table.served or key in table.objects or key in table.undecodable:
-            return
-        try:
+            return NEVER
+        created, revision = self._created.get(table, (-NEVER, 0))
+        wait = created + UNSEEN_SECONDS - trio.current_time()
+        if revision == table.revision and wait > 0:
+            return wait  # the watch has yet to show it
+        revision = table.revision
+        with suppress(Conflict):  # another replica was faster
             await self._api.request("POST", table.kind.path(key.namespace), body=body)
-        except Conflict:
-            return  # another replica was faster: the watch will show it
-        log.info("created %s %s", table.kind.kind, key)
+            log.info("created %s %s", table.kind.kind, key)
+        self._created[table] = (trio.current_time(), revision)
+        return UNSEEN_SECONDS
 
     def _report_strangers(self) -> None:
         """Say where an object that should be ours was made by somebody else for something else."""

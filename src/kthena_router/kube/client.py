@@ -21,10 +21,6 @@ class KubeError(Exception):
         self.status = status
 
 
-class Unauthorized(KubeError):
-    """401, also with credentials that were read again."""
-
-
 class Forbidden(KubeError):
     """403: RBAC does not allow it."""
 
@@ -41,8 +37,16 @@ class Gone(KubeError):
     """410: the resourceVersion or the continue token has expired."""
 
 
+class Unreadable(KubeError):
+    """Something answered that is not the API, or not as the API does; *status* is 0."""
+
+
 class Unavailable(KubeError):
-    """No answer, one that cannot be read, too many requests, or a server that is starting or overloaded."""
+    """No answer, too many requests, or a server that is starting or overloaded: reported once for the whole API."""
+
+
+class Unauthorized(Unavailable):
+    """401, also with credentials that were read again: an outage until somebody mends them."""
 
 
 _BY_STATUS = {
@@ -64,11 +68,11 @@ def error_for(status: int, message: str) -> KubeError:
 
 
 def decoded(content: bytes, form: type[T], what: str) -> T:
-    """Return *content* as *form*. Raises Unavailable: something that is not the API may have answered."""
+    """Return *content* as *form*. Raises Unreadable, for instance at the HTML of something in between."""
     try:
         return msgspec.json.decode(content, type=form)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise Unavailable(0, f"{what}: an answer that cannot be read: {error}") from error
+        raise Unreadable(0, f"{what}: an answer that cannot be read: {error}") from error
 
 
 class KubeApi(Protocol):

@@ -16,6 +16,9 @@ from kthena_router.routing.snapshot import (
 log = logging.getLogger(__name__)
 
 SETTLE_SECONDS = 0.05
+# Requests wait while a snapshot is compiled (65 ms with 10,000 pods and 1,000 ModelServers), so that it may take
+# at most a tenth of the time.
+REST = 9.0
 
 
 class Compiler:
@@ -34,11 +37,18 @@ class Compiler:
         """Compile for ever, first when every kind has been listed."""
         while True:
             seen = self._tables.changes.value
+            started = trio.current_time()
             if self._tables.listed:
-                self.objects = self._tables.objects()
-                self._snapshots.publish(compile_snapshot(self.objects, self._options))
-                if not self.synced.is_set():
-                    log.info("the first configuration is in force")
-                self.synced.set()
+                self._compile()
+            rest = REST * (trio.current_time() - started)
             await self._tables.changes.wait_newer(seen)
-            await trio.sleep(SETTLE_SECONDS)
+            await trio.sleep(max(rest, SETTLE_SECONDS))
+
+    def _compile(self) -> None:
+        objects = self._tables.objects()
+        snapshot = compile_snapshot(objects, self._options)
+        self.objects = objects
+        self._snapshots.publish(snapshot)
+        if not self.synced.is_set():
+            log.info("the first configuration is in force")
+        self.synced.set()

@@ -1,13 +1,15 @@
 """Everything that goes on between the cluster and the snapshot, in one nursery."""
 
+import logging
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 import trio
 
 from kthena_router.api.kinds import watched_kinds
 from kthena_router.concurrency.published import Published
+from kthena_router.concurrency.supervision import Backoff, run_forever
 from kthena_router.kube.bootstrap import Bootstrap
 from kthena_router.kube.client import KubeApi
 from kthena_router.kube.compiler import Compiler
@@ -18,6 +20,10 @@ from kthena_router.kube.tables import Tables
 from kthena_router.routing.gateways import PortStates
 from kthena_router.routing.snapshot import RoutingOptions, Snapshot
 from kthena_router.settings import Settings
+
+log = logging.getLogger(__name__)
+
+BACKOFF = Backoff(base=1.0, ceiling=30.0)
 
 
 class ControlPlane:
@@ -43,12 +49,13 @@ class ControlPlane:
         )
         tables = Tables(watched_kinds(gateway_api=settings.gateway_api))
         compiler = Compiler(tables, options, snapshots)
-        election = Election(api, settings.namespace, settings.identity, wall_clock, chance)
+        self._election = Election(api, settings.namespace, settings.identity, wall_clock, chance)
         self.synced: trio.Event = compiler.synced
-        self._services = [
+        self._chance = chance
+        self._services: list[Callable[[], Awaitable[None]]] = [
             compiler.run,
             *(Reflector(api, table, chance).run for table in tables.by_kind.values()),
-            election.run,
+            self._election.run,
             StatusWriter(
                 api,
                 tables,
@@ -58,7 +65,7 @@ class ControlPlane:
                 options=options,
                 wall_clock=wall_clock,
                 chance=chance,
-                leading=election.leading,
+                leading=self._election.leading,
             ).run,
         ]
         if settings.gateway_api:
@@ -68,5 +75,19 @@ class ControlPlane:
         """Run until cancelled; trouble with the API is waited out, and the last snapshot stays in force."""
         async with trio.open_nursery() as nursery:
             for service in self._services:
-                nursery.start_soon(service)
+                nursery.start_soon(self._keep_running, service)
             task_status.started()
+
+    def step_aside(self) -> None:
+        """Leave writing status to another replica: one that drains opens no more ports."""
+        self._election.resign()
+
+    async def _keep_running(self, service: Callable[[], Awaitable[None]]) -> None:
+        """Run *service* for ever: a bug shows its traceback, but what is served goes on without it."""
+        await run_forever(
+            service, retry_on=Exception, backoff=BACKOFF, chance=self._chance, on_failure=_show
+        )
+
+
+def _show(errors: BaseExceptionGroup[Exception]) -> None:
+    log.error("a fault in the control plane, which starts again", exc_info=errors)

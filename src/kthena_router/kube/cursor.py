@@ -73,6 +73,10 @@ class WatchCursor:
             version = _decode_version(event.object).metadata.resource_version
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             return Failed(f"a line that cannot be read: {error}")
+        if _is_before(version, self.version):
+            return Failed(
+                f"version {version} after {self.version}: the server has lost its history"
+            )
         self.version = version or self.version
         match event.type:
             case "ADDED" | "MODIFIED":
@@ -82,3 +86,8 @@ class WatchCursor:
             case "BOOKMARK":
                 return Progress()
         return Failed(f"an event of unknown type {event.type!r}")
+
+
+def _is_before(version: str, known: str) -> bool:
+    """Return whether *version* is older than *known*, as after etcd was restored; of versions that are not numbers nobody can tell."""
+    return version.isdecimal() and known.isdecimal() and int(version) < int(known)

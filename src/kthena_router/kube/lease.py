@@ -10,7 +10,15 @@ import msgspec
 import trio
 
 from kthena_router.concurrency.published import Published
-from kthena_router.kube.client import Conflict, Forbidden, KubeApi, KubeError, Missing, decoded
+from kthena_router.kube.client import (
+    Conflict,
+    Forbidden,
+    KubeApi,
+    KubeError,
+    Missing,
+    Unavailable,
+    decoded,
+)
 from kthena_router.settings import LEASE_NAME
 
 log = logging.getLogger(__name__)
@@ -21,6 +29,8 @@ RETRY_SECONDS = 2.0
 RETRY_SPREAD = 0.2
 WITHOUT_SECONDS = 30.0  # how often to see whether Leases can be had meanwhile
 RELEASE_SECONDS = 2.0
+# An API server that starts may refuse before it has read its roles.
+REFUSALS_IN_A_ROW = 3
 
 
 class LeaseSpec(msgspec.Struct, frozen=True, rename="camel"):
@@ -89,19 +99,34 @@ class Election:
         self._renewed = 0.0
         self._current = False  # whether what was observed is still the newest version
         self._without = False
+        self._refusals = 0
+        self._resigned = False
+        self._candidacy = trio.CancelScope()
         self._rival = ""
+        self._reported = ""
         self.leading = Published(False)
 
     async def run(self) -> None:
-        """Acquire and renew, for ever; released when it is cancelled."""
-        try:
-            while True:
-                await self._try()
-                pause = WITHOUT_SECONDS if self._without else RETRY_SECONDS
-                await self._sleep(pause * (1.0 + RETRY_SPREAD * self._chance()))
-        finally:
-            with trio.CancelScope(shield=True, deadline=trio.current_time() + RELEASE_SECONDS):
-                await self._release()
+        """Acquire and renew until `resign`; released when it ends, also when it is cancelled."""
+        if not self._resigned:
+            await self._stand()
+        await trio.sleep_forever()
+
+    def resign(self) -> None:
+        """Let go of the Lease, and do not try for it again."""
+        self._resigned = True
+        self._candidacy.cancel()
+
+    async def _stand(self) -> None:
+        with trio.CancelScope() as self._candidacy:
+            try:
+                while True:
+                    await self._try()
+                    pause = WITHOUT_SECONDS if self._without else RETRY_SECONDS
+                    await self._sleep(pause * (1.0 + RETRY_SPREAD * self._chance()))
+            finally:
+                with trio.CancelScope(shield=True, deadline=trio.current_time() + RELEASE_SECONDS):
+                    await self._release()
 
     async def _sleep(self, seconds: float) -> None:
         """Sleep, and step down in time when the last renewal is too old."""
@@ -116,19 +141,31 @@ class Election:
         started = trio.current_time()
         was_current, self._current = self._current, False
         try:
-            # A request that hangs must not keep us from stepping down.
-            with trio.move_on_after(RENEW_DEADLINE_SECONDS / 2):
+            with trio.CancelScope(deadline=self._give_up_at(started)):
                 held = await self._acquire_or_renew(was_current)
-                self._without = False
                 self._conclude(held, started)
         except (Forbidden, Missing) as error:
             self._do_without(error)
         except Conflict:
             pass  # a rival was faster: look again
-        except KubeError as error:
+        except Unavailable as error:
             log.debug("%s", error)  # an outage is reported once for the whole API
+        except KubeError as error:
+            if not self._reported:
+                log.warning("Lease %s/%s: %s", self._namespace, LEASE_NAME, error)
+            self._reported = str(error)
+
+    def _give_up_at(self, started: float) -> float:
+        """Return when a request that hangs has to end, so that it does not keep us from stepping down."""
+        patience = started + RENEW_DEADLINE_SECONDS / 2
+        if not self.leading.value or self._without:
+            return patience
+        return min(patience, self._renewed + RENEW_DEADLINE_SECONDS)
 
     def _conclude(self, held: bool, started: float) -> None:
+        self._without = False
+        self._refusals = 0
+        self._reported = ""
         if not held:
             self._step_down("another replica holds it")
             return
@@ -146,6 +183,9 @@ class Election:
             self.leading.publish(False)
 
     def _do_without(self, error: KubeError) -> None:
+        self._refusals += 1
+        if self._refusals < REFUSALS_IN_A_ROW:
+            return
         if not self._without:
             log.warning(
                 "no Lease can be had, so status is written as if this were the only replica: %s",
@@ -218,9 +258,11 @@ class Election:
 
     async def _release(self) -> None:
         """Let another replica take over at once."""
-        if not self.leading.value or self._without:
+        if not self.leading.value:
             return
         self.leading.publish(False)
+        if self._without:
+            return
         try:
             lease = await self._read()
             before = lease.spec or LeaseSpec()

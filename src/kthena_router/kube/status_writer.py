@@ -9,12 +9,20 @@ from typing import Any
 import msgspec
 import trio
 
-from kthena_router.api.kinds import Kind
+from kthena_router.api.kinds import GATEWAY, GATEWAY_CLASS, Kind
 from kthena_router.api.meta import ObjectKey
 from kthena_router.concurrency.published import Published
 from kthena_router.concurrency.supervision import Backoff
 from kthena_router.kube.attempts import Attempts
-from kthena_router.kube.client import Conflict, KubeApi, KubeError, Missing, Unavailable, decoded
+from kthena_router.kube.client import (
+    Conflict,
+    Forbidden,
+    KubeApi,
+    KubeError,
+    Missing,
+    Unavailable,
+    decoded,
+)
 from kthena_router.kube.compiler import Compiler
 from kthena_router.kube.tables import Tables
 from kthena_router.routing.gateways import PortStates
@@ -28,8 +36,10 @@ log = logging.getLogger(__name__)
 SETTLE_SECONDS = 0.05
 # Every write names who writes, so that `managedFields` tells (Kubernetes API concepts, field management).
 FIELD_MANAGER = LEASE_NAME
-OUTAGE_BACKOFF = Backoff(base=0.5, ceiling=4.0, spread=0.5)
+OUTAGE_BACKOFF = Backoff(base=0.5, ceiling=2.0, spread=0.5)
+ROUND_SECONDS = 1.0  # of writing what may be old news
 NEVER = float("inf")
+NOTHING: frozenset[str] = frozenset()
 
 _Place = tuple[Kind[Any], ObjectKey]
 
@@ -40,11 +50,15 @@ class _Meta(msgspec.Struct, frozen=True, rename="camel"):
 
 class _Written(msgspec.Struct, frozen=True):
     metadata: _Meta = _Meta()
-    status: dict[str, Any] = {}
+    status: dict[str, Any] | None = None
 
 
 class StatusWriter:
-    """Compares and writes, one object after the other, while *leading*; the rate is that of the API client."""
+    """Compares and writes, one object after the other, while *leading*; the rate is that of the API client.
+
+    With many objects a round takes minutes, so it ends soon when there is news, and the next one goes on with the
+    objects that it has not come to.
+    """
 
     def __init__(
         self,
@@ -70,6 +84,8 @@ class StatusWriter:
         self._leading = leading
         self._attempts: dict[_Place, Attempts] = {}
         self._reported: dict[_Place, str] = {}
+        self._forbidden: dict[Kind[Any], Attempts] = {}
+        self._altered: set[Kind[Any]] = set()
         self._dropped: dict[Kind[Any], frozenset[str]] = {}  # fields that a CRD does not keep
         self._outages = 0
 
@@ -97,20 +113,33 @@ class StatusWriter:
 
     async def _write_all(self, snapshot: Snapshot, ports: PortStates) -> float:
         """Return the seconds after which to look again, whatever happens."""
-        objects = self._compiler.objects
-        wanted = desired_statuses(objects, snapshot, self._options, ports)
+        wanted = desired_statuses(self._compiler.objects, snapshot, self._options, ports)
         self._forget_others(wanted)
-        pause = NEVER
+        for desired in wanted:
+            self._attempts.setdefault((desired.kind, desired.key), Attempts())
+        pause, until = NEVER, trio.current_time() + ROUND_SECONDS
         try:
-            for desired in wanted:
-                if self._leading.value:
-                    pause = min(pause, await self._bring_up_to_date(desired))
+            for desired in sorted(wanted, key=self._turn):
+                if not self._leading.value:
+                    return NEVER
+                if not self._is_current(snapshot, ports) and trio.current_time() > until:
+                    return 0.0
+                pause = min(pause, await self._bring_up_to_date(desired))
+                await trio.lowlevel.checkpoint()  # requests go first
         except Unavailable as error:
             log.debug("%s", error)  # an outage is reported once for the whole API
             self._outages += 1
             return OUTAGE_BACKOFF.delay(self._outages, self._chance())
         self._outages = 0
         return pause
+
+    def _turn(self, desired: DesiredStatus) -> tuple[bool, float]:
+        """Sort key: Gateways first, which are few and waited for, then what has not been looked at for longest."""
+        waited_for = desired.kind in {GATEWAY_CLASS, GATEWAY}
+        return not waited_for, self._attempts[desired.kind, desired.key].looked
+
+    def _is_current(self, snapshot: Snapshot, ports: PortStates) -> bool:
+        return self._snapshots.value is snapshot and self._ports.value is ports
 
     def _forget_others(self, wanted: tuple[DesiredStatus, ...]) -> None:
         places = {(desired.kind, desired.key) for desired in wanted}
@@ -120,45 +149,63 @@ class StatusWriter:
 
     async def _bring_up_to_date(self, desired: DesiredStatus) -> float:
         """Write one status if it differs; return the seconds after which to look at it again."""
+        now = trio.current_time()
+        attempts = self._attempts[desired.kind, desired.key]
+        attempts.looked = now
         current = self._tables.by_kind[desired.kind].objects.get(desired.key)
         if current is None or current.metadata.generation != desired.generation:
             return NEVER  # a newer snapshot is on its way
-        lost = self._dropped.get(desired.kind, frozenset())
+        lost = self._dropped.get(desired.kind, NOTHING)
         if "conditions" in lost:
             return NEVER
         kept = {name: value for name, value in desired.status.items() if name not in lost}
         status = plan_status(current.status, replace(desired, status=kept), self._now())
         version = current.metadata.resource_version
-        attempts = self._attempts.setdefault((desired.kind, desired.key), Attempts())
         if status is None or attempts.settled(version, kept):
             return NEVER
-        wait = attempts.wait(trio.current_time())
+        forbidden = self._forbidden.get(desired.kind)
+        wait = max(attempts.wait(now), forbidden.wait(now) if forbidden else 0.0)
         return wait or await self._write(desired, version, kept, status)
 
     async def _write(
         self, desired: DesiredStatus, version: str, kept: dict[str, Any], status: dict[str, Any]
     ) -> float:
+        """Write, and return the seconds after which to try again."""
         attempts = self._attempts[desired.kind, desired.key]
         try:
-            written = await self._patch(desired, version, status)
-        except Conflict:
-            attempts.overtaken(version)
-            return NEVER
-        except Missing:
-            attempts.overtaken(version)
-            await self._check_subresource(desired, version)
-            return NEVER
+            await self._write_version(desired, version, kept, status)
         except Unavailable:
             raise
         except KubeError as error:
             now = trio.current_time()
             attempts.failed(now, self._chance())
-            self._report(desired, str(error))
+            self._report(desired, error)
+            if isinstance(error, Forbidden):  # so are probably all others of the kind
+                self._forbidden.setdefault(desired.kind, Attempts()).failed(now, self._chance())
             return attempts.wait(now)
-        attempts.wrote(version, kept, written.metadata.resource_version)
-        self._reported.pop((desired.kind, desired.key), None)
-        self._note_dropped(desired.kind, status, written.status)
         return NEVER
+
+    async def _write_version(
+        self, desired: DesiredStatus, version: str, kept: dict[str, Any], status: dict[str, Any]
+    ) -> None:
+        """Write on top of *version* and note what came of it. Raises KubeError for what may be mended."""
+        place = (desired.kind, desired.key)
+        attempts = self._attempts[place]
+        try:
+            written = await self._patch(desired, version, status)
+        except Conflict:
+            attempts.overtaken(version)
+            return
+        except Missing:
+            await self._check_subresource(desired, version)
+            attempts.overtaken(version)
+            return
+        attempts.wrote(version, kept, written.metadata.resource_version)
+        self._reported.pop(place, None)
+        self._forbidden.pop(desired.kind, None)
+        self._note_dropped(desired.kind, status, written.status or {})
+        if attempts.futile is not None:
+            self._note_altered(desired)
 
     async def _patch(
         self, desired: DesiredStatus, version: str, status: dict[str, Any]
@@ -193,21 +240,35 @@ class StatusWriter:
             self._drop(kind, frozenset(lost))
 
     def _drop(self, kind: Kind[Any], fields: frozenset[str]) -> None:
-        self._dropped[kind] = self._dropped.get(kind, frozenset()) | fields
+        self._dropped[kind] = self._dropped.get(kind, NOTHING) | fields
         log.warning(
             "the cluster's CRD of %s does not keep %s of the status, which is not written again: "
-            "to see what the router says there, install the CRDs that belong to it",
+            "to see what the router says there, install the CRDs that belong to it and start it again",
             kind.kind,
             ", ".join(sorted(fields)),
         )
 
-    def _report(self, desired: DesiredStatus, message: str) -> None:
-        place = (desired.kind, desired.key)
-        if self._reported.get(place) != message:
+    def _note_altered(self, desired: DesiredStatus) -> None:
+        """Say once that the API keeps something else than what is written, whatever makes it do so."""
+        lost = self._dropped.get(desired.kind, NOTHING)
+        if desired.kind not in self._altered and "conditions" not in lost:
             log.warning(
-                "the status of %s %s was not written: %s", desired.kind.kind, desired.key, message
+                "the API does not keep the status of %s %s, and perhaps of others, as it is written: "
+                "it is left as the API has it",
+                desired.kind.kind,
+                desired.key,
             )
-        self._reported[place] = message
+        self._altered.add(desired.kind)
+
+    def _report(self, desired: DesiredStatus, error: KubeError) -> None:
+        place = (desired.kind, desired.key)
+        text = str(error)
+        silent = isinstance(error, Forbidden) and desired.kind in self._forbidden
+        if self._reported.get(place) != text and not silent:
+            log.warning(
+                "the status of %s %s was not written: %s", desired.kind.kind, desired.key, text
+            )
+        self._reported[place] = text
 
     def _now(self) -> str:
         return self._wall_clock().strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -59,7 +59,7 @@ def read_key(item: msgspec.Raw) -> ObjectKey:
         place = msgspec.json.decode(item, type=_Named).metadata
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return _UNREADABLE
-    return ObjectKey(place.namespace, place.name)
+    return ObjectKey(place.namespace, place.name) if place.name else _UNREADABLE
 
 
 class ObjectTable:
@@ -73,6 +73,7 @@ class ObjectTable:
         self.kind = kind
         self.listed = False
         self.served = True  # whether the API knows the kind
+        self.revision = 0  # how often it has changed
         self.objects: dict[ObjectKey, Any] = {}
         self.undecodable: dict[ObjectKey, str] = {}
         self._changes = changes
@@ -84,7 +85,7 @@ class ObjectTable:
         for entry in entries:
             self._put(entry, reported)
         self.listed = self.served = True
-        self._changes.publish(object())
+        self._changed()
 
     def missing(self) -> None:
         """Note that the API does not serve the kind: there are no objects of it."""
@@ -92,17 +93,21 @@ class ObjectTable:
             return
         self.listed, self.served = True, False
         self.objects, self.undecodable = {}, {}
-        self._changes.publish(object())
+        self._changed()
 
     def upsert(self, entry: Entry) -> None:
         """Take one new version of an object."""
         self._put(entry, self.undecodable)
-        self._changes.publish(object())
+        self._changed()
 
     def delete(self, key: ObjectKey) -> None:
         """Forget an object."""
         self.objects.pop(key, None)
         self.undecodable.pop(key, None)
+        self._changed()
+
+    def _changed(self) -> None:
+        self.revision += 1
         self._changes.publish(object())
 
     def _put(self, entry: Entry, reported: dict[ObjectKey, str]) -> None:

@@ -5,6 +5,7 @@ import os
 import sys
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -68,6 +69,7 @@ _OPTIONAL = (
     "http_route",
     "inference_pool",
 )
+_optional_values = attrgetter(*_OPTIONAL)
 _VALUE_SPECIALS = " \\"
 _QUOTED_SPECIALS = ' "\\'
 _MESSAGE_SPECIALS = "=\\"
@@ -98,11 +100,10 @@ def text_line(record: AccessRecord) -> str:
     if record.error_type:
         message = one_line(record.error_message, _MESSAGE_SPECIALS)
         parts.append(f"error={record.error_type}:{message}")
-    parts += [
-        f"{name}={one_line(str(value), _VALUE_SPECIALS)}"
-        for name in _OPTIONAL
-        if (value := getattr(record, name))
-    ]
+    for name, value in zip(_OPTIONAL, _optional_values(record), strict=True):
+        if value:
+            text = one_line(value, _VALUE_SPECIALS) if isinstance(value, str) else value
+            parts.append(f"{name}={text}")
     if record.input_tokens > 0 or record.output_tokens > 0:
         parts.append(f"tokens={record.input_tokens}/{record.output_tokens}")
     phases = (record.request_processing, record.upstream_processing, record.response_processing)
@@ -123,9 +124,10 @@ def json_line(record: AccessRecord) -> str:
     if record.error_type:
         fields["error"] = {"type": record.error_type, "message": record.error_message}
     fields["model_name"] = record.model_name
-    for name in (*_OPTIONAL, "input_tokens", "output_tokens"):
-        if value := getattr(record, name):
-            fields[name] = value
+    counts = (record.input_tokens, record.output_tokens)
+    values = (*_optional_values(record), *counts)
+    names = (*_OPTIONAL, "input_tokens", "output_tokens")
+    fields |= {name: value for name, value in zip(names, values, strict=True) if value}
     fields["duration_total"] = _milliseconds(record.total)
     fields["duration_request_processing"] = _milliseconds(record.request_processing)
     fields["duration_upstream_processing"] = _milliseconds(record.upstream_processing)
@@ -175,13 +177,14 @@ class AppendedFile:
     """A file to append to that may be moved away at any time, as logrotate does. Raises OSError where it cannot be opened."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._file = path.open("a", encoding="utf-8")
+        self._path = str(path)
+        self._open()
 
     def write(self, text: str, /) -> object:
-        """Write to the file that has the name now (asking takes 2 us)."""
+        """Write to the file that has the name now (asking takes 1 us)."""
         if self._has_moved():
-            moved, self._file = self._file, self._path.open("a", encoding="utf-8")
+            moved = self._file
+            self._open()
             moved.close()
         return self._file.write(text)
 
@@ -191,8 +194,16 @@ class AppendedFile:
     def close(self) -> None:
         self._file.close()
 
+    def _open(self) -> None:
+        self._file = open(self._path, "a", encoding="utf-8")  # noqa: PTH123, SIM115 - kept
+        self._identity = _identity(os.fstat(self._file.fileno()))
+
     def _has_moved(self) -> bool:
         try:
-            return not os.path.samestat(self._path.stat(), os.fstat(self._file.fileno()))
+            return _identity(os.stat(self._path)) != self._identity  # noqa: PTH116 - for each line
         except FileNotFoundError:
             return True
+
+
+def _identity(found: os.stat_result) -> tuple[int, int]:
+    return found.st_dev, found.st_ino

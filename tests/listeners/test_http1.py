@@ -390,15 +390,6 @@ async def test_a_head_of_70_kilobytes_gets_431(autojump_clock: object) -> None:
         assert (await served.hear_to_the_end()).startswith(b"HTTP/1.1 431 ")
 
 
-async def test_an_upgrade_to_http2_is_answered_in_http1(autojump_clock: object) -> None:
-    async with serving(hello) as served:
-        await served.say(
-            b"GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade, http2-settings\r\n"
-            b"upgrade: h2c\r\nhttp2-settings: AAMAAABk\r\n\r\n"
-        )
-        assert (await served.hear_until(b"hello")).startswith(b"HTTP/1.1 200 ")
-
-
 async def test_stopping_closes_an_idle_connection_at_once(autojump_clock: object) -> None:
     async with serving(hello) as served:
         await served.say(GET)

@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import h2.config
+import h2.connection
 import pytest
 import trio
 import trustme
@@ -280,6 +282,40 @@ async def test_more_clients_than_allowed_get_503_and_a_place_becomes_free() -> N
         async with await connect(server) as third:
             await third.send_all(GET)
             await hear_until(third, b"hello")
+
+
+UPGRADE = b"connection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk\r\n\r\n"
+
+
+async def test_clear_text_becomes_http2_at_the_clients_wish() -> None:
+    async with serving(hello) as server:
+        client = await connect(server)
+        await client.send_all(b"GET /v1/x?y HTTP/1.1\r\nhost: a\r\n" + UPGRADE)
+        h2c = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True))
+        h2c.initiate_upgrade_connection()
+        await client.send_all(h2c.data_to_send())
+        heard = b""
+        while b"\r\n\r\n" not in heard:
+            heard += bytes(await client.receive_some(65536))
+        head, _, heard = heard.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 101 ")
+        body = b""
+        while body != b"hello":
+            for event in h2c.receive_data(heard):
+                body += getattr(event, "data", b"")
+            await client.send_all(h2c.data_to_send())
+            heard = b"" if body else bytes(await client.receive_some(65536))
+        await client.aclose()
+
+
+async def test_request_with_a_body_is_answered_as_it_stands() -> None:
+    async with serving(hello) as server:
+        client = await connect(server)
+        await client.send_all(
+            b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\n" + UPGRADE + b"x"
+        )
+        assert (await hear_until(client, b"hello")).startswith(b"HTTP/1.1 200 ")
+        await client.aclose()
 
 
 @pytest.fixture

@@ -12,9 +12,10 @@ from kthena_router.concurrency.readiness import Readiness
 from kthena_router.errors import TooManyConnections
 from kthena_router.listeners import http1_call, protocols
 from kthena_router.listeners.asgi import ASGIApp
-from kthena_router.listeners.connection import Connection, agreed_on_http2, shake_hands
 from kthena_router.listeners.http1 import Http1Connection
 from kthena_router.listeners.http1_parser import Http2Spoken
+from kthena_router.listeners.http2 import Http2Connection, Start, agreed_on_http2, shake_hands
+from kthena_router.listeners.http2_upgrade import Http2Upgrade
 from kthena_router.listeners.transports import PlainTransport, StreamTransport
 from kthena_router.wire.payloads import error_body
 
@@ -48,7 +49,7 @@ class Client:
             "server": _address(sock.getsockname),
         }
         self._plain: PlainTransport | None = None
-        self._connection: Http1Connection | Connection | None = None
+        self._connection: Http1Connection | Http2Connection | None = None
         self._stopping = False
 
     @property
@@ -109,7 +110,11 @@ class Client:
         except Http2Spoken:
             self._plain.release()
             self._plain = None
-            await self._serve_http2(_stream(self._socket), connection.parser.unread)
+            await self._serve_http2(_stream(self._socket), Start(connection.parser.unread))
+        except Http2Upgrade as upgrade:
+            self._plain.release()
+            self._plain = None
+            await self._serve_http2(_stream(self._socket), upgrade.start)
         finally:
             if self._plain is not None:
                 self._plain.abort()
@@ -122,7 +127,7 @@ class Client:
             if not await shake_hands(stream):
                 return
             if agreed_on_http2(stream):
-                await self._serve_http2(stream)
+                await self._serve_http2(stream, Start())
             else:
                 await self._serve_http1_over(stream)
         finally:
@@ -140,14 +145,14 @@ class Client:
                 await connection.run()
                 nursery.cancel_scope.cancel()
 
-    async def _serve_http2(self, stream: trio.abc.Stream, unread: bytes = b"") -> None:
-        connection = Connection(
-            self._app, self._terms.http2, stream, **self._addresses, unread=unread
+    async def _serve_http2(self, stream: trio.abc.Stream, start: Start) -> None:
+        connection = Http2Connection(
+            self._app, self._terms.http2, stream, **self._addresses, start=start
         )
         self._take(connection)
         await connection.run()
 
-    def _take(self, connection: Http1Connection | Connection) -> None:
+    def _take(self, connection: Http1Connection | Http2Connection) -> None:
         self._connection = connection
         if self._stopping:
             connection.stop_when_idle()

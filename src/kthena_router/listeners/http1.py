@@ -13,6 +13,7 @@ from kthena_router.listeners.asgi import JSON_CONTENT, ASGIApp
 from kthena_router.listeners.http1_call import Address, Call, Terms
 from kthena_router.listeners.http1_parser import RequestHead, RequestParser
 from kthena_router.listeners.http1_response import ResponseWriter
+from kthena_router.listeners.http2_upgrade import SWITCHING, Http2Upgrade, upgraded
 from kthena_router.listeners.transports import ClientLeft, Transport
 from kthena_router.wire.payloads import error_body
 
@@ -51,7 +52,10 @@ class Http1Connection:
         return 0 if self._call is None else 1
 
     async def run(self) -> None:
-        """Serve until the end. Raises Http2Spoken: then nothing has been answered, and `parser.unread` has the bytes."""
+        """Serve until the end, or until HTTP/2 follows.
+
+        Raises Http2Spoken: then nothing has been answered, and `parser.unread` has the bytes. Raises Http2Upgrade.
+        """
         with self._scope:
             while await self._serve_one():
                 pass
@@ -78,6 +82,8 @@ class Http1Connection:
         head = await self._read_head()
         if head is None:
             return False
+        if not self._served and self.scheme == "http":
+            await self._upgrade_if_asked(head)
         self._served += 1
         self._call = call = Call(
             self, head, last=self._served >= self.terms.requests_per_connection
@@ -93,6 +99,14 @@ class Http1Connection:
         else:
             self.transport.abort()
         return False
+
+    async def _upgrade_if_asked(self, head: RequestHead) -> None:
+        """Raise Http2Upgrade where the client asks for HTTP/2."""
+        start = upgraded(head, self.parser.unread)
+        if start is not None:
+            with suppress(ClientLeft):
+                await self.transport.send(SWITCHING)
+            raise Http2Upgrade(start)
 
     async def _read_head(self) -> RequestHead | None:
         """Return the next request's head, None where there is none any more."""

@@ -1,7 +1,7 @@
-"""HTTP/1.1 and HTTP/2 on the server's side: hypercorn's protocols, with their sharp edges filed off.
+"""HTTP/2 on the server's side: hypercorn's protocol, with its sharp edges filed off.
 
 This is the door to hypercorn; its version is pinned, since these classes are not a public interface. Bytes and events go
-in through `handle`, events come out through the `send` that `Protocols` is given.
+in through `handle`, events come out through the `send` that `make_http2` is given.
 """
 
 import logging
@@ -15,18 +15,15 @@ import h2.exceptions
 import trio
 from hypercorn.config import Config
 from hypercorn.events import Closed, Event, RawData, Updated
-from hypercorn.protocol import ProtocolWrapper
 from hypercorn.protocol.events import Event as StreamEvent, StreamClosed
 from hypercorn.protocol.h2 import H2Protocol
-from hypercorn.protocol.h11 import H2ProtocolAssumedError, H11Protocol
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState
 
 from kthena_router.listeners.calls import Calls
 
-__all__ = ["Closed", "Event", "Protocols", "RawData", "Terms", "Updated"]
+__all__ = ["Closed", "Event", "Http2", "RawData", "Terms", "Updated", "make_http2"]
 
-KIBIBYTE = 1024
 LAST_WORDS_SECONDS = 1.0  # for what is still buffered when an application leaves in mid-answer
 Address = tuple[str, int] | None
 
@@ -39,7 +36,6 @@ class Terms:
         self.config.errorlog = logging.getLogger("kthena_router.listeners.hypercorn")
         self.config.accesslog = None
         self.config.include_server_header = False
-        self.config.h11_max_incomplete_size = 64 * KIBIBYTE  # long JWTs
         self.config.keep_alive_max_requests = 2**31
         self.context = WorkerContext(max_requests=None)
 
@@ -48,50 +44,21 @@ class Terms:
         await self.context.terminated.set()
 
 
-class Protocols(ProtocolWrapper):
-    """The protocol of one connection: HTTP/1.1, until the first bytes or TLS say HTTP/2."""
-
-    def __init__(
-        self,
-        terms: Terms,
-        calls: Calls,
-        send: Callable[[Event], Awaitable[None]],
-        *,
-        client: Address,
-        server: Address,
-        secure: bool,
-        http2: bool,
-    ) -> None:
-        context: Any = terms.context
-        group: Any = calls
-        app: Any = None  # Calls has it
-        state = ConnectionState({})
-        self._parts = (app, terms.config, context, group, state, secure, client, server, send)
-        super().__init__(*self._parts)
-        self.protocol = Http2(*self._parts) if http2 else Http1(*self._parts)
-
-    @property
-    def http2(self) -> bool:
-        """Return whether streams share the connection."""
-        return isinstance(self.protocol, H2Protocol)
-
-    async def handle(self, event: Event) -> None:
-        """Take bytes from the client, or the news that it left."""
-        try:
-            await self.protocol.handle(event)
-        except H2ProtocolAssumedError as assumed:
-            self.protocol = Http2(*self._parts)
-            await self.protocol.initiate()
-            await self.protocol.handle(RawData(data=assumed.data))
-
-
-class Http1(H11Protocol):
-    """HTTP/1.1 without the `Upgrade: h2c` dance, which RFC 9113 3.1 has given up: the request is answered as it stands."""
-
-    async def _check_protocol(self, event: Any) -> None:
-        if event.method == b"PRI" and event.target == b"*" and event.http_version == b"2.0":
-            rest = self.connection.trailing_data[0]
-            raise H2ProtocolAssumedError(b"PRI * HTTP/2.0\r\n\r\n" + rest)
+def make_http2(
+    terms: Terms,
+    calls: Calls,
+    send: Callable[[Event], Awaitable[None]],
+    *,
+    client: Address,
+    server: Address,
+    secure: bool,
+) -> "Http2":
+    """Return the protocol of one connection."""
+    context: Any = terms.context
+    group: Any = calls
+    app: Any = None  # Calls has it
+    state = ConnectionState({})
+    return Http2(app, terms.config, context, group, state, secure, client, server, send)
 
 
 class Http2(H2Protocol):

@@ -10,7 +10,7 @@ import trio
 import trio.testing
 
 from kthena_router.listeners.asgi import ASGIApp, Receive, Scope, Send, respond
-from kthena_router.listeners.connection import Connection
+from kthena_router.listeners.http2 import Http2Connection, Start
 from kthena_router.listeners.protocols import Terms
 
 CLIENT = ("192.0.2.1", 4711)
@@ -24,7 +24,7 @@ Client = trio.StapledStream[trio.abc.SendStream, trio.abc.ReceiveStream]
 class Served:
     """A client's end of a connection, and the connection."""
 
-    def __init__(self, client: Client, connection: Connection, terms: Terms) -> None:
+    def __init__(self, client: Client, connection: Http2Connection, terms: Terms) -> None:
         self.client = client
         self.connection = connection
         self.terms = terms
@@ -54,7 +54,7 @@ async def serving(
 ) -> AsyncIterator[Served]:
     near, far = pair()
     terms = Terms()
-    connection = Connection(app, terms, far, client=CLIENT, server=SERVER)
+    connection = Http2Connection(app, terms, far, client=CLIENT, server=SERVER, start=Start())
     served = Served(near, connection, terms)
 
     async def run() -> None:

@@ -1,7 +1,8 @@
-"""One client connection: bytes between a stream and a protocol, and the limits on how long each may wait."""
+"""One client's connection in HTTP/2: bytes between a stream and hypercorn's protocol, and how long each may wait."""
 
 import math
 import ssl
+from dataclasses import dataclass
 
 import trio
 
@@ -11,23 +12,35 @@ from kthena_router.listeners.protocols import (
     Address,
     Closed,
     Event,
-    Protocols,
+    Http2,
     RawData,
     Terms,
     Updated,
+    make_http2,
 )
 
 RECEIVE_SIZE = 64 * 1024
 HANDSHAKE_SECONDS = 10.0
 KEEP_ALIVE_SECONDS = 120.0  # longer than the idle time of common load balancers
-HEAD_SECONDS = 20.0  # from the first byte of a request to the end of its head
 FIRST_REQUEST_SECONDS = 1.0  # for a client that connected just before the port was closed
 LINGER_SECONDS = 2.0
 
 Stream = trio.abc.Stream
 
 
-class Connection:
+@dataclass(frozen=True, slots=True)
+class Start:
+    """How HTTP/2 came about. *unread*: what has been read of it already.
+
+    *headers* and *settings*: those of the HTTP/1.1 request that became stream 1 by an upgrade (RFC 7540 3.2).
+    """
+
+    unread: bytes = b""
+    headers: list[tuple[bytes, bytes]] | None = None
+    settings: bytes | None = None
+
+
+class Http2Connection:
     """Serves one client until it leaves, is idle for too long, or `shut` or `stop_when_idle` is called."""
 
     def __init__(
@@ -38,22 +51,20 @@ class Connection:
         *,
         client: Address,
         server: Address,
-        unread: bytes = b"",
+        start: Start,
     ) -> None:
-        self._unread = unread  # what has been read of the stream already
         self._app = app
         self._terms = terms
         self._stream = stream
         self._addresses = (client, server)
+        self._start = start
         self._sending = trio.Lock()
         self._reading = trio.CancelScope()  # its deadline is how long the client may be silent
         self._busy = False  # a request is being answered
-        self._begun = False  # bytes of a request have come since the connection was last idle
         self._served = False
         self._stopping = False
         self._hung_up = False
         self._calls: Calls | None = None
-        self._protocol: Protocols | None = None
 
     @property
     def requests(self) -> int:
@@ -72,32 +83,25 @@ class Connection:
         """Close as soon as no request is being answered."""
         self._stopping = True
         if not self._busy:
-            waits = self._begun or not self._served
-            self._limit_silence(FIRST_REQUEST_SECONDS if waits else 0.0)
+            self._limit_silence(0.0 if self._served else FIRST_REQUEST_SECONDS)
 
     async def _serve(self, nursery: trio.Nursery) -> None:
         secure = isinstance(self._stream, trio.SSLStream)
         client, server = self._addresses
         self._calls = Calls(nursery, self._app, lambda: self._stopping)
-        self._protocol = protocol = Protocols(
-            self._terms,
-            self._calls,
-            self._send,
-            client=client,
-            server=server,
-            secure=secure,
-            http2=agreed_on_http2(self._stream),
+        protocol = make_http2(
+            self._terms, self._calls, self._send, client=client, server=server, secure=secure
         )
         with self._reading:
-            await protocol.initiate()
             self._become_idle()
-            if self._unread:
-                await protocol.handle(RawData(self._unread))
+            await protocol.initiate(self._start.headers, self._start.settings)
+            if self._start.unread:
+                await protocol.handle(RawData(self._start.unread))
             await self._read(protocol)
         await protocol.handle(Closed())
         await self._close()
 
-    async def _read(self, protocol: Protocols) -> None:
+    async def _read(self, protocol: Http2) -> None:
         while True:
             try:
                 data = bytes(await self._stream.receive_some(RECEIVE_SIZE))
@@ -105,9 +109,6 @@ class Connection:
                 return
             if not data:
                 return  # a client that shuts its sending side has left: documented
-            if not self._busy and not self._begun and not protocol.http2:
-                self._begun = True
-                self._limit_silence(HEAD_SECONDS)
             await protocol.handle(RawData(data))
 
     async def _send(self, event: Event) -> None:
@@ -123,22 +124,16 @@ class Connection:
                 self._become_busy()
 
     async def _send_bytes(self, data: bytes) -> None:
-        # HTTP/2 streams share the connection, so one that is cancelled must not leave half a frame. On HTTP/1.1 it
-        # may: the connection ends with it.
-        shared = self._protocol is not None and self._protocol.http2
+        # Streams share the connection, so one that is cancelled must not leave half a frame.
         try:
             async with self._sending:
-                with trio.CancelScope(shield=shared):
+                with trio.CancelScope(shield=True):
                     await self._stream.send_all(data)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             self._reading.cancel()
-        except trio.Cancelled:
-            await trio.aclose_forcefully(self._stream)
-            raise
 
     def _become_busy(self) -> None:
         self._busy = self._served = True
-        self._begun = False
         self._reading.deadline = math.inf
 
     def _become_idle(self) -> None:
@@ -148,8 +143,7 @@ class Connection:
             self.stop_when_idle()
 
     def _limit_silence(self, seconds: float) -> None:
-        limit = trio.current_time() + seconds
-        self._reading.deadline = min(self._reading.deadline, limit) if self._begun else limit
+        self._reading.deadline = trio.current_time() + seconds
 
     def _hang_up(self) -> None:
         self._hung_up = True

@@ -1,6 +1,7 @@
 """The way to the API against a server on loopback: credentials that change, refusals, watches, outages."""
 
 import socket
+import ssl
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
@@ -10,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 import trio
+import trustme
 from tests.support.kube_server import Exchange, Handler, KubeServer, open_kube_server
 from tests.support.upstream import open_descriptors, until
 
@@ -209,19 +211,53 @@ async def test_token_is_followed_before_it_is_refused(
         assert ["one", "two", "two", "three"] == [one.token for one in server.requests]
 
 
-async def test_api_that_moved_is_found_when_the_old_one_is_away(tmp_path: Path) -> None:
-    async with (
-        connected(answer, tmp_path) as (server, api),
-        open_kube_server(answer) as other,
-    ):
+async def test_router_stays_with_its_cluster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(api_client, "LOOK_SECONDS", 0.0)
+    async with connected(answer, tmp_path) as (server, api), open_kube_server(answer) as other:
+        path = tmp_path / "config"
+        body = msgspec.json.decode(path.read_bytes())
+        body["clusters"].append({"name": "d", "cluster": {"server": other.url}})
+        body["contexts"].append({"name": "y", "context": {"cluster": "d", "user": "u"}})
+        body["current-context"] = "y"  # as `kubectl config use-context` does
+        path.write_bytes(msgspec.json.encode(body))
         await api.request("GET", PODS)
-        await server.stop()
-        write(tmp_path / "config", {"server": other.url}, {})
-        with pytest.raises(Unavailable):
-            await api.request("GET", PODS)
+        assert [] == caplog.messages
+
+        write(path, {"server": other.url}, {})
+        await api.request("GET", PODS)
         await api.request("GET", PODS)
 
-        assert 1 == len(other.requests)
+        assert (3, 0) == (len(server.requests), len(other.requests))
+    (message,) = caplog.messages
+    assert message.endswith(f"the cluster is now at {other.url}: start the router again for it")
+
+
+async def test_authority_that_is_replaced_is_followed(tmp_path: Path) -> None:
+    old, new = trustme.CA(), trustme.CA()
+    (tmp_path / "ca.crt").write_bytes(old.cert_pem.bytes())
+    async with open_kube_server(answer, tls_context(old)) as server:
+        cluster = {"server": server.url, "certificate-authority": "ca.crt"}
+        path = write(tmp_path / "config", cluster, {})
+        access = ClusterAccess(kubeconfig=str(path), queries_per_second=1000, burst=1000)
+        async with open_kube_api(access) as api:
+            await api.request("GET", PODS)
+            await server.stop()
+            server.context = tls_context(new)
+            await server.start()
+            with pytest.raises(Unavailable):
+                await api.request("GET", PODS)
+            (tmp_path / "ca.crt").write_bytes(new.cert_pem.bytes())
+            await api.request("GET", PODS)
+
+        assert 2 == len(server.requests)
+
+
+def tls_context(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    return context
 
 
 async def test_kubeconfig_that_is_half_written_changes_nothing(

@@ -12,10 +12,11 @@ import msgspec
 import trio
 
 from kthena_router.concurrency.supervision import Backoff
-from kthena_router.kube.access import Choice, choose_access
+from kthena_router.kube.access import choose_access
 from kthena_router.kube.client import KubeApi, NoCluster, Unauthorized, Unavailable, error_for
 from kthena_router.kube.keepalive import probe_peer
 from kthena_router.kube.kr8s_client import Call, Session, load_session, text_of
+from kthena_router.kube.kubeconfig import BadKubeconfig
 from kthena_router.kube.lines import LineSplitter
 from kthena_router.kube.rate import RateLimit
 from kthena_router.kube.reachability import Reachability
@@ -50,7 +51,7 @@ async def open_kube_api(access: ClusterAccess) -> AsyncIterator[KubeApi]:
         access.queries_per_second or DEFAULT_PER_SECOND, access.burst or DEFAULT_BURST
     )
     try:
-        client = ApiClient(choice, limit, await load_session(choice))
+        client = ApiClient(limit, await load_session(choice))
     except Exception as error:  # whatever a broken file makes kr8s raise
         raise NoCluster(f"{choice} cannot be used: {text_of(error)}") from error
     log.info("using the Kubernetes API at %s (%s)", client.server, choice)
@@ -63,8 +64,7 @@ async def open_kube_api(access: ClusterAccess) -> AsyncIterator[KubeApi]:
 class ApiClient:
     """One for the whole process, so that the rate and an outage are those of the process."""
 
-    def __init__(self, choice: Choice, limit: RateLimit, session: Session) -> None:
-        self._choice = choice
+    def __init__(self, limit: RateLimit, session: Session) -> None:
         self._limit = limit
         self._session = session
         self._reachability = Reachability()
@@ -143,7 +143,7 @@ class ApiClient:
         except Unavailable as error:
             if not opened:
                 self._reachability.failed(str(error))
-                self._looked = -math.inf  # the API may have moved, or have another certificate
+                self._looked = -math.inf  # perhaps its certificate is from another authority now
             raise
 
     async def _check(self, session: Session, call: Call, response: httpx.Response) -> None:
@@ -202,7 +202,7 @@ class ApiClient:
             self._renewed = trio.current_time()
             self._futile += 1
             try:
-                self._session = await load_session(self._choice)
+                self._session = await _load_again(old)
             except Exception as error:  # whatever a broken file makes kr8s raise
                 old.accepted = False
                 text = f"the credentials cannot be read again: {text_of(error)}"
@@ -220,6 +220,18 @@ class ApiClient:
             return False
         pause = RENEWAL.base if old.is_outdated() else RENEWAL.delay(self._futile, 0.0)
         return trio.current_time() - self._renewed < pause
+
+
+async def _load_again(old: Session) -> Session:
+    """Read the credentials for the same cluster again: who changes the current context does not mean the router.
+
+    Raises whatever is wrong with them.
+    """
+    fresh = await load_session(old.choice)
+    if fresh.server != old.server:
+        await fresh.retire()
+        raise BadKubeconfig(f"the cluster is now at {fresh.server}: start the router again for it")
+    return fresh
 
 
 async def _lines(response: httpx.Response) -> AsyncGenerator[bytes, None]:

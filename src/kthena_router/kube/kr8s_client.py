@@ -7,7 +7,7 @@ reading of the credentials makes a kr8s `Api` of its own, and the one before liv
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -73,8 +73,8 @@ class Call:
 class Session:
     """One reading of the credentials; closed when it is retired and nobody uses it any more."""
 
-    def __init__(self, api: Api, sources: dict[Path, bytes]) -> None:
-        self.loaded = trio.current_time()
+    def __init__(self, api: Api, choice: Choice, sources: dict[Path, bytes]) -> None:
+        self.choice = choice  # with the context that was found
         self.accepted = False
         self._api = api
         self._sources = sources
@@ -126,7 +126,8 @@ async def load_session(choice: Choice) -> Session:
         sources = {
             path: path.read_bytes() for path in paths
         }  # first: a change while kr8s reads is seen
-        return Session(await _authenticate(config, sources), sources)
+        found = replace(choice, context=config.context)
+        return Session(await _authenticate(config, sources), found, sources)
 
 
 async def _authenticate(config: Kubeconfig, sources: dict[Path, bytes]) -> Api:

@@ -67,8 +67,22 @@ class Cluster:
         if definitions.is_definition(resource):
             self.catalogue = definitions.undefined(self.catalogue, last)
         elif resource.custom:
-            definitions.finish(self, f"{resource.plural}.{resource.group}")
+            self.release_definition(f"{resource.plural}.{resource.group}")
         return from_storage(resource, last)
+
+    def release_definition(self, name: str) -> None:
+        """Let a definition go that is being deleted and has no objects left."""
+        definition = self.store.get(definitions.COLLECTION, Key("", name))
+        if definition is None or "deletionTimestamp" not in definition["metadata"]:
+            return
+        if self.store.collection(definitions.place_of(definition)).documents:
+            return
+        resource = self.kind(definitions.GROUP, "v1", definitions.PLURAL)
+        released = definitions.released(definition)
+        if not released["metadata"].get("finalizers"):
+            self.remove(resource, Key("", name))
+        elif released != definition:
+            self.write(resource, released)
 
     def surroundings(self) -> Surroundings:
         """What the rules of single kinds may look at."""

@@ -13,7 +13,7 @@ from kthena_sandbox.apiserver.conversion import from_storage, to_storage
 from kthena_sandbox.apiserver.errors import Cause, forbidden, not_found
 from kthena_sandbox.apiserver.metadata import timestamp
 from kthena_sandbox.apiserver.storage import Collection, Key, Store
-from kthena_sandbox.apiserver.strategies import Surroundings
+from kthena_sandbox.apiserver.surroundings import Surroundings
 from kthena_sandbox.resources import ResourceType
 
 Document = dict[str, Any]
@@ -86,11 +86,8 @@ class Cluster:
 
     def surroundings(self) -> Surroundings:
         """What the rules of single kinds may look at."""
-        return Surroundings(timestamp(self.clock()), self._addresses)
-
-    def _addresses(self) -> frozenset[str]:
-        services = self.collection(self.kind("", "v1", "services")).documents.values()
-        return frozenset((document.get("spec") or {}).get("clusterIP", "") for document in services)
+        services = self.collection(self.kind("", "v1", "services"))
+        return Surroundings(timestamp(self.clock()), services.documents.values)
 
     def uid(self) -> str:
         """A random UUID, version 4."""

@@ -121,7 +121,9 @@ def marked_for_deletion(document: Document, now: datetime, grace_seconds: int) -
     if "deletionTimestamp" in metadata and (before is None or grace_seconds >= before):
         return document
     ends = meta.timestamp(now + timedelta(seconds=grace_seconds))
-    own: Document = {"deletionTimestamp": ends, "deletionGracePeriodSeconds": grace_seconds}
+    own: Document = {"deletionTimestamp": ends}
+    if not _is_namespace(document):
+        own["deletionGracePeriodSeconds"] = grace_seconds
     if "generation" in metadata and "deletionTimestamp" not in metadata:
         own["generation"] = metadata["generation"] + 1
     marked = document | {"metadata": metadata | own}

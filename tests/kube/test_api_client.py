@@ -86,6 +86,21 @@ def refusing(status: int, body: object, **headers: str) -> Handler:
     return handler
 
 
+def plugin(folder: Path, answers: list[dict[str, Any]]) -> dict[str, Any]:
+    """Write a credential plugin that gives its *answers* in turn and counts in file `asked`; return its user."""
+    script = folder / "plugin"
+    script.write_text(
+        f"#!{sys.executable}\nimport json, pathlib\n"
+        f"asked = pathlib.Path({str(folder / 'asked')!r})\n"
+        "count = len(asked.read_text()) if asked.exists() else 0\n"
+        "asked.write_text('x' * (count + 1))\n"
+        f"print(json.dumps({answers!r}[count]))\n"
+    )
+    script.chmod(0o755)
+    version = "client.authentication.k8s.io/v1"
+    return {"exec": {"apiVersion": version, "command": "./plugin"}}
+
+
 class Following:
     """A watch that is read in a task of its own."""
 
@@ -254,8 +269,36 @@ async def test_authority_that_is_replaced_is_followed(tmp_path: Path) -> None:
         assert 2 == len(server.requests)
 
 
-def tls_context(authority: trustme.CA) -> ssl.SSLContext:
+async def test_certificate_of_a_plugin_that_has_expired_is_replaced(tmp_path: Path) -> None:
+    old, new = trustme.CA(), trustme.CA()
+    certificates = []
+    for authority in (old, new, new):
+        made = authority.issue_cert("me@example.com")
+        key, chain = made.private_key_pem.bytes(), made.cert_chain_pems[0].bytes()
+        status = {"clientKeyData": key.decode(), "clientCertificateData": chain.decode()}
+        certificates.append({"status": status})
+    async with open_kube_server(answer, tls_context(old, clients=old)) as server:
+        cluster = {"server": server.url, "insecure-skip-tls-verify": True}
+        path = write(tmp_path / "config", cluster, plugin(tmp_path, certificates))
+        access = ClusterAccess(kubeconfig=str(path), queries_per_second=1000, burst=1000)
+        async with open_kube_api(access) as api:
+            await api.request("GET", PODS)
+            await server.stop()
+            server.context = tls_context(old, clients=new)  # it takes the old one no longer
+            await server.start()
+            with pytest.raises(Unavailable):
+                await api.request("GET", PODS)
+            await api.request("GET", PODS)
+
+        assert 2 == len(server.requests)
+    assert "xx" == (tmp_path / "asked").read_text()
+
+
+def tls_context(authority: trustme.CA, clients: trustme.CA | None = None) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    if clients is not None:
+        clients.configure_trust(context)
+        context.verify_mode = ssl.CERT_REQUIRED
     authority.issue_cert("127.0.0.1").configure_cert(context)
     return context
 
@@ -304,17 +347,7 @@ async def test_refused_watch_has_fresh_credentials_the_next_time(tmp_path: Path)
 async def test_credential_plugin_is_not_asked_all_the_time(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    script = tmp_path / "plugin"
-    credential = '{"status": {"token": "%d"}}'
-    script.write_text(
-        f"#!{sys.executable}\nimport pathlib\n"
-        f"asked = pathlib.Path({str(tmp_path / 'asked')!r})\n"
-        "count = len(asked.read_text()) if asked.exists() else 0\n"
-        f"asked.write_text('x' * (count + 1))\nprint({credential!r} % count)\n"
-    )
-    script.chmod(0o755)
-    version = "client.authentication.k8s.io/v1"
-    user = {"exec": {"apiVersion": version, "command": "./plugin"}}
+    user = plugin(tmp_path, [{"status": {"token": str(number)}} for number in range(5)])
     async with connected(allowing("0"), tmp_path, user) as (server, api):
         await api.request("GET", PODS)
         server.handler = allowing("1")  # it has expired

@@ -15,7 +15,7 @@ from kthena_router.concurrency.supervision import Backoff
 from kthena_router.kube.access import choose_access
 from kthena_router.kube.client import KubeApi, NoCluster, Unauthorized, Unavailable, error_for
 from kthena_router.kube.keepalive import probe_peer
-from kthena_router.kube.kr8s_client import Call, Session, load_session, text_of
+from kthena_router.kube.kr8s_client import Call, Session, is_of_tls, load_session, text_of
 from kthena_router.kube.kubeconfig import BadKubeconfig
 from kthena_router.kube.lines import LineSplitter
 from kthena_router.kube.rate import RateLimit
@@ -71,6 +71,7 @@ class ApiClient:
         self._renewing = trio.Lock()
         self._looked = self._renewed = trio.current_time()
         self._futile = 0  # readings of the credentials since any were accepted
+        self._unreadable = False  # what the last of them came to
         self._reported = ""
 
     @property
@@ -144,6 +145,8 @@ class ApiClient:
             if not opened:
                 self._reachability.failed(str(error))
                 self._looked = -math.inf  # perhaps its certificate is from another authority now
+                if is_of_tls(error):  # or a credential plugin's certificate has expired
+                    await self._try_to_renew(session)
             raise
 
     async def _check(self, session: Session, call: Call, response: httpx.Response) -> None:
@@ -181,9 +184,11 @@ class ApiClient:
         if trio.current_time() - self._looked < LOOK_SECONDS:
             return
         self._looked = trio.current_time()
-        session = self._session
-        if not session.is_outdated():
-            return
+        if self._session.is_outdated():
+            await self._try_to_renew(self._session)
+
+    async def _try_to_renew(self, session: Session) -> None:
+        """Read the credentials again; where that fails, say so once and stay with what there is."""
         try:
             await self._renew(session)
         except Unauthorized as error:  # what was read before may still be good
@@ -203,8 +208,9 @@ class ApiClient:
             self._futile += 1
             try:
                 self._session = await _load_again(old)
+                self._unreadable = False
             except Exception as error:  # whatever a broken file makes kr8s raise
-                old.accepted = False
+                old.accepted, self._unreadable = False, True
                 text = f"the credentials cannot be read again: {text_of(error)}"
                 raise Unauthorized(401, text) from error
         log.log(
@@ -216,9 +222,10 @@ class ApiClient:
 
     def _waits_before_renewal(self, old: Session) -> bool:
         """Return whether it is too early: a credential plugin that has nothing better is not asked all the time."""
-        if old.accepted:
+        changed = old.is_outdated()
+        if old.accepted or (changed and not self._unreadable):
             return False
-        pause = RENEWAL.base if old.is_outdated() else RENEWAL.delay(self._futile, 0.0)
+        pause = RENEWAL.base if changed else RENEWAL.delay(self._futile, 0.0)
         return trio.current_time() - self._renewed < pause
 
 

@@ -5,7 +5,7 @@ reading of the credentials makes a kr8s `Api` of its own, and the one before liv
 """
 
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -172,7 +172,17 @@ def _remove_copies(api: Api) -> None:
 
 def text_of(error: BaseException) -> str:
     """Return what kind of error it is, and what it says, or else its causes: httpx says nothing of a bad certificate."""
-    said: BaseException | None = error
-    while said is not None and not str(said):
-        said = said.__cause__ or said.__context__
-    return f"{type(error).__name__}: {said}" if said is not None else type(error).__name__
+    said = next((str(one) for one in _with_causes(error) if str(one)), "")
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+
+def is_of_tls(error: BaseException) -> bool:
+    """Return whether *error* came about in TLS, as when one side does not trust the other's certificate."""
+    return any(isinstance(one, ssl.SSLError) for one in _with_causes(error))
+
+
+def _with_causes(error: BaseException) -> Iterator[BaseException]:
+    found: BaseException | None = error
+    while found is not None:
+        yield found
+        found = found.__cause__ or found.__context__

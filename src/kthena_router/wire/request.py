@@ -60,7 +60,7 @@ def _parse_json(body: bytes) -> ModelRequest:
         raise InvalidRequest("invalid request body: it must be UTF-8") from None
     except msgspec.DecodeError as error:
         raise InvalidRequest(
-            f"invalid request body: it must be a JSON object (or multipart/form-data): {error}"
+            f"invalid request body: it is not JSON: {error}; send a JSON object, or multipart/form-data"
         ) from None
     except RecursionError:
         raise InvalidRequest("invalid request body: it is nested too deeply") from None

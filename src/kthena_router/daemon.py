@@ -129,6 +129,7 @@ async def run(settings: Settings) -> None:
             await traffic.start(rooms.listeners.run, traffic)
             plumbing.start_soon(rooms.pools.run)
             plumbing.start_soon(rooms.drop_unused_pools)
+            plumbing.start_soon(rooms.metrics.run, rooms.snapshots)
             plumbing.start_soon(_follow_cluster, rooms, draining)
             await draining.wait()
             rooms.health.not_ready("draining")

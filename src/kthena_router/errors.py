@@ -1,7 +1,7 @@
 """What can go wrong with a request, as classes that carry what the edge needs: status, code, reason label and message.
 
-The edge has one handler for all of them. `reason` is the metric label `error_type`, `log_type` the type in the access log;
-both keep the names of the original router, so that dashboards and log queries go on working.
+The edge has one handler for all of them. `reason` is the metric label `error_type` and the type in the access log; it keeps
+the names of the original router, so that dashboards and log queries go on working.
 """
 
 from typing import ClassVar
@@ -12,16 +12,29 @@ class RouterError(Exception):
 
     status: ClassVar[int] = 500
     reason: ClassVar[str] = "request_failed"
-    log_type: ClassVar[str] = ""  # empty: the same as `reason`
     type: ClassVar[str] = "server_error"
     code: ClassVar[str] = ""  # empty: null in the body
     param: ClassVar[str] = ""  # empty: null in the body
     retry_after: ClassVar[int] = 0  # seconds; 0: no Retry-After
+    allow: ClassVar[str] = ""  # the methods of the path, which 405 must name (RFC 9110 15.5.6)
     origin: ClassVar[str] = "router"  # or "upstream"
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, *, detail: str = "") -> None:
+        """*message* says what is wrong and what to do; *detail* is for the log only: addresses, system errors."""
         super().__init__(message)
         self.message = message
+        self.detail = detail
+
+    @property
+    def log_message(self) -> str:
+        """Return message and detail."""
+        return f"{self.message}: {self.detail}" if self.detail else self.message
+
+
+class InternalError(RouterError):
+    """A fault of the router itself."""
+
+    code = "internal_error"
 
 
 class InvalidRequest(RouterError):
@@ -60,6 +73,15 @@ class NotFound(RouterError):
     reason = "route_not_found"
     type = "invalid_request_error"
     code = "not_found"
+
+
+class MethodNotAllowed(RouterError):
+    """A list of models is read, and nothing else."""
+
+    status = 405
+    allow = "GET, HEAD"
+    type = "invalid_request_error"
+    code = "method_not_allowed"
 
 
 class ModelNotFound(RouterError):
@@ -117,12 +139,13 @@ class UpstreamTimedOut(RouterError):
 
 
 class UpstreamError(RouterError):
-    """One call to one endpoint failed. The families below say when."""
+    """One call to one endpoint failed. The families below say when; *summary* completes the sentence `the endpoint …`."""
 
     status = 502
     reason = "proxy"
     code = "upstream_failed"
     origin = "upstream"
+    summary: ClassVar[str] = "failed"
 
 
 class BeforeResponse(UpstreamError):
@@ -132,12 +155,15 @@ class BeforeResponse(UpstreamError):
 class ConnectFailed(BeforeResponse):
     """Refused, unreachable, or TLS failed."""
 
+    summary = "could not be connected to"
+
 
 class ConnectTimeout(BeforeResponse):
     """No connection within `--connect-timeout`."""
 
     status = 504
     code = "upstream_timeout"
+    summary = "took too long to connect to"
 
 
 class HeaderTimeout(BeforeResponse):
@@ -145,10 +171,13 @@ class HeaderTimeout(BeforeResponse):
 
     status = 504
     code = "upstream_timeout"
+    summary = "did not answer in time"
 
 
 class ConnectionLost(BeforeResponse):
     """The connection ended before the head of the answer was complete."""
+
+    summary = "broke the connection before it answered"
 
 
 class DuringResponse(UpstreamError):
@@ -158,10 +187,18 @@ class DuringResponse(UpstreamError):
 class ResponseCut(DuringResponse):
     """The connection ended before the body did."""
 
+    summary = "broke the connection in mid-answer"
+
 
 class ResponseStalled(DuringResponse):
     """No byte of the body within `--idle-timeout`."""
 
+    status = 504
+    code = "upstream_timeout"
+    summary = "stopped in mid-answer"
+
 
 class BadResponse(UpstreamError):
     """The endpoint does not speak HTTP/1.1 as RFC 9112 has it."""
+
+    summary = "did not answer with valid HTTP"

@@ -38,15 +38,14 @@ class Attempts:
     ) -> None:
         """Call *deliver* with the first usable answer. Raises AllEndpointsFailed, UpstreamTimedOut, UpstreamError."""
         failure: UpstreamError | None = None
-        for index, endpoint in enumerate(endpoints):
-            last = index == len(endpoints) - 1
+        for left, endpoint in zip(range(len(endpoints) - 1, -1, -1), endpoints, strict=True):
             try:
-                if await self._try(endpoint, request, deliver, header_timeout, last=last):
+                if await self._try(endpoint, request, deliver, header_timeout, last=not left):
                     return
                 failure = None
             except (BeforeResponse, BadResponse) as error:
-                if self._journal.record.upstream_status_code and isinstance(error, BadResponse):
-                    raise
+                if self._journal.record.upstream_status_code:
+                    raise  # the client has the head already
                 failure = error
         raise self._all_failed(failure)
 
@@ -59,12 +58,11 @@ class Attempts:
         *,
         last: bool,
     ) -> bool:
-        record = self._journal.record
+        """Return whether the answer was delivered; where it was not, the next endpoint may have a better one."""
         with self._loads.in_flight(endpoint), self._journal.calling(endpoint.name):
-            record.upstream_status_code = 0
             call = self._pools.open_call(endpoint, request, header_timeout=header_timeout)
             async with call as response:
-                record.upstream_status_code = response.status
+                self._journal.record.upstream_status_code = response.status
                 if self._moves_on(response.status, last=last):
                     return False
                 await deliver(response)
@@ -73,14 +71,12 @@ class Attempts:
     def _moves_on(self, status: int, *, last: bool) -> bool:
         return status in MOVE_ON or (status == 404 and self._is_lora and not last)
 
-    def _all_failed(
-        self, failure: UpstreamError | None
-    ) -> UpstreamError | AllEndpointsFailed | UpstreamTimedOut:
-        attempts = self._journal.record.upstream_attempts
-        tried = f"request to all pods failed ({attempts} tried)"
+    def _all_failed(self, failure: UpstreamError | None) -> AllEndpointsFailed | UpstreamTimedOut:
+        """Return what the client is told of the last failure, None for an answer that moved on; addresses are for the log."""
+        record = self._journal.record
+        tried = f"request to all pods failed ({record.upstream_attempts} tried): the last one"
+        advice = "try again; the log has more under this request id"
         if failure is None:
-            status = self._journal.record.upstream_status_code
-            return AllEndpointsFailed(f"{tried}: the last one answered {status}")
-        if failure.status == 504:
-            return UpstreamTimedOut(f"{tried}: {failure.message}")
-        return AllEndpointsFailed(f"{tried}: {failure.message}")
+            return AllEndpointsFailed(f"{tried} answered {record.upstream_status_code}; {advice}")
+        kind = UpstreamTimedOut if failure.status == 504 else AllEndpointsFailed
+        return kind(f"{tried} {failure.summary}; {advice}", detail=failure.message)

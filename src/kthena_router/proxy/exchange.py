@@ -5,11 +5,16 @@ from functools import partial
 
 import trio
 
-from kthena_router.errors import ModelNotFound, NoEndpoints, RouterError
-from kthena_router.listeners.asgi import Receive, Scope
+from kthena_router.errors import NoEndpoints, RouterError
+from kthena_router.listeners.asgi import Receive
 from kthena_router.proxy.attempts import Attempts
 from kthena_router.proxy.journal import Journal
-from kthena_router.proxy.reading import ClientGone, read_body, target_of, wait_until_client_leaves
+from kthena_router.proxy.reading import (
+    ClientGone,
+    RequestHead,
+    read_body,
+    wait_until_client_leaves,
+)
 from kthena_router.proxy.relay import relay
 from kthena_router.proxy.responses import Answer
 from kthena_router.proxy.services import Services
@@ -20,7 +25,7 @@ from kthena_router.routing.snapshot import Destination, Snapshot
 from kthena_router.scheduling.candidate import Candidate
 from kthena_router.scheduling.scheduler import InferenceRequest
 from kthena_router.upstream.call import UpstreamRequest
-from kthena_router.wire.headers import first_values, request_headers
+from kthena_router.wire.headers import request_headers
 from kthena_router.wire.request import ModelRequest, parse_request
 from kthena_router.wire.usage import UsageObserver
 
@@ -34,23 +39,21 @@ class Exchange:
         *,
         snapshot: Snapshot,
         listener: Listener | None,
-        scope: Scope,
+        head: RequestHead,
         answer: Answer,
         journal: Journal,
     ) -> None:
         self._services = services
         self._snapshot = snapshot
         self._listener = listener
-        self._scope = scope
+        self._head = head
         self._answer = answer
         self._journal = journal
-        self._headers = first_values(scope["headers"])
 
     async def run(self, receive: Receive) -> None:
         """Serve the request. Raises RouterError, and ClientGone when the client leaves first."""
-        limit = self._services.settings.max_request_body
-        body = await read_body(receive, self._scope["headers"], limit)
-        asked = parse_request(body, self._headers.get("content-type", ""))
+        body = await read_body(receive, self._head, self._services.settings.max_request_body)
+        asked = parse_request(body, self._head.values.get("content-type", ""))
         self._journal.parsed(asked.model, known=self._snapshot.knows_model(asked.model))
         with self._journal.downstream():
             await self._until_client_leaves(receive, partial(self._serve, asked))
@@ -103,20 +106,19 @@ class Exchange:
             self._journal.used(usage.usage)
 
     def _route(self, asked: ModelRequest) -> Destination:
-        request = RouteRequest(asked.model, self._scope["path"], self._headers)
-        try:
-            return self._snapshot.route(self._listener, request, self._services.dice)
-        except ModelNotFound as error:
-            if "route not found" in error.message:
-                raise
-            raise ModelNotFound(f"route not found: {error.message}") from error
+        request = RouteRequest(asked.model, self._head.path, self._head.values)
+        return self._snapshot.route(self._listener, request, self._services.dice)
 
     def _choose(self, destination: Destination) -> list[Endpoint]:
         backend = destination.backend
         if not backend.exists:
-            raise NoEndpoints(f"can't find model server: {backend.key}")
+            raise NoEndpoints(
+                f"can't find model server: {backend.key}: it has to be created, or the route corrected"
+            )
         if not backend.endpoints:
-            raise NoEndpoints(f"no available pods for model server: {backend.key}")
+            raise NoEndpoints(
+                f"no available pods for model server: {backend.key}: try again when one is ready"
+            )
         loads = self._services.loads
         candidates = [
             Candidate(endpoint, loads.in_flight_of(endpoint)) for endpoint in backend.endpoints
@@ -127,11 +129,11 @@ class Exchange:
     def _request_for(
         self, asked: ModelRequest, destination: Destination, request_id: bytes
     ) -> UpstreamRequest:
-        host = self._headers.get("host")
+        host = self._head.values.get("host")
         return UpstreamRequest(
-            method=self._scope["method"].encode(),
-            target=target_of(self._scope),
-            headers=request_headers(self._scope["headers"], request_id),
+            method=self._head.method.encode(),
+            target=self._head.target,
+            headers=request_headers(self._head.headers, request_id),
             host=host.encode("latin-1") if host else None,
             body=asked.body_for(destination.upstream_model),
         )

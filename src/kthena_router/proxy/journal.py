@@ -7,39 +7,41 @@ from datetime import datetime
 import trio
 
 from kthena_router.errors import RouterError
-from kthena_router.listeners.asgi import Scope
+from kthena_router.proxy.reading import RequestHead
 from kthena_router.routing.snapshot import Destination
 from kthena_router.telemetry.access_log import AccessLog, AccessRecord
-from kthena_router.telemetry.metrics import Metrics, path_label
+from kthena_router.telemetry.metrics import NO_DESTINATION, NO_MODEL, Metrics, path_label
 from kthena_router.wire.usage import Usage
 
 CLIENT_GONE = 499  # nginx's number for a client that left; it is never sent
+UNAVAILABLE = 503
 
 
 class Journal:
     """Is told what happens to a request, and writes it down at the end."""
 
-    def __init__(self, scope: Scope, request_id: str, arrived: datetime, metrics: Metrics) -> None:
+    def __init__(
+        self, head: RequestHead, request_id: str, arrived: datetime, metrics: Metrics
+    ) -> None:
         self.record = AccessRecord(
             arrived=arrived,
-            method=scope["method"],
-            path=scope["path"],
-            protocol=f"HTTP/{scope['http_version']}",
+            method=head.method,
+            path=head.path,
+            protocol=head.protocol,
             request_id=request_id,
         )
         self._metrics = metrics
         self._started = trio.current_time()
-        self._model_label = "unknown"
-        self._error_label = ""
-        self._destination: tuple[str, str, str, str] = ("none", "unresolved", "none", "none")
-        self._bound = False
+        self._model_label = NO_MODEL
+        self._destination = NO_DESTINATION
+        self._asks_for_model = False
 
     def parsed(self, model: str, *, known: bool) -> None:
         """Note the model that was asked for; *known*: some route declares it."""
         self.record.model_name = model
         self.record.request_processing = trio.current_time() - self._started
-        self._model_label = model if known else "unknown"
-        self._bound = True
+        self._model_label = model if known else NO_MODEL
+        self._asks_for_model = True
 
     def bound(self, destination: Destination) -> None:
         """Note where the request goes."""
@@ -56,20 +58,23 @@ class Journal:
             destination.upstream_model,
         )
 
-    def failed(self, error: RouterError, *, status: int | None = None) -> None:
-        """Note why there is no good answer; *status* where another one has already been sent."""
-        self.record.status_code = error.status if status is None else status
-        self.record.error_type = error.log_type or error.reason
-        self.record.error_message = error.message
-        self.record.error_origin = error.origin
-        self._error_label = error.reason
+    def answered(self, status: int) -> None:
+        """Note that the client got a whole answer."""
+        self.record.status_code = status
+
+    def failed(self, error: RouterError, *, status: int) -> None:
+        """Note why there is no good answer; *status* is what the client was sent."""
+        self._broken_off(status, error.reason, error.log_message, error.origin)
 
     def client_left(self) -> None:
         """Note that the client did not wait for the end."""
-        self.record.status_code = CLIENT_GONE
-        self.record.error_type = "client_closed_request"
-        self.record.error_message = "the client left before the end of the answer"
-        self._error_label = "client_closed_request"
+        message = "the client left before the end of the answer"
+        self._broken_off(CLIENT_GONE, "client_closed_request", message)
+
+    def cut(self, status: int) -> None:
+        """Note that the router ended before the answer did; *status*: what had been sent, 0 for nothing."""
+        message = "the router ended before the answer did"
+        self._broken_off(status or UNAVAILABLE, "request_failed", message, "router")
 
     def used(self, usage: Usage) -> None:
         """Note the tokens that the engine counted."""
@@ -81,8 +86,9 @@ class Journal:
         """Count one call to an endpoint while the block runs."""
         record = self.record
         record.upstream_attempts += 1
+        record.upstream_status_code = 0
         record.selected_pod = pod
-        gauge = self._metrics.active_upstream.labels(record.model_server, *self._destination)
+        gauge = self._metrics.active_upstream.of(record.model_server, *self._destination)
         started = trio.current_time()
         gauge.inc()
         try:
@@ -91,46 +97,53 @@ class Journal:
             gauge.dec()
             record.upstream_processing += trio.current_time() - started
 
-    def close(self) -> None:
-        """Work out the total and count the request."""
-        record = self.record
-        record.total = trio.current_time() - self._started
-        if not self._bound:
-            return  # as in the original, what could not be parsed is only in the log
-        metrics, path = self._metrics, path_label(record.path)
-        label = self._error_label or (
-            "successful_request" if record.status_code < 400 else "request_failed"
-        )
-        status = str(record.status_code)
-        metrics.requests.labels(self._model_label, path, status, label, *self._destination).inc()
-        metrics.duration.labels(self._model_label, path, status, *self._destination).observe(
-            record.total
-        )
-        for kind, count in (("input", record.input_tokens), ("output", record.output_tokens)):
-            if count:
-                metrics.tokens.labels(self._model_label, path, kind, *self._destination).inc(count)
-
     @contextmanager
     def downstream(self) -> Iterator[None]:
         """Count one active request of the model while the block runs."""
-        gauge = self._metrics.active_downstream.labels(self._model_label)
+        gauge = self._metrics.active_downstream.of(self._model_label)
         gauge.inc()
         try:
             yield
         finally:
             gauge.dec()
 
+    def close(self) -> None:
+        """Work out the total and count the request. A list of models is only counted where it failed, as in the original."""
+        record = self.record
+        record.total = trio.current_time() - self._started
+        if self._asks_for_model or record.error_type:
+            self._count(path_label(record.path), str(record.status_code))
+
+    def _count(self, path: str, status: str) -> None:
+        metrics, record = self._metrics, self.record
+        label = record.error_type or (
+            "successful_request" if record.status_code < 400 else "request_failed"
+        )
+        metrics.requests.of(self._model_label, path, status, label, *self._destination).inc()
+        metrics.duration.of(self._model_label, path, status, *self._destination).observe(
+            record.total
+        )
+        for kind, count in (("input", record.input_tokens), ("output", record.output_tokens)):
+            if count:
+                metrics.tokens.of(self._model_label, path, kind, *self._destination).inc(count)
+
+    def _broken_off(self, status: int, reason: str, message: str, origin: str = "") -> None:
+        self.record.status_code = status
+        self.record.error_type = reason
+        self.record.error_message = message
+        self.record.error_origin = origin
+
 
 @contextmanager
 def open_journal(
-    scope: Scope,
+    head: RequestHead,
     request_id: str,
     wall_clock: Callable[[], datetime],
     metrics: Metrics,
     access_log: AccessLog,
 ) -> Iterator[Journal]:
     """Keep the books of one request while the block runs."""
-    journal = Journal(scope, request_id, wall_clock(), metrics)
+    journal = Journal(head, request_id, wall_clock(), metrics)
     metrics.active.inc()
     try:
         yield journal

@@ -43,5 +43,9 @@ class Answer:
 
     async def error(self, error: RouterError) -> None:
         """Send what went wrong, in OpenAI's shape."""
-        retry = ((b"retry-after", b"%d" % error.retry_after),) if error.retry_after else ()
-        await self.whole(error.status, error_body(error), retry)
+        headers = []
+        if error.retry_after:
+            headers.append((b"retry-after", b"%d" % error.retry_after))
+        if error.allow:
+            headers.append((b"allow", error.allow.encode()))
+        await self.whole(error.status, error_body(error), tuple(headers))

@@ -1,7 +1,7 @@
 """The access log: one line for each request below `/v1/`, in the original router's two formats."""
 
 import logging
-import re
+import os
 import sys
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,9 +11,9 @@ from typing import Any, Protocol
 import msgspec
 
 from kthena_router.settings import AccessLogSettings
+from kthena_router.telemetry.lines import one_line
 
-log = logging.getLogger("kthena_router.telemetry")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -68,15 +68,13 @@ _OPTIONAL = (
     "http_route",
     "inference_pool",
 )
+_VALUE_SPECIALS = " \\"
+_QUOTED_SPECIALS = ' "\\'
+_MESSAGE_SPECIALS = "=\\"
 
 
 def _milliseconds(seconds: float) -> int:
     return int(seconds * 1000)
-
-
-def _clean(value: object) -> str:
-    """Return a value on one line: what a client sent must not forge a second entry."""
-    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", str(value))
 
 
 def _timestamp(moment: datetime) -> str:
@@ -85,15 +83,26 @@ def _timestamp(moment: datetime) -> str:
 
 
 def text_line(record: AccessRecord) -> str:
-    """Return the entry in text form."""
+    r"""Return the entry in text form.
+
+    As with the original, nothing is quoted; but what comes from outside cannot forge a field. Escaped (as `\x20`) are
+    spaces in values, `=` in the error message, whose spaces stay, and `"` in the request line. So every ` name=` begins a
+    field, and a value ends at the next space, the message at the next field.
+    """
+    method, path = (one_line(part, _QUOTED_SPECIALS) for part in (record.method, record.path))
     parts = [
         f"[{_timestamp(record.arrived)}]",
-        f'"{_clean(record.method)} {_clean(record.path)} {record.protocol}"',
+        f'"{method} {path} {record.protocol}"',
         str(record.status_code),
     ]
     if record.error_type:
-        parts.append(f"error={record.error_type}:{_clean(record.error_message)}")
-    parts += [f"{name}={_clean(value)}" for name in _OPTIONAL if (value := getattr(record, name))]
+        message = one_line(record.error_message, _MESSAGE_SPECIALS)
+        parts.append(f"error={record.error_type}:{message}")
+    parts += [
+        f"{name}={one_line(str(value), _VALUE_SPECIALS)}"
+        for name in _OPTIONAL
+        if (value := getattr(record, name))
+    ]
     if record.input_tokens > 0 or record.output_tokens > 0:
         parts.append(f"tokens={record.input_tokens}/{record.output_tokens}")
     phases = (record.request_processing, record.upstream_processing, record.response_processing)
@@ -159,4 +168,31 @@ def _open(output: str) -> Output:
         return sys.stdout
     if output == "stderr":
         return sys.stderr
-    return Path(output).open("a", encoding="utf-8")
+    return AppendedFile(Path(output))
+
+
+class AppendedFile:
+    """A file to append to that may be moved away at any time, as logrotate does. Raises OSError where it cannot be opened."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = path.open("a", encoding="utf-8")
+
+    def write(self, text: str, /) -> object:
+        """Write to the file that has the name now (asking takes 2 us)."""
+        if self._has_moved():
+            moved, self._file = self._file, self._path.open("a", encoding="utf-8")
+            moved.close()
+        return self._file.write(text)
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _has_moved(self) -> bool:
+        try:
+            return not os.path.samestat(self._path.stat(), os.fstat(self._file.fileno()))
+        except FileNotFoundError:
+            return True

@@ -1,6 +1,6 @@
 """How many requests each endpoint is working on for this router."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from kthena_router.routing.endpoint import Endpoint
@@ -37,7 +37,3 @@ class LoadTable:
             self._counts[key] -= 1
             if not self._counts[key]:
                 del self._counts[key]
-
-    def busy(self, endpoints: Iterable[Endpoint]) -> list[int]:
-        """Return the counts of *endpoints*, in their order."""
-        return [self.in_flight_of(endpoint) for endpoint in endpoints]

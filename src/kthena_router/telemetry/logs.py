@@ -7,6 +7,8 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Literal, TextIO
 
+from kthena_router.telemetry.lines import one_line
+
 PACKAGE = "kthena_router"
 # Set in the task of a request; tasks started from there inherit it.
 request_id: ContextVar[str] = ContextVar("request_id", default="")
@@ -31,7 +33,7 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the line of *record*."""
         request = f" [{identity}]" if (identity := request_id.get()) else ""
-        line = f"{_time(record)} {record.levelname} {_room(record)}: {_one_line(record)}{request}"
+        line = f"{_time(record)} {record.levelname} {_room(record)}: {one_line(record.getMessage())}{request}"
         trace = _trace(self, record)
         return f"{line}\n{trace}" if trace else line
 
@@ -63,11 +65,6 @@ def _time(record: logging.LogRecord) -> str:
 
 def _room(record: logging.LogRecord) -> str:
     return record.name.removeprefix(f"{PACKAGE}.")
-
-
-def _one_line(record: logging.LogRecord) -> str:
-    """Return the message on one line: what comes from a client must not forge a second one."""
-    return record.getMessage().replace("\r", "\\r").replace("\n", "\\n")
 
 
 def _trace(formatter: logging.Formatter, record: logging.LogRecord) -> str:

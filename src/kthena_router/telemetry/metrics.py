@@ -1,5 +1,13 @@
-"""The instruments, named once; names, labels and buckets are the original router's, so that dashboards go on working."""
+"""The instruments, named once; names, labels and buckets are the original router's, so that dashboards go on working.
 
+No client can make series without end: models are label values only where a route declares them, paths where an engine
+has them, and all others are names of objects. What is no longer configured goes after a while.
+"""
+
+from collections.abc import Mapping, Set as AbstractSet
+from typing import TypeVar
+
+import trio
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -12,8 +20,25 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-_DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+from kthena_router.concurrency.published import Published
+from kthena_router.routing.snapshot import Snapshot
+from kthena_router.telemetry.series import Series
+
+Values = Mapping[str, AbstractSet[str]]
+
+PREFIX = "kthena_router_"
+NO_MODEL = "unknown"
+NO_DESTINATION = ("none", "unresolved", "none", "none")
+# The original's end at 60; generations take longer.
+DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
+# Time enough to be scraped once more, whatever the interval.
+SWEEP_SECONDS = 600.0
+
 _DESTINATION = ("model_route", "backend_type", "backend_name", "upstream_model")
+_REQUEST = ("model", "path", "status_code", "error_type", *_DESTINATION)
+_DURATION = ("model", "path", "status_code", *_DESTINATION)
+_TOKENS = ("model", "path", "token_type", *_DESTINATION)
+_CALL = ("model_server", *_DESTINATION)
 
 # Paths come from clients; only those that an engine is known to have become label values.
 KNOWN_PATHS = frozenset(
@@ -37,50 +62,83 @@ def path_label(path: str) -> str:
     return path if path in KNOWN_PATHS else "other"
 
 
+_Labelled = TypeVar("_Labelled", Counter, Gauge)
+
+
 class Metrics:
     """All instruments of one router, in a registry of their own."""
 
     def __init__(self) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # the original has no such series
         self.registry = CollectorRegistry()
-        prefix = "kthena_router"
-        self.requests = Counter(
-            f"{prefix}_requests_total",
-            "Requests by outcome.",
-            ("model", "path", "status_code", "error_type", *_DESTINATION),
-            registry=self.registry,
-        )
-        self.duration = Histogram(
-            f"{prefix}_request_duration_seconds",
-            "Time from the arrival of a request to the end of its answer.",
-            ("model", "path", "status_code", *_DESTINATION),
-            buckets=_DURATION_BUCKETS,
-            registry=self.registry,
-        )
-        self.tokens = Counter(
-            f"{prefix}_tokens_total",
-            "Tokens, as the engines counted them.",
-            ("model", "path", "token_type", *_DESTINATION),
-            registry=self.registry,
-        )
         self.active = Gauge(
-            f"{prefix}_active_requests", "Requests being handled.", registry=self.registry
+            f"{PREFIX}active_requests", "Requests being handled.", registry=self.registry
         )
-        self.active_downstream = Gauge(
-            f"{prefix}_active_downstream_requests",
-            "Requests by model.",
-            ("model",),
+        self.requests = self._labelled(Counter, "requests_total", "Requests by outcome.", _REQUEST)
+        self.tokens = self._labelled(
+            Counter, "tokens_total", "Tokens, as the engines counted them.", _TOKENS
+        )
+        self.active_downstream = self._labelled(
+            Gauge, "active_downstream_requests", "Requests by model.", ("model",)
+        )
+        self.active_upstream = self._labelled(
+            Gauge, "active_upstream_requests", "Calls to endpoints.", _CALL
+        )
+        duration = Histogram(
+            f"{PREFIX}request_duration_seconds",
+            "Time from the arrival of a request to the end of its answer.",
+            _DURATION,
+            buckets=DURATION_BUCKETS,
             registry=self.registry,
         )
-        self.active_upstream = Gauge(
-            f"{prefix}_active_upstream_requests",
-            "Calls to endpoints.",
-            ("model_server", *_DESTINATION),
-            registry=self.registry,
-        )
+        self.duration = Series(duration, _DURATION)
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
+
+    def _labelled(
+        self, kind: type[_Labelled], name: str, text: str, labels: tuple[str, ...]
+    ) -> Series[_Labelled]:
+        return Series(kind(f"{PREFIX}{name}", text, labels, registry=self.registry), labels)
 
     def render(self) -> tuple[bytes, str]:
         """Return the exposition and its content type."""
         return generate_latest(self.registry), CONTENT_TYPE_LATEST
+
+    def retain(self, known: Values) -> None:
+        """Drop the series that have a value which is not *known* for its label."""
+        self.requests.retain(known)
+        self.duration.retain(known)
+        self.tokens.retain(known)
+        self.active_downstream.retain(known)
+        self.active_upstream.retain(known)
+
+    async def run(self, snapshots: Published[Snapshot]) -> None:
+        """From time to time, for ever, drop the series of what is not configured any more, and was not the last time."""
+        before = label_values(snapshots.value)
+        while True:
+            await trio.sleep(SWEEP_SECONDS)
+            now = label_values(snapshots.value)
+            self.retain({label: values | before[label] for label, values in now.items()})
+            before = now
+
+
+def label_values(snapshot: Snapshot) -> dict[str, frozenset[str]]:
+    """Return, for each label that speaks of the configuration, the values that requests under *snapshot* can give it."""
+    backends = [
+        *snapshot.backends.values(),
+        *(
+            target.backend
+            for route in snapshot.routes.values()
+            for rule in route.rules
+            for target in rule.targets
+        ),
+    ]
+    keys = frozenset(str(backend.key) for backend in backends) | {"none"}
+    renamed = {backend.model for backend in backends if backend.model}
+    return {
+        "model": snapshot.declared | {NO_MODEL},
+        "model_route": frozenset(map(str, snapshot.routes)) | {"none"},
+        "backend_name": keys,
+        "model_server": keys,
+        "upstream_model": snapshot.declared | renamed | {"none"},
+    }

@@ -40,11 +40,6 @@ def error_body(error: RouterError) -> bytes:
     return msgspec.json.encode(ErrorBody(detail))
 
 
-def error_event(error: RouterError) -> bytes:
-    """Return the server-sent event that tells a client of *error* in a stream that has begun."""
-    return b"data: " + error_body(error) + b"\n\n"
-
-
 def model_list(names: Iterable[str]) -> bytes:
     """Return the body of `GET /v1/models`."""
     return msgspec.json.encode(ModelList("list", [Model(name) for name in names]))

@@ -1,36 +1,49 @@
 """What a request asks for, as far as routing needs to know; the body itself stays as it came."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import msgspec
 
 from kthena_router.errors import InvalidRequest, ModelMissing
-from kthena_router.wire.body import Span, members, splice, value_spans
+from kthena_router.wire.body import Span, TooComplex, members, splice, value_spans
 from kthena_router.wire.multipart import boundary_of, field_spans
 
-MISSING = "model not found: the request must name a model in the field `model`"
+MAX_MODEL_NAME = 1_024  # characters; the CRD of ModelRoute has the same limit
+
+_MISSING = "model not found: the request must name a model in the field `model`"
+_BLANK = "model not found: the field `model` must not be blank"
+_NO_STRING = "model not found: the field `model` must be a string"
+_NO_UTF8 = "model not found: the field `model` must be UTF-8"
 
 
 @dataclass(frozen=True, slots=True)
 class ModelRequest:
-    """A request for *model*. *body*: as received. *stream*: the client asked for events."""
+    """A request for *model*. *body*: as received; *values*: its members, undecoded; *spans*: where a form has the model."""
 
     body: bytes
     model: str
-    stream: bool
-    spans: tuple[Span, ...]  # where the model stands in the body
-    as_json: bool = True
+    values: Mapping[str, msgspec.Raw]
+    spans: tuple[Span, ...] = ()
 
     def body_for(self, model: str) -> bytes:
-        """Return the body with *model* as its model; every other byte is the client's."""
+        """Return the body with *model* as its model; every other byte is the client's. Raises InvalidRequest."""
         if model == self.model:
             return self.body
-        value = msgspec.json.encode(model) if self.as_json else model.encode()
-        return splice(self.body, list(self.spans), value)
+        if self.spans:
+            return splice(self.body, self.spans, model.encode())
+        try:
+            spans = value_spans(self.body, self.values, "model")
+        except TooComplex as error:
+            raise InvalidRequest(f"invalid request body: {error}") from None
+        return splice(self.body, spans, msgspec.json.encode(model))
 
 
 def parse_request(body: bytes, content_type: str) -> ModelRequest:
-    """Return what *body* asks for. Raises InvalidRequest, ModelMissing."""
+    """Return what *body* asks for. Raises InvalidRequest, ModelMissing.
+
+    Whatever does not say that it is a form is read as JSON: `curl -d` says `application/x-www-form-urlencoded`.
+    """
     if content_type.lower().startswith("multipart/form-data"):
         return _parse_form(body, content_type)
     return _parse_json(body)
@@ -43,37 +56,55 @@ def _parse_json(body: bytes) -> ModelRequest:
         values = members(body)
     except msgspec.ValidationError:
         raise InvalidRequest("invalid request body: it must be a JSON object") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InvalidRequest(f"invalid request body: it is not JSON: {error}") from error
-    model = _text(values.get("model"))
-    stream = bytes(values.get("stream", b"")) == b"true"
-    return ModelRequest(body, model, stream, tuple(value_spans(body, values, "model")))
+    except UnicodeDecodeError:
+        raise InvalidRequest("invalid request body: it must be UTF-8") from None
+    except msgspec.DecodeError as error:
+        raise InvalidRequest(
+            f"invalid request body: it is not JSON: {error}; send a JSON object, or multipart/form-data"
+        ) from None
+    except RecursionError:
+        raise InvalidRequest("invalid request body: it is nested too deeply") from None
+    except TooComplex as error:
+        raise InvalidRequest(f"invalid request body: {error}") from None
+    return ModelRequest(body, _text(values.get("model")), values)
 
 
 def _text(raw: msgspec.Raw | None) -> str:
     if raw is None:
-        raise ModelMissing(MISSING)
+        raise ModelMissing(_MISSING)
     try:
-        text = msgspec.json.decode(raw, type=str)
+        return _checked(msgspec.json.decode(raw, type=str))
+    except msgspec.ValidationError:
+        raise ModelMissing(_NO_STRING) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise ModelMissing("model not found: the field `model` must be a string") from None
-    if not text.strip():
-        raise ModelMissing("model not found: the field `model` must not be blank")
-    return text
+        raise ModelMissing(_NO_UTF8) from None
 
 
 def _parse_form(body: bytes, content_type: str) -> ModelRequest:
     boundary = boundary_of(content_type)
     if boundary is None:
-        raise InvalidRequest("invalid request body: the multipart content type names no boundary")
-    spans = field_spans(body, boundary, "model")
+        raise InvalidRequest(
+            "invalid request body: the multipart content type must name a valid boundary"
+        )
+    try:
+        spans = field_spans(body, boundary, "model")
+    except TooComplex as error:
+        raise InvalidRequest(f"invalid request body: {error}") from None
     if not spans:
-        raise ModelMissing(MISSING)
+        raise ModelMissing(_MISSING)
     start, end = spans[-1]
     try:
-        model = body[start:end].decode().strip()
+        model = body[start:end].decode()
     except UnicodeDecodeError:
-        raise ModelMissing("model not found: the field `model` must be UTF-8") from None
-    if not model:
-        raise ModelMissing("model not found: the field `model` must not be blank")
-    return ModelRequest(body, model, stream=False, spans=tuple(spans), as_json=False)
+        raise ModelMissing(_NO_UTF8) from None
+    return ModelRequest(body, _checked(model.strip()), {}, tuple(spans))
+
+
+def _checked(model: str) -> str:
+    if not model.strip():
+        raise ModelMissing(_BLANK)
+    if len(model) > MAX_MODEL_NAME:
+        raise InvalidRequest(
+            f"model not found: a name has at most {MAX_MODEL_NAME} characters, this one {len(model)}"
+        )
+    return model

@@ -1,7 +1,7 @@
 """What can go wrong with a request, as classes that carry what the edge needs: status, code, reason label and message.
 
-The edge has one handler for all of them. `reason` is the metric label `error_type`, `log_type` the type in the access log;
-both keep the names of the original router, so that dashboards and log queries go on working.
+The edge has one handler for all of them. `reason` is the metric label `error_type` and the type in the access log; it keeps
+the names of the original router, so that dashboards and log queries go on working.
 """
 
 from typing import ClassVar
@@ -12,7 +12,6 @@ class RouterError(Exception):
 
     status: ClassVar[int] = 500
     reason: ClassVar[str] = "request_failed"
-    log_type: ClassVar[str] = ""  # empty: the same as `reason`
     type: ClassVar[str] = "server_error"
     code: ClassVar[str] = ""  # empty: null in the body
     param: ClassVar[str] = ""  # empty: null in the body

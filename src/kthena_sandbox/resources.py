@@ -23,7 +23,7 @@ class ResourceType:
 
     `group` is "" for the core group. `schema` is the OpenAPI v3 structural schema of the whole
     object, None where objects are accepted as they are. `storage_version` is "" where it is
-    `version`. `custom` types are defined by a CustomResourceDefinition.
+    `version`. `custom` types are defined by a CustomResourceDefinition. `empty` ones are known and never have objects.
     """
 
     group: str
@@ -40,6 +40,7 @@ class ResourceType:
     printer_columns: tuple[PrinterColumn, ...] = ()
     storage_version: str = ""
     custom: bool = False
+    empty: bool = False
 
     @property
     def api_version(self) -> str:

@@ -1,6 +1,7 @@
 """The way to the API against a server on loopback: credentials that change, refusals, watches, outages."""
 
 import socket
+import ssl
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
@@ -10,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 import trio
+import trustme
 from tests.support.kube_server import Exchange, Handler, KubeServer, open_kube_server
 from tests.support.upstream import open_descriptors, until
 
@@ -82,6 +84,21 @@ def refusing(status: int, body: object, **headers: str) -> Handler:
             await exchange.answer(status, body, **headers)
 
     return handler
+
+
+def plugin(folder: Path, answers: list[dict[str, Any]]) -> dict[str, Any]:
+    """Write a credential plugin that gives its *answers* in turn and counts in file `asked`; return its user."""
+    script = folder / "plugin"
+    script.write_text(
+        f"#!{sys.executable}\nimport json, pathlib\n"
+        f"asked = pathlib.Path({str(folder / 'asked')!r})\n"
+        "count = len(asked.read_text()) if asked.exists() else 0\n"
+        "asked.write_text('x' * (count + 1))\n"
+        f"print(json.dumps({answers!r}[count]))\n"
+    )
+    script.chmod(0o755)
+    version = "client.authentication.k8s.io/v1"
+    return {"exec": {"apiVersion": version, "command": "./plugin"}}
 
 
 class Following:
@@ -209,19 +226,81 @@ async def test_token_is_followed_before_it_is_refused(
         assert ["one", "two", "two", "three"] == [one.token for one in server.requests]
 
 
-async def test_api_that_moved_is_found_when_the_old_one_is_away(tmp_path: Path) -> None:
-    async with (
-        connected(answer, tmp_path) as (server, api),
-        open_kube_server(answer) as other,
-    ):
+async def test_router_stays_with_its_cluster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(api_client, "LOOK_SECONDS", 0.0)
+    async with connected(answer, tmp_path) as (server, api), open_kube_server(answer) as other:
+        path = tmp_path / "config"
+        body = msgspec.json.decode(path.read_bytes())
+        body["clusters"].append({"name": "d", "cluster": {"server": other.url}})
+        body["contexts"].append({"name": "y", "context": {"cluster": "d", "user": "u"}})
+        body["current-context"] = "y"  # as `kubectl config use-context` does
+        path.write_bytes(msgspec.json.encode(body))
         await api.request("GET", PODS)
-        await server.stop()
-        write(tmp_path / "config", {"server": other.url}, {})
-        with pytest.raises(Unavailable):
-            await api.request("GET", PODS)
+        assert [] == caplog.messages
+
+        write(path, {"server": other.url}, {})
+        await api.request("GET", PODS)
         await api.request("GET", PODS)
 
-        assert 1 == len(other.requests)
+        assert (3, 0) == (len(server.requests), len(other.requests))
+    (message,) = caplog.messages
+    assert message.endswith(f"the cluster is now at {other.url}: start the router again for it")
+
+
+async def test_authority_that_is_replaced_is_followed(tmp_path: Path) -> None:
+    old, new = trustme.CA(), trustme.CA()
+    (tmp_path / "ca.crt").write_bytes(old.cert_pem.bytes())
+    async with open_kube_server(answer, tls_context(old)) as server:
+        cluster = {"server": server.url, "certificate-authority": "ca.crt"}
+        path = write(tmp_path / "config", cluster, {})
+        access = ClusterAccess(kubeconfig=str(path), queries_per_second=1000, burst=1000)
+        async with open_kube_api(access) as api:
+            await api.request("GET", PODS)
+            await server.stop()
+            server.context = tls_context(new)
+            await server.start()
+            with pytest.raises(Unavailable):
+                await api.request("GET", PODS)
+            (tmp_path / "ca.crt").write_bytes(new.cert_pem.bytes())
+            await api.request("GET", PODS)
+
+        assert 2 == len(server.requests)
+
+
+async def test_certificate_of_a_plugin_that_has_expired_is_replaced(tmp_path: Path) -> None:
+    old, new = trustme.CA(), trustme.CA()
+    certificates = []
+    for authority in (old, new, new):
+        made = authority.issue_cert("me@example.com")
+        key, chain = made.private_key_pem.bytes(), made.cert_chain_pems[0].bytes()
+        status = {"clientKeyData": key.decode(), "clientCertificateData": chain.decode()}
+        certificates.append({"status": status})
+    async with open_kube_server(answer, tls_context(old, clients=old)) as server:
+        cluster = {"server": server.url, "insecure-skip-tls-verify": True}
+        path = write(tmp_path / "config", cluster, plugin(tmp_path, certificates))
+        access = ClusterAccess(kubeconfig=str(path), queries_per_second=1000, burst=1000)
+        async with open_kube_api(access) as api:
+            await api.request("GET", PODS)
+            await server.stop()
+            server.context = tls_context(old, clients=new)  # it takes the old one no longer
+            await server.start()
+            with pytest.raises(Unavailable):
+                await api.request("GET", PODS)
+            await api.request("GET", PODS)
+
+        assert 2 == len(server.requests)
+    assert "xx" == (tmp_path / "asked").read_text()
+
+
+def tls_context(authority: trustme.CA, clients: trustme.CA | None = None) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    if clients is not None:
+        clients.configure_trust(context)
+        context.verify_mode = ssl.CERT_REQUIRED
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    return context
 
 
 async def test_kubeconfig_that_is_half_written_changes_nothing(
@@ -268,17 +347,7 @@ async def test_refused_watch_has_fresh_credentials_the_next_time(tmp_path: Path)
 async def test_credential_plugin_is_not_asked_all_the_time(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    script = tmp_path / "plugin"
-    credential = '{"status": {"token": "%d"}}'
-    script.write_text(
-        f"#!{sys.executable}\nimport pathlib\n"
-        f"asked = pathlib.Path({str(tmp_path / 'asked')!r})\n"
-        "count = len(asked.read_text()) if asked.exists() else 0\n"
-        f"asked.write_text('x' * (count + 1))\nprint({credential!r} % count)\n"
-    )
-    script.chmod(0o755)
-    version = "client.authentication.k8s.io/v1"
-    user = {"exec": {"apiVersion": version, "command": "./plugin"}}
+    user = plugin(tmp_path, [{"status": {"token": str(number)}} for number in range(5)])
     async with connected(allowing("0"), tmp_path, user) as (server, api):
         await api.request("GET", PODS)
         server.handler = allowing("1")  # it has expired

@@ -7,8 +7,7 @@ import trio
 import trio.testing
 from tests.listeners.test_http1 import GET, hello, serving, streaming
 
-from kthena_router.listeners.asgi import ASGIApp, Message, Receive, Scope, Send, respond
-from kthena_router.listeners.transports import ClientLeft
+from kthena_router.listeners.asgi import ASGIApp, ClientLeft, Message, Receive, Scope, Send, respond
 
 POST = b"POST / HTTP/1.1\r\nhost: a\r\n"
 HEAD = b"HEAD / HTTP/1.1\r\nhost: a\r\n\r\n"

@@ -27,8 +27,8 @@ def test_body_of_known_length_passes_as_it_is() -> None:
     out, writer = written(b"ab", b"c", headers=[(b"Content-Length", b"3"), (b"X-A", b"1")])
 
     assert (
-        b"HTTP/1.1 200 OK\r\nx-a: 1\r\ndate: Mon, 27 Jul 2009 12:28:53 GMT\r\n"
-        b"content-length: 3\r\n\r\nabc"
+        b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\nx-a: 1\r\n"
+        b"date: Mon, 27 Jul 2009 12:28:53 GMT\r\n\r\nabc"
     ) == out
     assert (writer.complete, writer.keeps_alive) == (True, True)
 

@@ -257,6 +257,42 @@ async def test_adapter_that_one_engine_does_not_have_is_looked_for_on_the_next()
         assert (200, 404) == (answer.status_code, unknown.status_code)
 
 
+async def test_adapter_that_no_engine_has_gets_the_engines_own_404() -> None:
+    async with open_house(2) as house:
+        ports = [one.state.address.port for one in house.engines]
+        house.serve(ports, route={"loraAdapters": ["lora-a"]})
+
+        answer = await house.post(model="lora-a")
+
+        assert 404 == answer.status_code
+        assert "route not found" not in answer.text
+        assert [1, 1] == [house.asked(0), house.asked(1)]
+        assert "upstream_status_code=404 upstream_attempts=2" in await house.logged()
+
+
+async def test_404_for_a_base_model_is_final() -> None:
+    async with open_house(2) as house:
+        ports = [one.state.address.port for one in house.engines]
+        house.serve(ports, model="not-loaded")
+
+        answer = await house.post()
+
+        assert 404 == answer.status_code
+        assert "not-loaded" in answer.text
+        assert 1 == house.asked(0) + house.asked(1)
+
+
+async def test_metrics_are_on_the_default_port_only_where_that_is_wanted() -> None:
+    async with open_house(0) as house, house.client as client:
+        hidden = await client.get("/metrics")
+    async with open_house(0, expose_metrics_on_router_port=True) as house, house.client as client:
+        shown = await client.get("/metrics", headers={"host": "nobody.example.com"})
+
+        assert (404, 200) == (hidden.status_code, shown.status_code)
+        assert shown.headers["content-type"].startswith("text/plain")
+        assert "kthena_router_active_requests 0.0" in shown.text
+
+
 async def test_requests_spread_over_idle_engines() -> None:
     async with open_house(2) as house:
         await _ask_at_once(house, 4)

@@ -112,15 +112,21 @@ class House:
         )
 
     def serve(
-        self, ports: Iterable[int], *, route: dict[str, Any] | None = None, **server: Any
+        self,
+        ports: Iterable[int],
+        *,
+        route: dict[str, Any] | None = None,
+        hostname: str | None = None,
+        **server: Any,
     ) -> None:
         """Publish a configuration with one pod for each of *ports*, an engine's or any other."""
         numbers = list(ports)
         names = [f"pod-{index}" for index in range(len(numbers))]
+        named: dict[str, Any] = {"hostname": hostname} if hostname else {}
         objects = [
             make_gateway_class(),
-            make_gateway(listeners=[listener(**from_all())]),
-            make_model_server(model=REAL_MODEL, **server),
+            make_gateway(listeners=[listener(**from_all(), **named)]),
+            make_model_server(**{"model": REAL_MODEL, **server}),
             make_model_route(**{"parents": [{"name": "default"}], **(route or {})}),
             *(make_pod(name, labels={"app": "server"}, address="127.0.0.1") for name in names),
         ]

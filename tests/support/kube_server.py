@@ -105,6 +105,7 @@ class KubeServer:
         stream = _wrapped(raw, self.context)
         try:
             async with raw:
+                await _shake_hands(stream, raw)
                 await self._answer_all(stream)
         except GONE:
             pass  # the client has left
@@ -132,6 +133,16 @@ def _wrapped(raw: trio.SocketStream, context: ssl.SSLContext | None) -> trio.abc
     if context is None:
         return raw
     return trio.SSLStream(raw, context, server_side=True, https_compatible=True)
+
+
+async def _shake_hands(stream: trio.abc.Stream, raw: trio.SocketStream) -> None:
+    """Make TLS ready; where that fails, tell the client why, which trio keeps to itself."""
+    if isinstance(stream, trio.SSLStream):
+        try:
+            await stream.do_handshake()
+        except trio.BrokenResourceError:
+            await raw.send_all(stream._outgoing.read())
+            raise
 
 
 def _parsed(head: bytes, stream: trio.abc.Stream) -> Exchange:

@@ -9,6 +9,7 @@ import pytest
 import trio
 import trustme
 from tests.support.http_peer import Peer, PeerConnection, Script, open_peer
+from tests.support.steps import at_step
 from tests.support.upstream import Answer, fetch, open_descriptors, until
 from trio.testing import wait_all_tasks_blocked
 
@@ -17,22 +18,6 @@ from kthena_router.upstream.dial import make_tls_context
 from kthena_router.upstream.pools import Pools
 
 AUTHORITY = trustme.CA()
-
-
-class CancelAtStep(trio.abc.Instrument):
-    """Cancels *scope* when *task* or one of its children has given way for the *step*-th time (1 is the first)."""
-
-    def __init__(self, task: trio.lowlevel.Task, scope: trio.CancelScope, step: int) -> None:
-        self._task = task
-        self._scope = scope
-        self._left = step
-
-    def after_task_step(self, task: trio.lowlevel.Task) -> None:
-        nursery = task.parent_nursery
-        if task is self._task or (nursery is not None and nursery.parent_task is self._task):
-            self._left -= 1
-            if self._left == 0:
-                self._scope.cancel()
 
 
 async def slow(connection: PeerConnection) -> None:
@@ -110,13 +95,8 @@ def make_pools() -> Pools:
 
 async def call_until(step: int, pools: Pools, peer: Peer, body: bytes) -> Answer | None:
     """Make a call and cancel it at its *step*-th step; None: it was cancelled."""
-    with trio.CancelScope() as scope:
-        instrument = CancelAtStep(trio.lowlevel.current_task(), scope, step)
-        trio.lowlevel.add_instrument(instrument)
-        try:
-            return await fetch(pools, peer.endpoint, body, header_timeout=30.0)
-        finally:
-            trio.lowlevel.remove_instrument(instrument)
+    with trio.CancelScope() as scope, at_step(step, scope.cancel):
+        return await fetch(pools, peer.endpoint, body, header_timeout=30.0)
     return None
 
 

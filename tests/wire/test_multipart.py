@@ -116,7 +116,7 @@ def test_form_of_too_many_parts_is_refused() -> None:
 def test_large_forms_are_searched_in_linear_time(body: bytes) -> None:
     began = time.process_time()
     found(body)
-    assert time.process_time() - began < 1.0  # 0.02 s; anything quadratic would take hours
+    assert time.process_time() - began < 5.0  # 0.02 s; anything quadratic would take hours
 
 
 @given(st.lists(st.tuples(st.sampled_from([b"model", b"file", b"x"]), st.binary(max_size=20))))

@@ -12,10 +12,11 @@ import msgspec
 import trio
 
 from kthena_router.concurrency.supervision import Backoff
-from kthena_router.kube.access import Choice, choose_access
+from kthena_router.kube.access import choose_access
 from kthena_router.kube.client import KubeApi, NoCluster, Unauthorized, Unavailable, error_for
 from kthena_router.kube.keepalive import probe_peer
-from kthena_router.kube.kr8s_client import Call, Session, load_session, text_of
+from kthena_router.kube.kr8s_client import Call, Session, is_of_tls, load_session, text_of
+from kthena_router.kube.kubeconfig import BadKubeconfig
 from kthena_router.kube.lines import LineSplitter
 from kthena_router.kube.rate import RateLimit
 from kthena_router.kube.reachability import Reachability
@@ -50,7 +51,7 @@ async def open_kube_api(access: ClusterAccess) -> AsyncIterator[KubeApi]:
         access.queries_per_second or DEFAULT_PER_SECOND, access.burst or DEFAULT_BURST
     )
     try:
-        client = ApiClient(choice, limit, await load_session(choice))
+        client = ApiClient(limit, await load_session(choice))
     except Exception as error:  # whatever a broken file makes kr8s raise
         raise NoCluster(f"{choice} cannot be used: {text_of(error)}") from error
     log.info("using the Kubernetes API at %s (%s)", client.server, choice)
@@ -63,14 +64,14 @@ async def open_kube_api(access: ClusterAccess) -> AsyncIterator[KubeApi]:
 class ApiClient:
     """One for the whole process, so that the rate and an outage are those of the process."""
 
-    def __init__(self, choice: Choice, limit: RateLimit, session: Session) -> None:
-        self._choice = choice
+    def __init__(self, limit: RateLimit, session: Session) -> None:
         self._limit = limit
         self._session = session
         self._reachability = Reachability()
         self._renewing = trio.Lock()
         self._looked = self._renewed = trio.current_time()
         self._futile = 0  # readings of the credentials since any were accepted
+        self._unreadable = False  # what the last of them came to
         self._reported = ""
 
     @property
@@ -143,7 +144,9 @@ class ApiClient:
         except Unavailable as error:
             if not opened:
                 self._reachability.failed(str(error))
-                self._looked = -math.inf  # the API may have moved, or have another certificate
+                self._looked = -math.inf  # perhaps its certificate is from another authority now
+                if is_of_tls(error):  # or a credential plugin's certificate has expired
+                    await self._try_to_renew(session)
             raise
 
     async def _check(self, session: Session, call: Call, response: httpx.Response) -> None:
@@ -181,9 +184,11 @@ class ApiClient:
         if trio.current_time() - self._looked < LOOK_SECONDS:
             return
         self._looked = trio.current_time()
-        session = self._session
-        if not session.is_outdated():
-            return
+        if self._session.is_outdated():
+            await self._try_to_renew(self._session)
+
+    async def _try_to_renew(self, session: Session) -> None:
+        """Read the credentials again; where that fails, say so once and stay with what there is."""
         try:
             await self._renew(session)
         except Unauthorized as error:  # what was read before may still be good
@@ -202,9 +207,10 @@ class ApiClient:
             self._renewed = trio.current_time()
             self._futile += 1
             try:
-                self._session = await load_session(self._choice)
+                self._session = await _load_again(old)
+                self._unreadable = False
             except Exception as error:  # whatever a broken file makes kr8s raise
-                old.accepted = False
+                old.accepted, self._unreadable = False, True
                 text = f"the credentials cannot be read again: {text_of(error)}"
                 raise Unauthorized(401, text) from error
         log.log(
@@ -216,10 +222,23 @@ class ApiClient:
 
     def _waits_before_renewal(self, old: Session) -> bool:
         """Return whether it is too early: a credential plugin that has nothing better is not asked all the time."""
-        if old.accepted:
+        changed = old.is_outdated()
+        if old.accepted or (changed and not self._unreadable):
             return False
-        pause = RENEWAL.base if old.is_outdated() else RENEWAL.delay(self._futile, 0.0)
+        pause = RENEWAL.base if changed else RENEWAL.delay(self._futile, 0.0)
         return trio.current_time() - self._renewed < pause
+
+
+async def _load_again(old: Session) -> Session:
+    """Read the credentials for the same cluster again: who changes the current context does not mean the router.
+
+    Raises whatever is wrong with them.
+    """
+    fresh = await load_session(old.choice)
+    if fresh.server != old.server:
+        await fresh.retire()
+        raise BadKubeconfig(f"the cluster is now at {fresh.server}: start the router again for it")
+    return fresh
 
 
 async def _lines(response: httpx.Response) -> AsyncGenerator[bytes, None]:

@@ -5,9 +5,9 @@ reading of the credentials makes a kr8s `Api` of its own, and the one before liv
 """
 
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -73,8 +73,8 @@ class Call:
 class Session:
     """One reading of the credentials; closed when it is retired and nobody uses it any more."""
 
-    def __init__(self, api: Api, sources: dict[Path, bytes]) -> None:
-        self.loaded = trio.current_time()
+    def __init__(self, api: Api, choice: Choice, sources: dict[Path, bytes]) -> None:
+        self.choice = choice  # with the context that was found
         self.accepted = False
         self._api = api
         self._sources = sources
@@ -126,7 +126,8 @@ async def load_session(choice: Choice) -> Session:
         sources = {
             path: path.read_bytes() for path in paths
         }  # first: a change while kr8s reads is seen
-        return Session(await _authenticate(config, sources), sources)
+        found = replace(choice, context=config.context)
+        return Session(await _authenticate(config, sources), found, sources)
 
 
 async def _authenticate(config: Kubeconfig, sources: dict[Path, bytes]) -> Api:
@@ -171,7 +172,17 @@ def _remove_copies(api: Api) -> None:
 
 def text_of(error: BaseException) -> str:
     """Return what kind of error it is, and what it says, or else its causes: httpx says nothing of a bad certificate."""
-    said: BaseException | None = error
-    while said is not None and not str(said):
-        said = said.__cause__ or said.__context__
-    return f"{type(error).__name__}: {said}" if said is not None else type(error).__name__
+    said = next((str(one) for one in _with_causes(error) if str(one)), "")
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+
+def is_of_tls(error: BaseException) -> bool:
+    """Return whether *error* came about in TLS, as when one side does not trust the other's certificate."""
+    return any(isinstance(one, ssl.SSLError) for one in _with_causes(error))
+
+
+def _with_causes(error: BaseException) -> Iterator[BaseException]:
+    found: BaseException | None = error
+    while found is not None:
+        yield found
+        found = found.__cause__ or found.__context__

@@ -38,6 +38,7 @@ class Kubeconfig:
 
     cluster: Mapping[str, Any]
     user: Mapping[str, Any]
+    context: str = ""  # the name under which it was found
 
     def document(self) -> dict[str, Any]:
         """Return it as a kubeconfig of its own."""
@@ -104,7 +105,7 @@ def select(documents: Iterable[tuple[str, object]], context: str = "") -> Kubeco
     if not cluster.get("server"):
         raise BadKubeconfig(f"cluster {chosen['cluster']!r} has no server")
     user = str(chosen.get("user") or "")
-    return Kubeconfig(cluster, _named("user", user, users) if user else {})
+    return Kubeconfig(cluster, _named("user", user, users) if user else {}, context)
 
 
 def _read(path: str, document: object) -> _File:

@@ -13,6 +13,10 @@ Headers: TypeAlias = Iterable[tuple[bytes, bytes]]
 JSON_CONTENT = (b"content-type", b"application/json")
 
 
+class ClientLeft(OSError):
+    """The client is gone; ASGI 3.0 wants an OSError from `send` then."""
+
+
 # The key of a request's `DirectClient` in `scope["extensions"]`; absent where the connection is shared (HTTP/2).
 DIRECT_CLIENT = "kthena.direct_client"
 
@@ -31,11 +35,11 @@ class DirectClient(Protocol):
     def send_body_nowait(self, body: bytes) -> bytes:
         """Send a piece of the body, and the head with the first one; return what has still to be sent with `send_rest`.
 
-        What is returned is framed already. Raises OSError when the client is gone.
+        What is returned is framed already. Raises ClientLeft.
         """
 
     async def send_rest(self, rest: bytes) -> None:
-        """Return when all of *rest* is on its way. Raises OSError when the client is gone."""
+        """Return when all of *rest* is on its way. Raises ClientLeft."""
 
 
 async def respond(send: Send, status: int, body: bytes, headers: Headers = ()) -> None:

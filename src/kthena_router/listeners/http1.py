@@ -9,12 +9,12 @@ from contextlib import suppress
 import trio
 
 from kthena_router.errors import RequestTimeout, RouterError
-from kthena_router.listeners.asgi import JSON_CONTENT, ASGIApp
+from kthena_router.listeners.asgi import JSON_CONTENT, ASGIApp, ClientLeft
 from kthena_router.listeners.http1_call import Address, Call, Terms
 from kthena_router.listeners.http1_parser import RequestHead, RequestParser
 from kthena_router.listeners.http1_response import ResponseWriter
 from kthena_router.listeners.http2_upgrade import SWITCHING, Http2Upgrade, upgraded
-from kthena_router.listeners.transports import ClientLeft, Transport
+from kthena_router.listeners.transports import Transport
 from kthena_router.wire.payloads import error_body
 
 FIRST_REQUEST_SECONDS = 1.0  # for a client that connected just before the port was closed

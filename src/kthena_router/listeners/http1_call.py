@@ -11,11 +11,18 @@ from urllib.parse import unquote, urlsplit
 import trio
 
 from kthena_router.errors import RequestTimeout, RouterError
-from kthena_router.listeners.asgi import DIRECT_CLIENT, JSON_CONTENT, ASGIApp, Message, Scope
+from kthena_router.listeners.asgi import (
+    DIRECT_CLIENT,
+    JSON_CONTENT,
+    ASGIApp,
+    ClientLeft,
+    Message,
+    Scope,
+)
 from kthena_router.listeners.calls import INTERNAL_ERROR
 from kthena_router.listeners.http1_parser import Limits, RequestHead, RequestParser
 from kthena_router.listeners.http1_response import CONTINUE, BadAnswer, ResponseWriter
-from kthena_router.listeners.transports import ClientLeft, Transport
+from kthena_router.listeners.transports import Transport
 from kthena_router.settings import ClientLimits
 from kthena_router.wire.payloads import error_body
 

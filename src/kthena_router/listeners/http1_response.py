@@ -79,9 +79,9 @@ class ResponseWriter:
         """Return the head together with the first bytes of the body. *closing*: the connection ends after this answer."""
         if not 200 <= status <= 999:
             raise BadAnswer(f"{status} is no status of an answer")
-        lines, length = self._encode(headers)
+        lines = self._encode(headers, without_length=status == 204)
         self._bodiless |= status in {204, 304}
-        framing = self._choose_framing(status, length, body, more=more)
+        framing = self._choose_framing(status, body, more=more)
         self.keeps_alive &= not closing
         connection = b"" if self.keeps_alive else b"connection: close\r\n"
         status_line = _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
@@ -111,36 +111,35 @@ class ResponseWriter:
                 raise BadAnswer("the body is not as long as its content-length says")
         return body
 
-    def _encode(self, headers: Iterable[Header]) -> tuple[bytes, int | None]:
-        """Return the application's headers as lines, without content-length, and its value."""
-        length: int | None = None
+    def _encode(self, headers: Iterable[Header], *, without_length: bool) -> bytes:
+        """Return the application's headers as lines; its content-length is noted. RFC 9110 8.6: none with 204."""
         encoded: list[bytes] = []
         for name, value in headers:
             lower = name.lower()
-            if lower == b"content-length":
-                if length is not None or not value.isdigit():
-                    raise BadAnswer("content-length must be given once, as a number")
-                length = int(value)
-            elif lower in _DROPPED:
+            if lower in _DROPPED:
                 if lower == b"connection" and b"close" in value.lower():
                     self.keeps_alive = False
-            else:
-                encoded.append(b"%b: %b\r\n" % (lower, value))
+                continue
+            if lower == b"content-length":
+                if self._remaining is not None or not value.isdigit():
+                    raise BadAnswer("content-length must be given once, as a number")
+                self._remaining = int(value)
+                if without_length:
+                    continue
+            encoded.append(b"%b: %b\r\n" % (lower, value))
         lines = b"".join(encoded)
         # The pattern alone would take a line end within a value for the end of that header: hence the count.
         if lines.count(b"\n") != len(encoded) or not FIELDS.fullmatch(lines + b"\r\n"):
             raise BadAnswer("a header of the answer contains forbidden characters")
-        return lines, length
+        return lines
 
-    def _choose_framing(self, status: int, length: int | None, body: bytes, *, more: bool) -> bytes:
+    def _choose_framing(self, status: int, body: bytes, *, more: bool) -> bytes:
         """RFC 9112 6: the announced length, the length of what is whole already, chunks, or the connection's end."""
-        if status == 204:
+        if self._remaining is not None or status == 204:
             return b""
-        if length is None and not more and not self._bodiless:
-            length = len(body)
-        if length is not None:
-            self._remaining = length
-            return b"content-length: %d\r\n" % length
+        if not more and not self._bodiless:
+            self._remaining = len(body)
+            return b"content-length: %d\r\n" % len(body)
         if self._bodiless:
             return b""
         if self._http_1_0:

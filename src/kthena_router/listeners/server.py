@@ -153,6 +153,7 @@ class PortServer:
     async def _accept_on(self, listening: socket.socket, nursery: trio.Nursery) -> None:
         short_of_descriptors = False
         while True:
+            await trio.lowlevel.checkpoint_if_cancelled()  # stopped: the socket is closed
             await trio.lowlevel.wait_readable(listening)
             error = self._take_backlog(listening, nursery)
             if error not in OUT_OF_DESCRIPTORS:

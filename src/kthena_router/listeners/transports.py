@@ -14,14 +14,11 @@ from typing import Protocol
 import trio
 
 from kthena_router.concurrency.readiness import Readiness
+from kthena_router.listeners.asgi import ClientLeft
 
 RECEIVE_BYTES = 65_536
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER of no time: close with RST, socket(7)
 _BROKEN = (OSError, trio.BrokenResourceError, trio.ClosedResourceError)
-
-
-class ClientLeft(OSError):
-    """The client is gone; ASGI 3.0 wants an OSError from `send` then."""
 
 
 class Transport(Protocol):

@@ -13,6 +13,7 @@ from kthena_router.errors import (
 from kthena_router.listeners.asgi import (
     DIRECT_CLIENT,
     JSON_CONTENT,
+    ClientLeft,
     DirectClient,
     Receive,
     Scope,
@@ -94,7 +95,7 @@ class RouterApp:
         """Serve a request and tell the client what went wrong, where it still can be told."""
         try:
             await self._serve(head, receive, answer, journal)
-        except ClientGone:
+        except (ClientGone, ClientLeft):
             journal.client_left()
         except RouterError as error:
             await _tell(error, answer, journal)

@@ -34,7 +34,6 @@ class Journal:
         self._metrics = metrics
         self._started = trio.current_time()
         self._model_label = NO_MODEL
-        self._error_label = ""
         self._destination = NO_DESTINATION
         self._asks_for_model = False
 
@@ -66,19 +65,17 @@ class Journal:
 
     def failed(self, error: RouterError, *, status: int) -> None:
         """Note why there is no good answer; *status* is what the client was sent."""
-        kind = error.log_type or error.reason
-        self._broken_off(status, kind, error.log_message, error.reason, error.origin)
+        self._broken_off(status, error.reason, error.log_message, error.origin)
 
     def client_left(self) -> None:
         """Note that the client did not wait for the end."""
-        kind = "client_closed_request"
-        self._broken_off(CLIENT_GONE, kind, "the client left before the end of the answer", kind)
+        message = "the client left before the end of the answer"
+        self._broken_off(CLIENT_GONE, "client_closed_request", message)
 
     def cut(self, status: int) -> None:
         """Note that the router ended before the answer did; *status*: what had been sent, 0 for nothing."""
-        kind = "request_failed"
         message = "the router ended before the answer did"
-        self._broken_off(status or UNAVAILABLE, kind, message, kind, "router")
+        self._broken_off(status or UNAVAILABLE, "request_failed", message, "router")
 
     def metered(self, meter: Meter) -> None:
         """Note the tokens that the engine counted, and when its answer came."""
@@ -109,12 +106,12 @@ class Journal:
         """Work out the total and count the request. A list of models is only counted where it failed, as in the original."""
         record = self.record
         record.total = trio.current_time() - self._started
-        if self._asks_for_model or self._error_label:
+        if self._asks_for_model or record.error_type:
             self._count(path_label(record.path), str(record.status_code))
 
     def _count(self, path: str, status: str) -> None:
         metrics, record = self._metrics, self.record
-        label = self._error_label or (
+        label = record.error_type or (
             "successful_request" if record.status_code < 400 else "request_failed"
         )
         metrics.requests.of(self._model_label, path, status, label, *self._destination).inc()
@@ -125,14 +122,11 @@ class Journal:
             if count:
                 metrics.tokens.of(self._model_label, path, kind, *self._destination).inc(count)
 
-    def _broken_off(
-        self, status: int, kind: str, message: str, label: str, origin: str = ""
-    ) -> None:
+    def _broken_off(self, status: int, reason: str, message: str, origin: str = "") -> None:
         self.record.status_code = status
-        self.record.error_type = kind
+        self.record.error_type = reason
         self.record.error_message = message
         self.record.error_origin = origin
-        self._error_label = label
 
 
 class Counted:

@@ -12,7 +12,15 @@ from kthena_router.wire.headers import response_headers
 class Relay:
     """Passes on one answer. *hide_usage*: the router asked for the usage of a stream, and the client did not."""
 
-    __slots__ = ("_answer", "_end", "_hide_usage", "_meter", "_request_id", "_rest")
+    __slots__ = (
+        "_answer",
+        "_end",
+        "_hide_usage",
+        "_meter",
+        "_request_id",
+        "_rest",
+        "_takes_events",
+    )
 
     def __init__(
         self, answer: Answer, request_id: bytes, meter: Meter, *, hide_usage: bool
@@ -22,6 +30,7 @@ class Relay:
         self._meter = meter
         self._hide_usage = hide_usage
         self._end = b""  # of what the client has been sent
+        self._takes_events = False
         self._rest = b""  # framed, and not with the kernel yet
 
     async def run(self, response: UpstreamResponse) -> None:
@@ -38,7 +47,7 @@ class Relay:
             else:
                 await self._pass_on(response)
         except UpstreamError as error:
-            if takes_events(response.headers):
+            if self._takes_events:
                 held = self._meter.finish()
                 event = error_event(error, after=end_of(self._end, held))
                 await self._answer.piece(held + event, more=True)
@@ -50,6 +59,7 @@ class Relay:
         if self._hide_usage and self._meter.streams:
             self._meter.hide_usage()
             headers = tuple(header for header in headers if header[0] != b"content-length")
+        self._takes_events = takes_events(headers)
         await self._answer.start(response.status, headers)
 
     async def _pass_on(self, response: UpstreamResponse) -> None:

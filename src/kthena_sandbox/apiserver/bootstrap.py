@@ -9,13 +9,13 @@ from typing import Any
 import yaml
 
 from kthena_sandbox.apiserver import definitions, mutations
+from kthena_sandbox.apiserver.absent import ABSENT
 from kthena_sandbox.apiserver.catalogue import Catalogue
 from kthena_sandbox.apiserver.cluster import Cluster
-from kthena_sandbox.apiserver.errors import ApiError
 from kthena_sandbox.apiserver.negotiation import JsonLoader
 from kthena_sandbox.apiserver.options import WriteOptions
 from kthena_sandbox.apiserver.reviews import REVIEWS
-from kthena_sandbox.apiserver.storage import CollectionKey, Store
+from kthena_sandbox.apiserver.storage import CollectionKey, Key, Store
 from kthena_sandbox.schema.builtin import BUILTIN
 
 Document = dict[str, Any]
@@ -36,8 +36,8 @@ def first_revision(now: datetime) -> int:
 def known_types(store: Store) -> Catalogue:
     """The built-in kinds and those of the definitions in the store."""
     present = {(kind.group, kind.plural) for kind in BUILTIN}
-    reviews = (kind for kind in REVIEWS if (kind.group, kind.plural) not in present)
-    catalogue = Catalogue((*BUILTIN, *reviews))
+    others = (kind for kind in (*REVIEWS, *ABSENT) if (kind.group, kind.plural) not in present)
+    catalogue = Catalogue((*BUILTIN, *others))
     key = CollectionKey(definitions.GROUP, definitions.PLURAL)
     for definition in store.collection(key).documents.values():
         catalogue = definitions.defined(catalogue, definition)
@@ -81,8 +81,5 @@ def _ensure_all(cluster: Cluster, group: str, plural: str, documents: Iterable[D
 
 def _ensure(cluster: Cluster, group: str, plural: str, namespace: str, document: Document) -> None:
     resource = cluster.kind(group, "v1", plural)
-    try:
+    if Key(namespace, document["metadata"]["name"]) not in cluster.collection(resource).documents:
         mutations.create(cluster, resource, namespace, document, WriteOptions())
-    except ApiError as error:
-        if error.reason != "AlreadyExists":
-            raise

@@ -13,7 +13,7 @@ from kthena_sandbox.apiserver.conversion import from_storage, to_storage
 from kthena_sandbox.apiserver.errors import Cause, forbidden, not_found
 from kthena_sandbox.apiserver.metadata import timestamp
 from kthena_sandbox.apiserver.storage import Collection, Key, Store
-from kthena_sandbox.apiserver.strategies import Surroundings
+from kthena_sandbox.apiserver.surroundings import Surroundings
 from kthena_sandbox.resources import ResourceType
 
 Document = dict[str, Any]
@@ -67,16 +67,27 @@ class Cluster:
         if definitions.is_definition(resource):
             self.catalogue = definitions.undefined(self.catalogue, last)
         elif resource.custom:
-            definitions.finish(self, f"{resource.plural}.{resource.group}")
+            self.release_definition(f"{resource.plural}.{resource.group}")
         return from_storage(resource, last)
+
+    def release_definition(self, name: str) -> None:
+        """Let a definition go that is being deleted and has no objects left."""
+        definition = self.store.get(definitions.COLLECTION, Key("", name))
+        if definition is None or "deletionTimestamp" not in definition["metadata"]:
+            return
+        if self.store.collection(definitions.place_of(definition)).documents:
+            return
+        resource = self.kind(definitions.GROUP, "v1", definitions.PLURAL)
+        released = definitions.released(definition)
+        if not released["metadata"].get("finalizers"):
+            self.remove(resource, Key("", name))
+        elif released != definition:
+            self.write(resource, released)
 
     def surroundings(self) -> Surroundings:
         """What the rules of single kinds may look at."""
-        return Surroundings(timestamp(self.clock()), self._addresses)
-
-    def _addresses(self) -> frozenset[str]:
-        services = self.collection(self.kind("", "v1", "services")).documents.values()
-        return frozenset((document.get("spec") or {}).get("clusterIP", "") for document in services)
+        services = self.collection(self.kind("", "v1", "services"))
+        return Surroundings(timestamp(self.clock()), services.documents.values)
 
     def uid(self) -> str:
         """A random UUID, version 4."""

@@ -1,20 +1,17 @@
-"""CustomResourceDefinitions: a stored one is served at once; a deleted one takes its objects along."""
+"""CustomResourceDefinitions: what they add to the kinds that are served, and what holds them. Pure."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kthena_sandbox.apiserver.catalogue import Catalogue, collection_key
-from kthena_sandbox.apiserver.storage import CollectionKey, Key
+from kthena_sandbox.apiserver.storage import CollectionKey
 from kthena_sandbox.apiserver.strategies import CLEANUP_FINALIZER
 from kthena_sandbox.resources import ResourceType
 from kthena_sandbox.schema import crd as schema_crd
 
-if TYPE_CHECKING:
-    from kthena_sandbox.apiserver.cluster import Cluster
-
 Document = dict[str, Any]
 GROUP = "apiextensions.k8s.io"
 PLURAL = "customresourcedefinitions"
-_COLLECTION = CollectionKey(GROUP, PLURAL)
+COLLECTION = CollectionKey(GROUP, PLURAL)
 
 
 def is_definition(resource: ResourceType) -> bool:
@@ -41,36 +38,22 @@ def undefined(catalogue: Catalogue, definition: Document) -> Catalogue:
     return catalogue.with_types(spec["group"], spec["names"]["plural"], ())
 
 
-def finish(cluster: "Cluster", name: str) -> None:
-    """Let a definition go that is being deleted and has no objects left."""
-    definition = cluster.store.get(_COLLECTION, Key("", name))
-    if definition is None or "deletionTimestamp" not in definition["metadata"]:
-        return
-    spec = definition["spec"]
-    if cluster.store.collection(CollectionKey(spec["group"], spec["names"]["plural"])).documents:
-        return
-    finalizers = [
-        entry
-        for entry in definition["metadata"].get("finalizers", [])
-        if entry != CLEANUP_FINALIZER
-    ]
-    resource = cluster.kind(GROUP, "v1", PLURAL)
-    if not finalizers:
-        cluster.remove(resource, Key("", name))
-    elif len(finalizers) < len(definition["metadata"]["finalizers"]):
-        metadata = definition["metadata"] | {"finalizers": finalizers}
-        cluster.write(resource, definition | {"metadata": metadata})
+def released(definition: Document) -> Document:
+    """A definition whose objects are gone: without the finalizer that waited for them."""
+    metadata = definition["metadata"]
+    kept = [entry for entry in metadata.get("finalizers", []) if entry != CLEANUP_FINALIZER]
+    bare = {name: value for name, value in metadata.items() if name != "finalizers"}
+    return definition | {"metadata": bare | ({"finalizers": kept} if kept else {})}
 
 
-def instances(cluster: "Cluster", definition: Document) -> tuple[ResourceType | None, list[Key]]:
-    """A kind through which the objects of a definition can be deleted, and their places."""
+def place_of(definition: Document) -> CollectionKey:
+    """Where the objects of a definition are kept."""
     spec = definition["spec"]
-    place = (spec["group"], spec["names"]["plural"])
-    kinds = [
-        kind
-        for kind in cluster.catalogue.types
-        if kind.custom and (kind.group, kind.plural) == place
-    ]
-    if not kinds:
-        return None, []
-    return kinds[0], list(cluster.store.collection(collection_key(kinds[0])).documents)
+    return CollectionKey(spec["group"], spec["names"]["plural"])
+
+
+def served_kind(catalogue: Catalogue, definition: Document) -> ResourceType | None:
+    """A kind through which the objects of a definition can be reached; None where it serves none."""
+    place = place_of(definition)
+    kinds = (kind for kind in catalogue.types if kind.custom and collection_key(kind) == place)
+    return next(kinds, None)

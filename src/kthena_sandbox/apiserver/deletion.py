@@ -120,11 +120,11 @@ def _clean_up(cluster: Cluster, resource: ResourceType, marked: Document) -> Doc
     shown = marked | {"status": status | {"conditions": conditions}}
     name = marked["metadata"]["name"]
     written = cluster.write(resource, shown)
-    kind, keys = definitions.instances(cluster, marked)
-    for key in keys:
-        if kind is not None:
+    kind = definitions.served_kind(cluster.catalogue, marked)
+    if kind is not None:
+        for key in list(cluster.collection(kind).documents):
             delete(cluster, kind, key, DeleteOptions())
-    definitions.finish(cluster, name)
+    cluster.release_definition(name)
     return written
 
 

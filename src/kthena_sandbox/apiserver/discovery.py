@@ -12,6 +12,7 @@ from kthena_sandbox.resources import ResourceType
 
 _ALL = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
 _CREATE_ONLY = ["create"]
+_READ_ONLY = ["get", "list", "watch"]
 _SUBRESOURCES: dict[str, tuple[list[str], tuple[str, str, str] | None]] = {
     "status": (["get", "patch", "update"], None),
     "scale": (["get", "patch", "update"], ("autoscaling", "v1", "Scale")),
@@ -31,7 +32,16 @@ def is_review(resource: ResourceType) -> bool:
 
 def verbs_of(resource: ResourceType) -> Verbs:
     """What can be done with the kind itself."""
-    return _CREATE_ONLY if is_review(resource) else _ALL
+    if is_review(resource):
+        return _CREATE_ONLY
+    if resource.empty:
+        return _READ_ONLY
+    return [verb for verb in _ALL if verb != "deletecollection" or is_cleared(resource)]
+
+
+def is_cleared(resource: ResourceType) -> bool:
+    """Whether all objects of the kind can be deleted at once: not namespaces."""
+    return (resource.group, resource.plural) != ("", "namespaces")
 
 
 def legacy_versions() -> dict[str, Any]:

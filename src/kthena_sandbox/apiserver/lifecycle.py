@@ -8,7 +8,8 @@ from typing import Any
 
 from kthena_sandbox.apiserver import metadata as meta
 from kthena_sandbox.apiserver.errors import Cause
-from kthena_sandbox.apiserver.strategies import Surroundings, strategy_of
+from kthena_sandbox.apiserver.strategies import strategy_of
+from kthena_sandbox.apiserver.surroundings import Surroundings
 from kthena_sandbox.resources import ResourceType
 
 Document = dict[str, Any]
@@ -26,20 +27,24 @@ def new_object(resource: ResourceType, document: Document, surroundings: Surroun
     return strategy.create(document, surroundings)
 
 
-def changed_object(resource: ResourceType, new: Document, old: Document) -> Document:
+def changed_object(
+    resource: ResourceType, new: Document, old: Document, surroundings: Surroundings
+) -> Document:
     """The object after a write to its main resource: status kept, generation raised if due."""
     metadata = meta.for_update(new["metadata"], old["metadata"])
     document = new | {"metadata": metadata}
     if "status" in resource.subresources:
         document = _with_field(document, "status", old)
-    document = strategy_of(resource).update(document, old)
+    document = strategy_of(resource).update(document, old, surroundings)
     if has_generation(resource) and _raises_generation(resource, document, old):
         generation = old["metadata"].get("generation", 0) + 1
         document = document | {"metadata": document["metadata"] | {"generation": generation}}
     return document
 
 
-def changed_status(resource: ResourceType, new: Document, old: Document) -> Document:
+def changed_status(
+    resource: ResourceType, new: Document, old: Document, _: Surroundings
+) -> Document:
     """The object after a write to its status: all else stays, but built-in kinds take labels."""
     document = _with_field(old, "status", new)
     if resource.custom:
@@ -80,12 +85,17 @@ def _annotations(document: Document) -> object:
     return document["metadata"].get("annotations") or {}
 
 
-def causes(resource: ResourceType, new: Document, old: Document | None) -> list[Cause]:
-    """What is wrong with metadata, and by the rules of the single kind."""
+def causes(
+    resource: ResourceType, new: Document, old: Document | None, surroundings: Surroundings
+) -> tuple[list[Cause], list[Cause]]:
+    """What is wrong with metadata and by the rules of the single kind: before and after its schema's rules."""
     metadata = new["metadata"]
     named = meta.name_causes(resource, metadata) if old is None else []
     updated = meta.update_causes(metadata, old["metadata"]) if old is not None else []
-    return named + meta.content_causes(metadata) + updated + strategy_of(resource).check(new, old)
+    strategy = strategy_of(resource)
+    first = named + meta.content_causes(metadata) + updated
+    first += strategy.check(new, old, surroundings)
+    return first, strategy.check_last(new, old, surroundings)
 
 
 def is_finished(document: Document) -> bool:
@@ -111,7 +121,9 @@ def marked_for_deletion(document: Document, now: datetime, grace_seconds: int) -
     if "deletionTimestamp" in metadata and (before is None or grace_seconds >= before):
         return document
     ends = meta.timestamp(now + timedelta(seconds=grace_seconds))
-    own: Document = {"deletionTimestamp": ends, "deletionGracePeriodSeconds": grace_seconds}
+    own: Document = {"deletionTimestamp": ends}
+    if not _is_namespace(document):
+        own["deletionGracePeriodSeconds"] = grace_seconds
     if "generation" in metadata and "deletionTimestamp" not in metadata:
         own["generation"] = metadata["generation"] + 1
     marked = document | {"metadata": metadata | own}

@@ -17,12 +17,13 @@ from kthena_sandbox.apiserver.errors import (
 )
 from kthena_sandbox.apiserver.options import WriteOptions
 from kthena_sandbox.apiserver.storage import Key
+from kthena_sandbox.apiserver.surroundings import Surroundings
 from kthena_sandbox.resources import ResourceType
 
 Document = dict[str, Any]
 Transform = Callable[[Document], Document]
 Strictness = Callable[[ResourceType, Document, list[str], schemas.FieldValidation], list[str]]
-Merge = Callable[[ResourceType, Document, Document], Document]
+Merge = Callable[[ResourceType, Document, Document, Surroundings], Document]
 
 _GENERATE_ATTEMPTS = 8
 _GENERATE_PREFIX = 58
@@ -56,7 +57,7 @@ def create(
     cluster.require_namespace(resource, namespace, given.get("name", ""))
     named = fitted | {"metadata": _named(cluster, resource, namespace, given)}
     new = lifecycle.new_object(resource, named, cluster.surroundings())
-    _refuse(resource, new, None)
+    _refuse(cluster, resource, new, None)
     new = schemas.as_read(resource, new)
     key = Key(namespace, new["metadata"]["name"])
     if key in cluster.collection(resource).documents:
@@ -86,11 +87,11 @@ def _named(cluster: Cluster, resource: ResourceType, namespace: str, given: Docu
     return created | {"name": name}
 
 
-def _refuse(resource: ResourceType, new: Document, old: Document | None) -> None:
-    causes = lifecycle.causes(resource, new, old) + schemas.problems(resource, new)
+def _refuse(cluster: Cluster, resource: ResourceType, new: Document, old: Document | None) -> None:
+    first, last = lifecycle.causes(resource, new, old, cluster.surroundings())
+    causes = first + schemas.problems(resource, new) + last
     if causes:
-        named = invalid(resource, new["metadata"].get("name", ""), causes)
-        raise schemas.mistyped(resource, causes) or named
+        raise invalid(resource, new["metadata"].get("name", ""), causes)
 
 
 def replace(
@@ -154,8 +155,8 @@ def change(
     said = schemas.complaints(options.duplicates, unknown)
     warnings = tuple(strict(resource, document, said, options.validation))
     _check_preconditions(resource, key, fitted["metadata"], old["metadata"])
-    new = merge(resource, fitted, old)
-    _refuse(resource, new, old)
+    new = merge(resource, fitted, old, cluster.surroundings())
+    _refuse(cluster, resource, new, old)
     new = schemas.as_read(resource, new)
     return Outcome(new if options.dry_run else _store(cluster, resource, new, old), 200, warnings)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kthena_sandbox.apiserver import (
+    absent,
     deletion,
     mutations,
     podlog,
@@ -14,8 +15,8 @@ from kthena_sandbox.apiserver import (
     subresources,
 )
 from kthena_sandbox.apiserver.cluster import Cluster
-from kthena_sandbox.apiserver.discovery import is_review
-from kthena_sandbox.apiserver.errors import ApiError, bad_request, method_not_allowed
+from kthena_sandbox.apiserver.discovery import is_cleared, is_review
+from kthena_sandbox.apiserver.errors import ApiError, bad_request, method_not_allowed, not_found
 from kthena_sandbox.apiserver.mutations import Outcome
 from kthena_sandbox.apiserver.negotiation import JSON, Form, decode, encode, negotiate
 from kthena_sandbox.apiserver.options import delete_options, list_options, write_options
@@ -72,6 +73,8 @@ async def answer(call: Call) -> Answer:
         raise method_not_allowed()
     if is_review(resource):
         return _review(call)
+    if resource.empty:
+        _refuse_writes(call)
     if target.subresource:
         return await _subresource(call)
     watching = target.watch or call.request.flag("watch")
@@ -82,6 +85,14 @@ async def answer(call: Call) -> Answer:
     if resource.namespaced and not target.namespace:
         raise method_not_allowed()
     return _object(call)
+
+
+def _refuse_writes(call: Call) -> None:
+    """Of a kind that has no objects there is none to delete, and none can be made."""
+    if call.request.method == "DELETE" and call.target.name:
+        raise not_found(call.resource, call.target.name)
+    if call.request.method != "GET":
+        raise absent.refusal(call.resource)
 
 
 def _of_collection(call: Call) -> Answer:
@@ -96,7 +107,7 @@ def _of_collection(call: Call) -> Answer:
             return _written(
                 call, mutations.create(call.cluster, call.resource, namespace, call.body(), options)
             )
-        case "DELETE":
+        case "DELETE" if is_cleared(call.resource):
             return _delete_collection(call)
         case _:
             raise method_not_allowed()

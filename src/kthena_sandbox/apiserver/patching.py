@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from kthena_sandbox.apiserver.errors import (
     ApiError,
     Cause,
@@ -13,6 +15,8 @@ from kthena_sandbox.apiserver.errors import (
 from kthena_sandbox.apiserver.negotiation import decode_json, media_type_of
 from kthena_sandbox.apiserver.web import Request
 from kthena_sandbox.resources import ResourceType
+from kthena_sandbox.schema.golang import plain, quoted
+from kthena_sandbox.schema.gotypes import wrong_type
 from kthena_sandbox.schema.patches import PatchError, json_patch, merge_patch, strategic_merge
 
 Document = dict[str, Any]
@@ -68,6 +72,13 @@ def _patched(resource: ResourceType, media_type: str, document: Document, patch:
         raise _refused(media_type, str(error)) from error
     if not isinstance(patched, dict):
         raise bad_request("the patch leaves no JSON object")
+    wrong = wrong_type(resource, patched)
+    if wrong is not None:
+        strategic = media_type == STRATEGIC
+        shown = plain(patch) if strategic else msgspec.json.encode(patched).decode()
+        why = wrong.converted if strategic else wrong.json
+        text = f"Invalid value: {quoted(shown)}: {why}"
+        raise invalid_request([Cause("FieldValueInvalid", text, "patch")])
     return patched
 
 

@@ -1,7 +1,6 @@
 """Objects against the schema of their kind: unknown fields, defaults, and what is invalid."""
 
 import json
-import re
 from collections.abc import Iterable
 from typing import Any, Literal
 
@@ -11,6 +10,7 @@ from kthena_sandbox.apiserver import metadata as meta
 from kthena_sandbox.apiserver.errors import ApiError, Cause, bad_request, invalid_request
 from kthena_sandbox.resources import ResourceType
 from kthena_sandbox.schema import structural
+from kthena_sandbox.schema.gotypes import wrong_type
 
 Document = dict[str, Any]
 FieldValidation = Literal["Ignore", "Warn", "Strict"]
@@ -42,14 +42,32 @@ def _no_object(document: object) -> str:
 
 
 def fitted(resource: ResourceType, document: Document) -> tuple[Document, list[str]]:
-    """The object without unknown fields and with its defaults, and the paths of those fields."""
+    """The object without unknown fields and with its defaults, and the paths of those fields.
+
+    Raises ApiError 400 for a value that the Go struct of a built-in kind cannot take up.
+    """
     document, unknown = meta.check_shape(resource, document)
     if not resource.custom:
         document = _without_nulls(document)
+        refuse_types(resource, document)
     if resource.schema is None:
         return document, unknown
     pruned, dropped = structural.prune(document, resource.schema)
     return structural.default(pruned, resource.schema), unknown + dropped
+
+
+def refuse_types(resource: ResourceType, document: Document) -> None:
+    """Raises ApiError 400 for a value that the Go struct of a built-in kind cannot take up."""
+    wrong = wrong_type(resource, document)
+    if wrong is not None:
+        raise undecodable(resource, wrong.json)
+
+
+def undecodable(resource: ResourceType, why: str) -> ApiError:
+    """400: the body cannot become an object of the kind."""
+    return bad_request(
+        f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}: {why}'
+    )
 
 
 def as_read(resource: ResourceType, document: Document) -> Document:
@@ -76,10 +94,7 @@ def strict_object(
 ) -> list[str]:
     """The warnings about fields of a body. Raises ApiError 400 for `fieldValidation=Strict`."""
     if validation == "Strict" and complaints:
-        raise bad_request(
-            f'{resource.kind} in version "{resource.version}" cannot be handled as a '
-            f"{resource.kind}: strict decoding error: {', '.join(complaints)}"
-        )
+        raise undecodable(resource, f"strict decoding error: {', '.join(complaints)}")
     return complaints[:_MAX_WARNINGS] if validation == "Warn" else []
 
 
@@ -98,26 +113,6 @@ def complaints(duplicates: Iterable[str], unknown: Iterable[str]) -> list[str]:
     """What field validation says about a body."""
     repeated = [f'duplicate field "{path}"' for path in duplicates]
     return repeated + [f'unknown field "{path}"' for path in unknown]
-
-
-_TYPE = re.compile(r'must be of type (\w+): "(\w+)"')
-_GO_TYPES = {"integer": "int32", "number": "float64", "boolean": "bool", "array": "[]interface {}",
-             "object": "map[string]interface {}"}  # fmt: skip
-_GO_WORDS = {"integer": "number", "boolean": "bool"}
-
-
-def mistyped(resource: ResourceType, causes: Iterable[Cause]) -> ApiError | None:
-    """The answer to a value of a wrong type in a built-in kind, which no Go struct can take up: 400."""
-    wrong = [cause for cause in causes if cause.reason == "FieldValueTypeInvalid"]
-    found = _TYPE.search(wrong[0].message) if wrong and not resource.custom else None
-    if found is None:
-        return None
-    wanted, given = found.groups()
-    return bad_request(
-        f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}: '
-        f"json: cannot unmarshal {_GO_WORDS.get(given, given)} into Go struct field "
-        f"{resource.kind}.{wrong[0].field} of type {_GO_TYPES.get(wanted, wanted)}"
-    )
 
 
 def problems(resource: ResourceType, document: Document) -> list[Cause]:

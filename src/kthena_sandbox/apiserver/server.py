@@ -83,8 +83,7 @@ async def serve(
 
     The value of the started task is the server's URL. Raises OSError where port or files cannot be had.
     """
-    with _open_store(settings) as store:
-        bound = bind(settings.port)
+    with _open_store(settings) as store, bind(settings.port) as bound:
         port = bound.getsockname()[1]
         cluster = start_cluster(store, _now, SystemRandom(), port)
         api = Api(cluster, settings.bookmark_seconds)

@@ -1,33 +1,203 @@
-"""Cluster addresses of Services, from 10.96.0.0/16 as in a cluster made by kubeadm."""
+"""What the API server does to Services: cluster addresses from 10.96.0.0/16 and node ports, as in a cluster of kubeadm.
 
-from collections.abc import Callable
-from ipaddress import IPv4Address, IPv4Network
+Both are numbers that are kept apart, as in Kubernetes; nothing in the sandbox forwards connections from them.
+"""
+
+from collections.abc import Iterable
+from ipaddress import AddressValueError, IPv4Address, IPv4Network
 from typing import Any
+
+from kthena_sandbox.apiserver.errors import Cause
+from kthena_sandbox.apiserver.surroundings import Surroundings
 
 Document = dict[str, Any]
 
 RANGE = IPv4Network("10.96.0.0/16")
+NODE_PORTS = range(30000, 32768)
+_FIRST_FREE_PORT = 30086  # those below are for Services that ask for one (KEP-3668)
 _FAMILIES = {"ipFamilies": ["IPv4"], "ipFamilyPolicy": "SingleStack"}
 _DEFAULTS = {"internalTrafficPolicy": "Cluster", "sessionAffinity": "None", "type": "ClusterIP"}
+_ADDRESS_FIELDS = ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy")
 
 
-def allocate_cluster_ip(document: Document, taken: Callable[[], frozenset[str]]) -> Document:
-    """The Service with its address, and the fields that follow from it.
+def create(service: Document, surroundings: Surroundings) -> Document:
+    """A new Service with its address and node ports, and the fields that follow from them.
 
     An address or `None` (headless) chosen by the client stays; ExternalName has none.
     """
-    spec = document.get("spec")
+    spec = service.get("spec")
     if not isinstance(spec, dict):
-        return document
-    if spec.get("type") == "ExternalName":
-        return document | {"spec": {"sessionAffinity": "None"} | spec}
-    address = spec.get("clusterIP") or free_address(taken())
-    chosen = {"clusterIP": address, "clusterIPs": [address]}
-    return document | {"spec": _DEFAULTS | _FAMILIES | spec | chosen}
+        return service
+    others = list(surroundings.services())
+    return service | {"spec": _allocated(spec, others), "status": {"loadBalancer": {}}}
 
 
-def free_address(taken: frozenset[str]) -> str:
+def update(service: Document, old: Document, surroundings: Surroundings) -> Document:
+    """A changed Service: what was allocated stays with it as long as its type has a use for it."""
+    spec, before = service.get("spec"), old["spec"]
+    if not isinstance(spec, dict):
+        return service
+    if _has_address(spec):
+        names = (name for name in _ADDRESS_FIELDS if name in before and not spec.get(name))
+        spec = spec | {name: before[name] for name in names}
+        if spec.get("clusterIP") != (spec.get("clusterIPs") or [None])[0]:
+            spec = spec | {"clusterIPs": [spec.get("clusterIP")]}
+    else:
+        spec = _without(spec, before, _ADDRESS_FIELDS)
+    spec = _with_earlier_ports(_without_unused(spec, before), before)
+    uid = old["metadata"]["uid"]
+    others = [entry for entry in surroundings.services() if entry["metadata"]["uid"] != uid]
+    changed = service | {"spec": _allocated(spec, others)}
+    return changed if spec.get("type") == "LoadBalancer" else _without_ingress(changed)
+
+
+def _without(spec: Document, before: Document, names: Iterable[str]) -> Document:
+    """Without the fields that are only there because they were there before."""
+    dropped = {name for name in names if spec.get(name) == before.get(name)}
+    return {name: value for name, value in spec.items() if name not in dropped}
+
+
+def _without_unused(spec: Document, before: Document) -> Document:
+    """Without the fields that belonged to the type that it had before."""
+    if not _has_node_ports(spec):
+        spec = _without(spec, before, ("externalTrafficPolicy", "healthCheckNodePort"))
+        if spec.get("ports") and _node_ports(spec) == _node_ports(before):
+            spec = spec | {"ports": [_without_node_port(port) for port in _ports(spec)]}
+    if spec.get("type") != "LoadBalancer":
+        spec = _without(spec, before, ("allocateLoadBalancerNodePorts", "loadBalancerClass"))
+    return spec
+
+
+def _without_node_port(port: Document) -> Document:
+    return {name: value for name, value in port.items() if name != "nodePort"}
+
+
+def _with_earlier_ports(spec: Document, before: Document) -> Document:
+    """Node ports belong to the names of ports."""
+    if not _has_node_ports(spec):
+        return spec
+    known = {port.get("name"): port["nodePort"] for port in _ports(before) if port.get("nodePort")}
+    taken = set(_node_ports(spec))
+    ports = []
+    for port in _ports(spec):
+        number = known.get(port.get("name"))
+        if not port.get("nodePort") and number is not None and number not in taken:
+            port = port | {"nodePort": number}  # noqa: PLW2901  the port with what it had
+        ports.append(port)
+    return spec | {"ports": ports}
+
+
+def _without_ingress(service: Document) -> Document:
+    status = service.get("status") or {}
+    return service | {"status": status | {"loadBalancer": {}}}
+
+
+def _allocated(spec: Document, others: list[Document]) -> Document:
+    if not _has_address(spec):
+        return {"sessionAffinity": "None"} | spec
+    address = spec.get("clusterIP") or free_address(_addresses(others))
+    chosen: Document = {"clusterIP": address, "clusterIPs": [address]}
+    filled: Document = _DEFAULTS | _FAMILIES | spec | chosen
+    if not _has_node_ports(filled) or filled.get("allocateLoadBalancerNodePorts") is False:
+        return filled
+    return filled | {"ports": _with_node_ports(_ports(filled), _all_node_ports(others))}
+
+
+def _with_node_ports(ports: list[Document], taken: set[int]) -> list[Document]:
+    taken = taken | {port["nodePort"] for port in ports if port.get("nodePort")}
+    candidates = (number for number in NODE_PORTS[_FIRST_FREE_PORT - NODE_PORTS[0] :])
+    free = (number for number in candidates if number not in taken)
+    return [port if port.get("nodePort") else port | {"nodePort": next(free)} for port in ports]
+
+
+def free_address(taken: set[str]) -> str:
     """The lowest address that no Service has; the first ten are for those that ask for one."""
     first = int(RANGE.network_address) + 10
     candidates = (str(IPv4Address(first + step)) for step in range(RANGE.num_addresses - 11))
     return next(address for address in candidates if address not in taken)
+
+
+def check(service: Document, old: Document | None, surroundings: Surroundings) -> list[Cause]:
+    """What is wrong with the addresses and node ports that a client chose."""
+    spec = service.get("spec")
+    if not isinstance(spec, dict) or not _has_address(spec):
+        return []
+    before = (old or {}).get("spec") or {}
+    uid = service["metadata"]["uid"]
+    others = [entry for entry in surroundings.services() if entry["metadata"]["uid"] != uid]
+    chosen = old is None or not _has_address(before)
+    causes = _address_causes(spec, others) if chosen else _moved(spec, before)
+    return causes + _node_port_causes(spec, before, _all_node_ports(others))
+
+
+def _moved(spec: Document, before: Document) -> list[Cause]:
+    if before.get("clusterIP") in {None, spec.get("clusterIP")}:
+        return []
+    return [_bad_address("spec.clusterIPs[0]", spec["clusterIP"], "may not change once set")]
+
+
+def _address_causes(spec: Document, others: list[Document]) -> list[Cause]:
+    address = spec["clusterIP"]
+    if address == "None":
+        return []
+    try:
+        within = IPv4Address(address) in RANGE
+    except AddressValueError:
+        why = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
+        text = f'Invalid value: "{address}": {why}'
+        return [Cause("FieldValueInvalid", text, "spec.clusterIPs[0]")]
+    why = ""
+    if not within:
+        why = f"the provided IP ({address}) is not in the valid range. The range of valid IPs is {RANGE}"
+    elif address in _addresses(others):
+        why = "provided IP is already allocated"
+    failed = f"failed to allocate IP {address}: {why}"
+    return [_bad_address("spec.clusterIPs", address, failed)] if why else []
+
+
+def _bad_address(field: str, address: str, why: str) -> Cause:
+    return Cause("FieldValueInvalid", f'Invalid value: []string{{"{address}"}}: {why}', field)
+
+
+def _node_port_causes(spec: Document, before: Document, taken: set[int]) -> list[Cause]:
+    causes = []
+    kept = _node_ports(before)
+    for index, port in enumerate(_ports(spec)):
+        number, field = port.get("nodePort"), f"spec.ports[{index}].nodePort"
+        if not number:
+            continue
+        if not _has_node_ports(spec):
+            text = f"Forbidden: may not be used when `type` is '{spec['type']}'"
+            causes.append(Cause("FieldValueForbidden", text, field))
+        elif number not in NODE_PORTS:
+            why = "provided port is not in the valid range. The range of valid ports is 30000-32767"
+            causes.append(Cause("FieldValueInvalid", f"Invalid value: {number}: {why}", field))
+        elif number in taken and number not in kept:
+            text = f"Invalid value: {number}: provided port is already allocated"
+            causes.append(Cause("FieldValueInvalid", text, field))
+    return causes
+
+
+def _has_address(spec: Document) -> bool:
+    return spec.get("type") != "ExternalName"
+
+
+def _has_node_ports(spec: Document) -> bool:
+    return spec.get("type") in {"NodePort", "LoadBalancer"}
+
+
+def _ports(spec: Document) -> list[Document]:
+    ports = spec.get("ports")
+    return [port for port in ports if isinstance(port, dict)] if isinstance(ports, list) else []
+
+
+def _node_ports(spec: Document) -> list[int]:
+    return [port["nodePort"] for port in _ports(spec) if port.get("nodePort")]
+
+
+def _all_node_ports(services: Iterable[Document]) -> set[int]:
+    return {number for entry in services for number in _node_ports(entry.get("spec") or {})}
+
+
+def _addresses(services: Iterable[Document]) -> set[str]:
+    return {(entry.get("spec") or {}).get("clusterIP", "") for entry in services}

@@ -4,14 +4,15 @@ A kind without an entry here follows the general rules: status and generation as
 """
 
 import base64
-import binascii
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from kthena_sandbox.apiserver import services
 from kthena_sandbox.apiserver.errors import Cause
-from kthena_sandbox.apiserver.services import allocate_cluster_ip
+from kthena_sandbox.apiserver.surroundings import Surroundings
 from kthena_sandbox.resources import ResourceType
+from kthena_sandbox.schema.golang import label_selector, shown
 
 Document = dict[str, Any]
 _POD_UPDATES = (
@@ -23,17 +24,9 @@ _POD_UPDATES = (
 CLEANUP_FINALIZER = "customresourcecleanup.apiextensions.k8s.io"
 
 
-@dataclass(frozen=True)
-class Surroundings:
-    """What a strategy may know of the rest: the cluster addresses that are taken, and the time."""
-
-    now: str
-    taken_addresses: Callable[[], frozenset[str]] = frozenset
-
-
 Create = Callable[[Document, Surroundings], Document]
-Update = Callable[[Document, Document], Document]
-Check = Callable[[Document, Document | None], list[Cause]]
+Update = Callable[[Document, Document, Surroundings], Document]
+Check = Callable[[Document, Document | None, Surroundings], list[Cause]]
 
 
 def _map(document: Document, name: str) -> Document:
@@ -42,21 +35,25 @@ def _map(document: Document, name: str) -> Document:
     return value if isinstance(value, dict) else {}
 
 
-def _same(document: Document, _: object) -> Document:
+def _same(document: Document, *_: object) -> Document:
     return document
 
 
-def _no_causes(_: Document, __: Document | None) -> list[Cause]:
+def _no_causes(*_: object) -> list[Cause]:
     return []
 
 
 @dataclass(frozen=True)
 class Strategy:
-    """`generation`: which top-level fields raise it; empty for kinds that have none."""
+    """`check` comes before the rules of the schema and `check_last` after them, as their causes are listed.
+
+    `generation`: which top-level fields raise it; empty for kinds that have none.
+    """
 
     create: Create = _same
     update: Update = _same
     check: Check = _no_causes
+    check_last: Check = _no_causes
     generation: tuple[str, ...] = ()
     status: Mapping[str, Any] | None = field(default_factory=dict)
     annotations_count: bool = False
@@ -69,7 +66,7 @@ def _create_namespace(document: Document, _: Surroundings) -> Document:
     return document | {"metadata": metadata | {"labels": labels}, "spec": spec}
 
 
-def _update_namespace(document: Document, old: Document) -> Document:
+def _update_namespace(document: Document, old: Document, _: Surroundings) -> Document:
     # spec.finalizers changes through /finalize only
     metadata = document["metadata"]
     labels = metadata.get("labels", {}) | {"kubernetes.io/metadata.name": metadata["name"]}
@@ -96,7 +93,7 @@ def quality_of_service(containers: list[Any]) -> str:
     return "Guaranteed"
 
 
-def _check_pod(document: Document, old: Document | None) -> list[Cause]:
+def _check_pod(document: Document, old: Document | None, _: Surroundings) -> list[Cause]:
     if old is None:
         return []
     new, before = _fixed_part(_map(document, "spec")), _fixed_part(_map(old, "spec"))
@@ -127,7 +124,7 @@ def _create_secret(document: Document, _: Surroundings) -> Document:
     return {"type": "Opaque"} | _without_string_data(document)
 
 
-def _update_secret(document: Document, old: Document) -> Document:
+def _update_secret(document: Document, old: Document, _: Surroundings) -> Document:
     return {"type": old.get("type", "Opaque")} | _without_string_data(document)
 
 
@@ -140,18 +137,13 @@ def _without_string_data(document: Document) -> Document:
     return kept | {"data": _map(kept, "data") | encoded}
 
 
-def _check_secret(document: Document, old: Document | None) -> list[Cause]:
-    causes = _immutable(document, old, "type") + _check_immutable_data(document, old)
-    for name, value in _map(document, "data").items():
-        try:
-            base64.b64decode(value, validate=True)
-        except (binascii.Error, ValueError, TypeError):
-            text = "Invalid value: illegal base64 data"
-            causes.append(Cause("FieldValueInvalid", text, f"data[{name}]"))
-    return causes
+def _check_secret(
+    document: Document, old: Document | None, surroundings: Surroundings
+) -> list[Cause]:
+    return _immutable(document, old, "type") + _check_data(document, old, surroundings)
 
 
-def _check_immutable_data(document: Document, old: Document | None) -> list[Cause]:
+def _check_data(document: Document, old: Document | None, _: Surroundings) -> list[Cause]:
     if old is None or not old.get("immutable"):
         return []
     text = "Forbidden: field is immutable when `immutable` is set"
@@ -165,7 +157,7 @@ def _check_immutable_data(document: Document, old: Document | None) -> list[Caus
 def _immutable(document: Document, old: Document | None, path: str) -> list[Cause]:
     if old is None or _at(document, path) == _at(old, path):
         return []
-    text = f"Invalid value: {_shown(_at(document, path))}: field is immutable"
+    text = f"Invalid value: {shown(_at(document, path))}: field is immutable"
     return [Cause("FieldValueInvalid", text, path)]
 
 
@@ -176,32 +168,12 @@ def _at(document: Document, path: str) -> Any:
     return value
 
 
-def _shown(value: Any) -> str:
-    return f'"{value}"' if isinstance(value, str) else str(value)
-
-
-def _check_selector(document: Document, old: Document | None) -> list[Cause]:
-    return _immutable(document, old, "spec.selector")
-
-
-def _create_service(document: Document, surroundings: Surroundings) -> Document:
-    document = allocate_cluster_ip(document, surroundings.taken_addresses)
-    return document | {"status": {"loadBalancer": {}}}
-
-
-def _update_service(document: Document, old: Document) -> Document:
-    spec, before = document.get("spec"), old["spec"]
-    if not isinstance(spec, dict) or spec.get("type") == "ExternalName":
-        return document
-    names = ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy")
-    carried = {name: before[name] for name in names if name in before and not spec.get(name)}
-    return document | {"spec": spec | carried}
-
-
-def _check_service(document: Document, old: Document | None) -> list[Cause]:
-    if _at(document, "spec.type") == "ExternalName" or _at(old or {}, "spec.clusterIP") is None:
+def _check_selector(document: Document, old: Document | None, _: Surroundings) -> list[Cause]:
+    before, now = _at(old or {}, "spec.selector"), _at(document, "spec.selector")
+    if old is None or before == now:
         return []
-    return _immutable(document, old, "spec.clusterIP")
+    text = f"Invalid value: {label_selector(now or {})}: field is immutable"
+    return [Cause("FieldValueInvalid", text, "spec.selector")]
 
 
 def _create_definition(document: Document, surroundings: Surroundings) -> Document:
@@ -249,7 +221,7 @@ def _condition(kind: str, reason: str, message: str, now: str) -> dict[str, str]
             "status": "True", "type": kind}  # fmt: skip
 
 
-def _update_definition(document: Document, old: Document) -> Document:
+def _update_definition(document: Document, old: Document, _: Surroundings) -> Document:
     document = _with_names(document)
     spec, status = _map(document, "spec"), _map(old, "status")
     stored = dict.fromkeys([*status.get("storedVersions", []), *_stored_versions(spec)])
@@ -257,7 +229,7 @@ def _update_definition(document: Document, old: Document) -> Document:
     return document | {"status": status | accepted}
 
 
-def _check_definition(document: Document, old: Document | None) -> list[Cause]:
+def _check_definition(document: Document, old: Document | None, _: Surroundings) -> list[Cause]:
     return [
         cause
         for path in ("spec.group", "spec.scope", "spec.names.plural", "spec.names.kind")
@@ -273,16 +245,16 @@ STRATEGIES: Mapping[tuple[str, str], Strategy] = {
     ("", "pods"): Strategy(_create_pod, check=_check_pod, status=None),
     ("", "nodes"): Strategy(status=None),  # a kubelet registers its node with a status
     ("", "secrets"): Strategy(_create_secret, _update_secret, _check_secret),
-    ("", "configmaps"): Strategy(check=_check_immutable_data),
-    ("", "services"): Strategy(_create_service, _update_service, _check_service, status=None),
+    ("", "configmaps"): Strategy(check=_check_data),
+    ("", "services"): Strategy(services.create, services.update, services.check, status=None),
     ("apps", "deployments"): Strategy(
-        check=_check_selector, generation=_SPEC, annotations_count=True
+        check_last=_check_selector, generation=_SPEC, annotations_count=True
     ),
     ("apps", "replicasets"): Strategy(
-        check=_check_selector, generation=_SPEC, status={"replicas": 0}
+        check_last=_check_selector, generation=_SPEC, status={"replicas": 0}
     ),
     ("apiextensions.k8s.io", "customresourcedefinitions"): Strategy(
-        _create_definition, _update_definition, _check_definition, _SPEC, status=None
+        _create_definition, _update_definition, _check_definition, generation=_SPEC, status=None
     ),
 }  # fmt: skip
 _GENERAL = Strategy()

@@ -1,14 +1,14 @@
 """Subresources that are views or actions on an object: scale, finalize, binding."""
 
-from collections.abc import Callable
 from typing import Any
 
 from kthena_sandbox.apiserver import lifecycle
 from kthena_sandbox.apiserver.cluster import Cluster
 from kthena_sandbox.apiserver.errors import bad_request, conflict
-from kthena_sandbox.apiserver.mutations import Outcome, Transform, change
+from kthena_sandbox.apiserver.mutations import Merge, Outcome, Transform, change
 from kthena_sandbox.apiserver.options import WriteOptions
 from kthena_sandbox.apiserver.storage import Key
+from kthena_sandbox.apiserver.surroundings import Surroundings
 from kthena_sandbox.resources import ResourceType
 
 Document = dict[str, Any]
@@ -65,7 +65,7 @@ def rescale(
     return Outcome(scale_of(outcome.document), outcome.code, outcome.warnings)
 
 
-def finalized(_: ResourceType, new: Document, old: Document) -> Document:
+def finalized(_: ResourceType, new: Document, old: Document, __: Surroundings) -> Document:
     """The merge of `namespaces/finalize`: `spec.finalizers` is taken, all else stays."""
     finalizers = (new.get("spec") or {}).get("finalizers") or []
     return old | {"spec": {"finalizers": finalizers} if finalizers else {}}
@@ -90,11 +90,11 @@ def bind(
     return Outcome(status | {"code": 201}, 201)
 
 
-def _keep_all(_: ResourceType, new: Document, __: Document) -> Document:
+def _keep_all(_: ResourceType, new: Document, *__: object) -> Document:
     return new
 
 
-MERGES: dict[str, Callable[[ResourceType, Document, Document], Document]] = {
+MERGES: dict[str, Merge] = {
     "": lifecycle.changed_object,
     "status": lifecycle.changed_status,
     "finalize": finalized,

@@ -1,1 +1,1 @@
-"""The controllers of the sandbox: Deployments, ReplicaSets, namespaces, garbage, EndpointSlices."""
+"""The controllers of the sandbox: Deployments, ReplicaSets, namespaces, service accounts, garbage."""

@@ -1,20 +1,43 @@
-"""The namespace controller: empties a namespace that is being deleted, then lets it go."""
+"""The namespace controller: empties a namespace that is being deleted, says what holds it, then lets it go."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from kthena_sandbox.client import ApiError, Client
 from kthena_sandbox.controllers.catalogue import discover
+from kthena_sandbox.controllers.conditions import with_condition
 from kthena_sandbox.controllers.loop import Reconciler
+from kthena_sandbox.events import timestamp
 from kthena_sandbox.kinds import NAMESPACES, Document, Key, Kind, is_leaving, key_of, uid_of
 from kthena_sandbox.mirror import Mirror
 
 _AGAIN_SECONDS = 0.25
 
 
+@dataclass
+class Remains:
+    """What is left in a namespace: objects by `resource.group`, and how many each finalizer holds."""
+
+    objects: Counter[str] = field(default_factory=Counter)
+    finalizers: Counter[str] = field(default_factory=Counter)
+
+    def count(self, kind: Kind, document: Document) -> None:
+        """Add one object."""
+        self.objects[f"{kind.plural}.{kind.group}"] += 1
+        self.finalizers.update(document["metadata"].get("finalizers") or [])
+
+
 class Namespaces:
     """Reconciles namespaces that are on their way out."""
 
-    def __init__(self, client: Client, namespaces: Mirror) -> None:
+    def __init__(
+        self, client: Client, namespaces: Mirror, wall_clock: Callable[[], datetime]
+    ) -> None:
         self._client = client
         self._namespaces = namespaces
+        self._wall_clock = wall_clock
         self.loop: Reconciler[Key] = Reconciler("namespaces", self._reconcile)
         namespaces.subscribe(self._changed)
 
@@ -26,19 +49,20 @@ class Namespaces:
         namespace = self._namespaces.objects.get(key)
         if namespace is None or not is_leaving(namespace):
             return None
-        left = 0
+        left = Remains()
         for kind in await discover(self._client):
             if kind.namespaced:
-                left += await self._empty(kind, key.name)
-        if left:
+                await self._empty(kind, key.name, left)
+        if left.objects:
+            await self._explain(namespace, left)
             return _AGAIN_SECONDS
         await self._finalize(namespace)
         return None
 
-    async def _empty(self, kind: Kind, name: str) -> int:
-        """Delete all objects of a kind; how many are still there."""
-        objects = await self._client.list(kind, name)
-        for document in objects:
+    async def _empty(self, kind: Kind, name: str, left: Remains) -> None:
+        """Delete all objects of a kind, and count those that are there."""
+        for document in await self._client.list(kind, name):
+            left.count(kind, document)
             if is_leaving(document):
                 continue
             try:
@@ -48,7 +72,13 @@ class Namespaces:
             except ApiError as error:
                 if error.code not in {404, 409}:
                     raise
-        return len(objects)
+
+    async def _explain(self, namespace: Document, left: Remains) -> None:
+        conditions = conditions_of(namespace, left, self._wall_clock())
+        if conditions != (namespace.get("status") or {}).get("conditions"):
+            change = {"status": {"conditions": conditions}}
+            key = key_of(namespace)
+            self._namespaces.note(await self._client.patch(NAMESPACES, key, change, "status"))
 
     async def _finalize(self, namespace: Document) -> None:
         kept = [
@@ -56,3 +86,35 @@ class Namespaces:
         ]
         document = namespace | {"spec": {"finalizers": kept}}
         await self._client.replace(NAMESPACES, document, "finalize")
+
+
+def conditions_of(namespace: Document, left: Remains, now: datetime) -> list[Document]:
+    """The conditions of a namespace that still has content, in the words of Kubernetes. Pure."""
+    objects = ", ".join(
+        f"{name} has {count} resource instances" for name, count in sorted(left.objects.items())
+    )
+    holding = ", ".join(
+        f"{name} in {count} resource instances" for name, count in sorted(left.finalizers.items())
+    )
+    found = [
+        ("NamespaceDeletionDiscoveryFailure", "ResourcesDiscovered",
+         "All resources successfully discovered"),
+        ("NamespaceDeletionGroupVersionParsingFailure", "ParsedGroupVersions",
+         "All legacy kube types successfully parsed"),
+        ("NamespaceDeletionContentFailure", "ContentDeleted",
+         "All content successfully deleted, may be waiting on finalization"),
+        ("NamespaceContentRemaining", "SomeResourcesRemain",
+         f"Some resources are remaining: {objects}"),
+        ("NamespaceFinalizersRemaining", "SomeFinalizersRemain",
+         f"Some content in the namespace has finalizers remaining: {holding}")
+        if holding else
+        ("NamespaceFinalizersRemaining", "ContentHasNoFinalizers",
+         "All content-preserving finalizers finished"),
+    ]  # fmt: skip
+    conditions: list[Document] = (namespace.get("status") or {}).get("conditions") or []
+    for kind, reason, message in found:
+        status = "True" if reason.startswith("Some") else "False"
+        condition = {"type": kind, "status": status, "reason": reason, "message": message,
+                     "lastTransitionTime": timestamp(now)}  # fmt: skip
+        conditions = with_condition(conditions, condition)
+    return conditions

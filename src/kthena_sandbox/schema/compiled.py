@@ -21,8 +21,12 @@ _LIMITS = (
 
 @dataclass(slots=True, eq=False)
 class Node:
-    """One schema in the tree. `limits` holds the value validations that are present."""
+    """One schema in the tree. `limits` holds the value validations that are present.
 
+    `name` is that of the Go struct, "" for what has none.
+    """
+
+    name: str = ""
     types: frozenset[str] = frozenset()
     type_name: str = ""
     nullable: bool = False
@@ -73,9 +77,14 @@ class Definitions(Mapping[str, Mapping[str, Any]]):
     def node(self, name: str) -> Node:
         """The compiled schema of that name."""
         if name not in self._nodes:
-            self._nodes[name] = node = Node()  # entered first, since types may contain themselves
+            # entered first, since types may contain themselves
+            self._nodes[name] = node = Node(name=_struct_name(name, self._documents[name]))
             _fill(node, self._documents[name], self)
         return self._nodes[name]
+
+
+def _struct_name(name: str, document: Mapping[str, Any]) -> str:
+    return name.rpartition(".")[2] if "properties" in document else ""
 
 
 class Schema(Mapping[str, Any]):

@@ -3,6 +3,7 @@
 from typing import Any
 
 from kthena_sandbox.schema.compiled import MISSING, Node
+from kthena_sandbox.schema.quantities import canonical_quantity
 
 _DROPPED: Any = object()
 
@@ -18,8 +19,8 @@ def defaulted(value: Any, node: Node | None) -> Any:
         return _map(value, node)
     if isinstance(value, list) and node.items is not None:
         return _list(value, node.items)
-    if node.quantity and isinstance(value, int | float) and not isinstance(value, bool):
-        return f"{value:g}" if isinstance(value, float) else str(value)
+    if node.quantity and isinstance(value, int | float | str) and not isinstance(value, bool):
+        return canonical_quantity(str(value))
     return value
 
 

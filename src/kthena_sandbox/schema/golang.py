@@ -79,6 +79,26 @@ def string_map(value: dict[str, str]) -> str:
     return f"map[string]string{{{', '.join(entries)}}}"
 
 
+def label_selector(selector: dict[str, Any]) -> str:
+    """`%#v` of a `metav1.LabelSelector`."""
+    labels = selector.get("matchLabels")
+    shown_labels = string_map(labels) if labels else "map[string]string(nil)"
+    expressions = [_requirement(entry) for entry in selector.get("matchExpressions") or []]
+    kind = "[]v1.LabelSelectorRequirement"
+    shown_list = f"{kind}{{{', '.join(expressions)}}}" if expressions else f"{kind}(nil)"
+    return f"v1.LabelSelector{{MatchLabels:{shown_labels}, MatchExpressions:{shown_list}}}"
+
+
+def _requirement(entry: dict[str, Any]) -> str:
+    values = entry.get("values")
+    listed = ", ".join(map(quoted, values)) if values else ""
+    shown_values = f"[]string{{{listed}}}" if values else "[]string(nil)"
+    return (
+        f"v1.LabelSelectorRequirement{{Key:{quoted(entry['key'])}, "
+        f"Operator:{quoted(entry['operator'])}, Values:{shown_values}}}"
+    )
+
+
 def plain(value: Any) -> str:
     """`%v` of a decoded JSON value."""
     match value:

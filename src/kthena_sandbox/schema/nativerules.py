@@ -10,10 +10,11 @@ from kthena_sandbox.schema.fielderrors import FieldError
 from kthena_sandbox.schema.golang import quoted, shown
 
 Document = dict[str, Any]
+_MOST_BYTES = 1024 * 1024
 
 
 def data_rules(document: Document) -> list[FieldError]:
-    """Keys of a ConfigMap or Secret, and that no key stands in both maps of a ConfigMap."""
+    """Keys of a ConfigMap or Secret, that no key stands in both maps of a ConfigMap, and the size of the whole."""
     found = []
     for field in ("data", "binaryData"):
         for key in document.get(field) or {}:
@@ -21,7 +22,19 @@ def data_rules(document: Document) -> list[FieldError]:
             found += [errors.invalid(path, key, why) for why in names.config_key_problems(key)]
             if field == "binaryData" and key in (document.get("data") or {}):
                 found.append(errors.invalid(path, key, "duplicate of key present in data"))
+    if _size(document) > _MOST_BYTES:
+        path = "data" if document.get("kind") == "Secret" else "[]"
+        found.append(errors.too_long(path, _MOST_BYTES))
     return found
+
+
+def _size(document: Document) -> int:
+    """The bytes of all values; binary ones stand there in base64."""
+    secret = document.get("kind") == "Secret"
+    texts = (document.get("data") or {}).values()
+    encoded = [*texts] if secret else [*(document.get("binaryData") or {}).values()]
+    plain = 0 if secret else sum(len(text.encode()) for text in texts)
+    return int(plain + sum(len(text) * 3 // 4 - text[-2:].count("=") for text in encoded))
 
 
 def lease_rules(lease: Document) -> list[FieldError]:

@@ -116,13 +116,7 @@ def _resources(resources: Document, path: str) -> list[FieldError]:
         parsed[field] = {}
         for name, text in (resources.get(field) or {}).items():
             quantity = parse_quantity(str(text))
-            if quantity is None:
-                detail = (
-                    "quantities must match the regular expression "
-                    "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]+)?$'"
-                )
-                found.append(errors.invalid(f"{path}.{field}[{name}]", text, detail))
-            else:
+            if quantity is not None:  # another text has not come so far
                 parsed[field][name] = quantity
     for name, request in parsed["requests"].items():
         limit = parsed["limits"].get(name)

@@ -7,16 +7,12 @@ from typing import Any
 
 from kthena_sandbox.schema import fielderrors as errors
 from kthena_sandbox.schema.fielderrors import FieldError
-from kthena_sandbox.schema.golang import string_map
+from kthena_sandbox.schema.golang import label_selector, string_map
 from kthena_sandbox.schema.labels import selects
 from kthena_sandbox.schema.podrules import pod_spec_rules
 
 Document = dict[str, Any]
 _NEGATIVE = "must be greater than or equal to 0"
-_EMPTY_SELECTOR = (
-    "v1.LabelSelector{MatchLabels:map[string]string(nil), "
-    "MatchExpressions:[]v1.LabelSelectorRequirement(nil)}"
-)
 
 
 def pod_rules(pod: Document) -> list[FieldError]:
@@ -57,7 +53,7 @@ def _workload(spec: Document, what: str) -> list[FieldError]:
         found.append(errors.required("spec.selector"))
     elif not selector.get("matchLabels") and not selector.get("matchExpressions"):
         detail = f"empty selector is invalid for {what}"
-        found.append(errors.invalid_shown("spec.selector", _EMPTY_SELECTOR, detail))
+        found.append(errors.invalid_shown("spec.selector", label_selector({}), detail))
     if selector is None or not selects(selector, labels):
         shown = string_map(labels) if labels else "map[string]string(nil)"
         detail = "`selector` does not match template `labels`"

@@ -35,3 +35,20 @@ async def test_patches_of_unknown_kind_and_shape(client: Client) -> None:
     assert (await client.patch(f"{CONFIGMAPS}/a", {}, "json")).code == 415
     assert (await client.patch(f"{CONFIGMAPS}/a", [], "merge-patch+json")).code == 400
     assert (await client.patch(f"{CONFIGMAPS}/a", {}, "json-patch+json")).code == 400
+
+
+async def test_a_patch_that_leaves_a_value_of_a_wrong_type(client: Client) -> None:
+    await client.create_configmap("a")
+    change = {"data": {"key": 1}}
+    strategic = await client.patch(f"{CONFIGMAPS}/a", change, "strategic-merge-patch+json")
+    assert (strategic.code, strategic.message) == (
+        422,
+        ' "" is invalid: patch: Invalid value: "map[data:map[key:1]]": cannot convert int64 to string',
+    )
+    merged = await client.patch(f"{CONFIGMAPS}/a", change)
+    (cause,) = merged.document["details"]["causes"]
+    assert merged.code == 422
+    assert cause["message"].startswith('Invalid value: "{\\"')
+    assert cause["message"].endswith(
+        "json: cannot unmarshal number into Go struct field ConfigMap.data of type string"
+    )

@@ -1,8 +1,12 @@
+from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.sandbox.house import CONFIG_MAPS, engine_pod, running
 
-from kthena_sandbox.kinds import NAMESPACES, PODS, Key
+from kthena_sandbox.controllers.conditions import is_true
+from kthena_sandbox.controllers.namespaces import Remains, conditions_of
+from kthena_sandbox.kinds import NAMESPACES, PODS, SERVICE_ACCOUNTS, Key
 
 
 async def test_a_deleted_namespace_takes_its_contents_along(tmp_path: Path) -> None:
@@ -29,9 +33,56 @@ async def test_a_finalizer_holds_the_namespace(tmp_path: Path) -> None:
             return "deletionTimestamp" in found["metadata"]
 
         await cluster.until(marked)
+
+        async def explained() -> bool:
+            return is_true(
+                await cluster.client.get(NAMESPACES, Key("", "team")),
+                "NamespaceFinalizersRemaining",
+            )
+
+        await cluster.until(explained)
         found = await cluster.client.get(NAMESPACES, Key("", "team"))
         assert found["status"]["phase"] == "Terminating"
+        assert "deletionGracePeriodSeconds" not in found["metadata"]
         await cluster.client.patch(
             CONFIG_MAPS, Key("team", "held"), {"metadata": {"finalizers": None}}
         )
+        await cluster.gone(NAMESPACES, Key("", "team"))
+
+
+def test_the_conditions_say_what_is_left() -> None:
+    left = Remains(
+        Counter({"pods.": 2, "widgets.example.com": 1}), Counter({"example.com/hold": 1})
+    )
+    now = datetime(2026, 1, 2, tzinfo=UTC)
+    shown = [
+        (entry["type"], entry["status"], entry["message"]) for entry in conditions_of({}, left, now)
+    ]
+    assert shown == [
+        ("NamespaceDeletionDiscoveryFailure", "False", "All resources successfully discovered"),
+        ("NamespaceDeletionGroupVersionParsingFailure", "False",
+         "All legacy kube types successfully parsed"),
+        ("NamespaceDeletionContentFailure", "False",
+         "All content successfully deleted, may be waiting on finalization"),
+        ("NamespaceContentRemaining", "True",
+         ("Some resources are remaining: pods. has 2 resource instances, "
+          "widgets.example.com has 1 resource instances")),
+        ("NamespaceFinalizersRemaining", "True",
+         ("Some content in the namespace has finalizers remaining: "
+          "example.com/hold in 1 resource instances")),
+    ]  # fmt: skip
+
+
+async def test_every_namespace_has_a_service_account(tmp_path: Path) -> None:
+    async with running(tmp_path, controllers=True) as cluster:
+        await cluster.client.create(NAMESPACES, {"metadata": {"name": "team"}})
+        place = Key("team", "default")
+
+        async def present() -> object:
+            return await cluster.client.find(SERVICE_ACCOUNTS, place)
+
+        await cluster.until(present)
+        await cluster.client.delete(SERVICE_ACCOUNTS, place)
+        await cluster.until(present)
+        await cluster.client.delete(NAMESPACES, Key("", "team"))
         await cluster.gone(NAMESPACES, Key("", "team"))

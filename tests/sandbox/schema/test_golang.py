@@ -30,3 +30,19 @@ def test_bad_values(value: Any, text: str) -> None:
 
 def test_plain_values() -> None:
     assert golang.plain({"a": [1, "x"], "b": None}) == "map[a:[1 x] b:<nil>]"
+
+
+def test_label_selectors() -> None:
+    selector = {
+        "matchLabels": {"b": "2", "a": "1"},
+        "matchExpressions": [
+            {"key": "c", "operator": "In", "values": ["x"]},
+            {"key": "d", "operator": "Exists"},
+        ],
+    }
+    assert golang.label_selector(selector) == (
+        'v1.LabelSelector{MatchLabels:map[string]string{"a":"1", "b":"2"}, '
+        "MatchExpressions:[]v1.LabelSelectorRequirement{"
+        'v1.LabelSelectorRequirement{Key:"c", Operator:"In", Values:[]string{"x"}}, '
+        'v1.LabelSelectorRequirement{Key:"d", Operator:"Exists", Values:[]string(nil)}}}'
+    )

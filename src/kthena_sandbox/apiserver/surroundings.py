@@ -1,0 +1,19 @@
+"""What the rules of a single kind may know of the rest of the cluster."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+Document = dict[str, Any]
+
+
+def _nothing() -> Iterable[Document]:
+    return ()
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """The time, as the API writes it, and the Services that are there."""
+
+    now: str
+    services: Callable[[], Iterable[Document]] = _nothing

@@ -1,0 +1,119 @@
+from typing import Any
+
+import pytest
+from tests.sandbox.apiserver.asgi_client import Answer, Client
+
+SERVICES = "/api/v1/namespaces/default/services"
+HTTP = {"name": "http", "port": 80}
+DNS = {"name": "dns", "port": 53}
+
+
+async def create(client: Client, name: str, **spec: object) -> Answer:
+    body = {"metadata": {"name": name}, "spec": {"ports": [{"port": 80}]} | spec}
+    return await client.post(SERVICES, body)
+
+
+async def spec_of(client: Client, name: str, **spec: object) -> dict[str, Any]:
+    answer = await create(client, name, **spec)
+    assert answer.code == 201, answer.body
+    found: dict[str, Any] = answer.document["spec"]
+    return found
+
+
+async def change(client: Client, name: str, **spec: object) -> Answer:
+    return await client.patch(f"{SERVICES}/{name}", {"spec": spec})
+
+
+async def test_services_get_cluster_addresses_of_their_own(client: Client) -> None:
+    first, second = await spec_of(client, "a"), await spec_of(client, "b")
+    assert (first["clusterIP"], second["clusterIP"]) == ("10.96.0.10", "10.96.0.11")
+    assert first["clusterIPs"] == ["10.96.0.10"]
+    assert (await spec_of(client, "headless", clusterIP="None"))["clusterIP"] == "None"
+    out = await spec_of(client, "out", type="ExternalName", externalName="example.com")
+    assert "clusterIP" not in out
+    kept = await change(client, "a", clusterIP=None, type="NodePort")
+    assert kept.document["spec"]["clusterIP"] == "10.96.0.10"
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("1.2.3.4", ('spec.clusterIPs: Invalid value: []string{"1.2.3.4"}: failed to allocate IP 1.2.3.4: the '
+                    "provided IP (1.2.3.4) is not in the valid range. The range of valid IPs is 10.96.0.0/16")),
+        ("10.96.0.1", ('spec.clusterIPs: Invalid value: []string{"10.96.0.1"}: failed to allocate IP '
+                      "10.96.0.1: provided IP is already allocated")),
+        ("mine", ('spec.clusterIPs[0]: Invalid value: "mine": must be a valid IP address, '
+                 "(e.g. 10.9.8.7 or 2001:db8::ffff)")),
+    ],
+)  # fmt: skip
+async def test_an_address_that_cannot_be_had(client: Client, address: str, why: str) -> None:
+    answer = await create(client, "a", clusterIP=address)
+    assert (answer.code, answer.message) == (422, f'Service "a" is invalid: {why}')
+
+
+async def test_an_address_stays_for_life(client: Client) -> None:
+    await spec_of(client, "a")
+    moved = await change(client, "a", clusterIP="10.96.9.9")
+    assert moved.message == (
+        'Service "a" is invalid: spec.clusterIPs[0]: Invalid value: []string{"10.96.9.9"}: '
+        "may not change once set"
+    )
+
+
+async def test_node_ports_are_given_out_and_belong_to_names(client: Client) -> None:
+    spec = await spec_of(client, "a", type="NodePort", ports=[HTTP, DNS])
+    assert [port["nodePort"] for port in spec["ports"]] == [30086, 30087]
+    balanced = await spec_of(client, "b", type="LoadBalancer")
+    assert balanced["ports"][0]["nodePort"] == 30088
+    answer = await change(client, "a", ports=[DNS | {"port": 5353}, {"name": "new", "port": 1}])
+    assert [port["nodePort"] for port in answer.document["spec"]["ports"]] == [30087, 30086]
+
+
+async def test_node_ports_only_where_they_are_wanted(client: Client) -> None:
+    assert "nodePort" not in (await spec_of(client, "a"))["ports"][0]
+    without = await spec_of(client, "b", type="LoadBalancer", allocateLoadBalancerNodePorts=False)
+    assert "nodePort" not in without["ports"][0]
+
+
+async def test_a_service_that_is_no_longer_balanced_loses_what_came_with_that(
+    client: Client,
+) -> None:
+    await spec_of(client, "a", type="LoadBalancer")
+    ingress = {"status": {"loadBalancer": {"ingress": [{"ip": "127.0.0.1"}]}}}
+    await client.patch(f"{SERVICES}/a/status", ingress)
+    changed = (await change(client, "a", type="ClusterIP")).document
+    assert changed["status"] == {"loadBalancer": {}}
+    assert changed["spec"] == {
+        "type": "ClusterIP", "clusterIP": "10.96.0.10", "clusterIPs": ["10.96.0.10"],
+        "ipFamilies": ["IPv4"], "ipFamilyPolicy": "SingleStack", "internalTrafficPolicy": "Cluster",
+        "sessionAffinity": "None", "ports": [{"port": 80, "protocol": "TCP", "targetPort": 80}],
+    }  # fmt: skip
+
+
+async def test_an_external_name_gives_its_address_back(client: Client) -> None:
+    await spec_of(client, "a")
+    changed = await change(client, "a", type="ExternalName", externalName="example.com", ports=None)
+    assert set(changed.document["spec"]) == {
+        "type", "externalName", "sessionAffinity", "internalTrafficPolicy",
+    }  # fmt: skip
+    assert (await spec_of(client, "b"))["clusterIP"] == "10.96.0.10"
+
+
+@pytest.mark.parametrize(
+    ("spec", "why"),
+    [
+        ({"type": "NodePort", "ports": [HTTP | {"nodePort": 99}]},
+         "Invalid value: 99: provided port is not in the valid range. The range of valid ports is 30000-32767"),
+        ({"type": "NodePort", "ports": [HTTP | {"nodePort": 30001}]},
+         "Invalid value: 30001: provided port is already allocated"),
+        ({"ports": [HTTP | {"nodePort": 30002}]},
+         "Forbidden: may not be used when `type` is 'ClusterIP'"),
+    ],
+)  # fmt: skip
+async def test_a_node_port_that_cannot_be_had(
+    client: Client, spec: dict[str, Any], why: str
+) -> None:
+    await spec_of(client, "other", type="NodePort", ports=[HTTP | {"nodePort": 30001}])
+    answer = await create(client, "a", **spec)
+    expected = f'Service "a" is invalid: spec.ports[0].nodePort: {why}'
+    assert (answer.code, answer.message) == (422, expected)

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
 from hypothesis import given, strategies as st
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from kthena_router.settings import AccessLogSettings
 from kthena_router.telemetry.access_log import (
@@ -271,3 +273,27 @@ def test_file_that_cannot_be_opened_anew_is_written_again_when_it_can(tmp_path: 
 def test_file_that_cannot_be_opened_at_the_start_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         AccessLog(AccessLogSettings(output=str(tmp_path / "missing" / "access.log")))
+
+
+async def test_lines_are_gathered_while_it_runs_and_none_is_lost_at_the_end(
+    autojump_clock: MockClock,
+) -> None:
+    output = StringIO()
+    log = AccessLog(AccessLogSettings(), output)
+
+    def lines() -> int:
+        return output.getvalue().count("\n")
+
+    async with trio.open_nursery() as running:
+        running.start_soon(log.run)
+        await wait_all_tasks_blocked()
+        log.write(record())
+        log.write(record())
+        assert 0 == lines()
+        await trio.sleep(0.15)
+        assert 2 == lines()
+        log.write(record())
+        running.cancel_scope.cancel()
+    assert 3 == lines()
+    log.write(record())
+    assert 4 == lines()

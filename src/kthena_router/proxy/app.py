@@ -21,7 +21,7 @@ from kthena_router.listeners.asgi import (
     respond,
 )
 from kthena_router.proxy.exchange import Exchange
-from kthena_router.proxy.journal import Journal, open_journal
+from kthena_router.proxy.journal import Journal, OpenJournal
 from kthena_router.proxy.reading import ClientGone, RequestHead, read_head
 from kthena_router.proxy.responses import Answer
 from kthena_router.proxy.services import Services
@@ -58,10 +58,10 @@ class RouterApp:
         if not head.is_served:
             await self._refuse(head, answer)
             return
-        with open_journal(
+        with OpenJournal(
             head,
             request_id.decode("latin-1"),
-            services.wall_clock,
+            services.wall_clock(),
             services.metrics,
             services.access_log,
         ) as journal:

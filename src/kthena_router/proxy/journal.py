@@ -1,7 +1,5 @@
 """The books of one request: its access record and its metrics, closed once whatever the way out."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import datetime
 
 import trio
@@ -159,20 +157,28 @@ class Calling(Counted):
         self._record.upstream_processing += trio.current_time() - self._started
 
 
-@contextmanager
-def open_journal(
-    head: RequestHead,
-    request_id: str,
-    wall_clock: Callable[[], datetime],
-    metrics: Metrics,
-    access_log: AccessLog,
-) -> Iterator[Journal]:
-    """Keep the books of one request while the block runs."""
-    journal = Journal(head, request_id, wall_clock(), metrics)
-    metrics.active.inc()
-    try:
-        yield journal
-    finally:
-        metrics.active.dec()
-        journal.close()
-        access_log.write(journal.record)
+class OpenJournal:
+    """Keeps the books of one request while its block runs."""
+
+    __slots__ = ("_access_log", "_journal", "_metrics")
+
+    def __init__(
+        self,
+        head: RequestHead,
+        request_id: str,
+        arrived: datetime,
+        metrics: Metrics,
+        access_log: AccessLog,
+    ) -> None:
+        self._journal = Journal(head, request_id, arrived, metrics)
+        self._metrics = metrics
+        self._access_log = access_log
+
+    def __enter__(self) -> Journal:
+        self._metrics.active.inc()
+        return self._journal
+
+    def __exit__(self, *_: object) -> None:
+        self._metrics.active.dec()
+        self._journal.close()
+        self._access_log.write(self._journal.record)

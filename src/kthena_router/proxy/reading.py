@@ -1,7 +1,6 @@
 """Read a client's request: its head, its body within its limits, and whether the client is still there."""
 
 import re
-from contextlib import nullcontext
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
@@ -87,17 +86,24 @@ async def read_body(receive: Receive, head: RequestHead, limit: int, *, timed: b
 
 
 async def _next_message(receive: Receive, *, timed: bool) -> Message:
+    if not timed:
+        message = await receive()
+    else:
+        message = await _next_message_in_time(receive)
+    if message["type"] == "http.disconnect":
+        raise ClientGone
+    return message
+
+
+async def _next_message_in_time(receive: Receive) -> Message:
     try:
-        with trio.fail_after(BODY_PIECE_SECONDS) if timed else nullcontext():
-            message = await receive()
+        with trio.fail_after(BODY_PIECE_SECONDS):
+            return await receive()
     except trio.TooSlowError:
         raise RequestTimeout(
             f"no byte of the request body came for {BODY_PIECE_SECONDS:g} s: "
             "send as many as content-length announces, or the last chunk"
         ) from None
-    if message["type"] == "http.disconnect":
-        raise ClientGone
-    return message
 
 
 def _too_large(limit: int) -> BodyTooLarge:

@@ -55,11 +55,12 @@ class Relay:
 
     async def _start(self, response: UpstreamResponse) -> None:
         headers = response_headers(response.headers, self._request_id)
-        self._meter.streams = response.status == 200 and is_event_stream(headers)
+        streams = is_event_stream(headers)
+        self._meter.streams = streams and response.status == 200
         if self._hide_usage and self._meter.streams:
             self._meter.hide_usage()
             headers = tuple(header for header in headers if header[0] != b"content-length")
-        self._takes_events = takes_events(headers)
+        self._takes_events = streams and takes_events(headers)
         await self._answer.start(response.status, headers)
 
     async def _pass_on(self, response: UpstreamResponse) -> None:

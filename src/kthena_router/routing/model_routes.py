@@ -41,6 +41,8 @@ class CompiledRule:
 
     def choose(self, dice: Callable[[], float]) -> Target | None:
         """Return a target by weight among those with endpoints; where none has any, among all."""
+        if len(self.targets) == 1:
+            return self.targets[0] if self.targets[0].weight > 0 else None
         usable = [(t, t.weight) for t in self.targets if t.backend.endpoints]
         return choose_weighted(usable, dice) or choose_weighted(
             [(target, target.weight) for target in self.targets], dice

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
+import trio
 
 from kthena_router.settings import AccessLogSettings
 from kthena_router.telemetry.lines import one_line
@@ -70,6 +71,8 @@ _OPTIONAL = (
     "inference_pool",
 )
 _optional_values = attrgetter(*_OPTIONAL)
+GATHER_SECONDS = 0.1
+MOST_GATHERED = 1000  # lines
 _VALUE_SPECIALS = " \\"
 _QUOTED_SPECIALS = ' "\\'
 _MESSAGE_SPECIALS = "=\\"
@@ -106,9 +109,12 @@ def text_line(record: AccessRecord) -> str:
             parts.append(f"{name}={text}")
     if record.input_tokens > 0 or record.output_tokens > 0:
         parts.append(f"tokens={record.input_tokens}/{record.output_tokens}")
-    phases = (record.request_processing, record.upstream_processing, record.response_processing)
-    inner = "+".join(str(_milliseconds(phase)) for phase in phases)
-    parts.append(f"timings={_milliseconds(record.total)}ms({inner})")
+    first, second = record.request_processing, record.upstream_processing
+    last = record.response_processing
+    parts.append(
+        f"timings={int(record.total * 1000)}ms"
+        f"({int(first * 1000)}+{int(second * 1000)}+{int(last * 1000)})"
+    )
     return " ".join(parts)
 
 
@@ -143,21 +149,54 @@ class Output(Protocol):
 
 
 class AccessLog:
-    """Writes entries; a write that fails is reported once and never breaks a request."""
+    """Writes entries; a write that fails is reported once and never breaks a request.
+
+    While `run` runs, lines are gathered and written together a little later: a system call for each request costs more
+    than its line.
+    """
 
     def __init__(self, settings: AccessLogSettings, output: Output | None = None) -> None:
         self._enabled = settings.enabled
         self._line = json_line if settings.format == "json" else text_line
         self._output = (output or _open(settings.output)) if settings.enabled else None
         self._failed = False
+        self._gathered: list[str] | None = None
 
     def write(self, record: AccessRecord) -> None:
         """Write the entry of a request that has ended."""
         if self._output is None:
             return
+        line = self._line(record) + "\n"
+        if self._gathered is None:
+            self._put(self._output, line)
+            return
+        self._gathered.append(line)
+        if len(self._gathered) >= MOST_GATHERED:
+            self._put_gathered(self._output)
+
+    async def run(self) -> None:
+        """Gather lines for ever; what has been gathered is written at the end too."""
+        if self._output is None:
+            return
+        self._gathered = []
         try:
-            self._output.write(self._line(record) + "\n")
-            self._output.flush()
+            while True:
+                await trio.sleep(GATHER_SECONDS)
+                self._put_gathered(self._output)
+        finally:
+            self._put_gathered(self._output)
+            self._gathered = None
+
+    def _put_gathered(self, output: "Output") -> None:
+        if self._gathered:
+            text = "".join(self._gathered)
+            self._gathered.clear()
+            self._put(output, text)
+
+    def _put(self, output: "Output", text: str) -> None:
+        try:
+            output.write(text)
+            output.flush()
             self._failed = False
         except (OSError, ValueError) as error:
             if not self._failed:

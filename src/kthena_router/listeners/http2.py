@@ -59,7 +59,9 @@ class Http2Connection:
         self._addresses = (client, server)
         self._start = start
         self._sending = trio.Lock()
-        self._reading = trio.CancelScope()  # its deadline is how long the client may be silent
+        self._reading = trio.CancelScope()
+        self._waiting = trio.CancelScope()  # for bytes of the client, until `_patience` ends
+        self._patience = math.inf  # until when the client may be silent
         self._busy = False  # a request is being answered
         self._served = False
         self._stopping = False
@@ -102,14 +104,23 @@ class Http2Connection:
         await self._close()
 
     async def _read(self, protocol: Http2) -> None:
-        while True:
-            try:
-                data = bytes(await self._stream.receive_some(RECEIVE_SIZE))
-            except (trio.BrokenResourceError, trio.ClosedResourceError):
-                return
-            if not data:
-                return  # a client that shuts its sending side has left: documented
+        while data := await self._receive():
             await protocol.handle(RawData(data))
+
+    async def _receive(self) -> bytes:
+        """Return what the client sends, b"" when it has left or was silent for too long.
+
+        The limit is on the waiting alone, so that what has been taken is handled to its end.
+        """
+        while True:
+            with trio.CancelScope(deadline=self._patience) as self._waiting:
+                try:
+                    # A client that shuts its sending side has left: documented.
+                    return bytes(await self._stream.receive_some(RECEIVE_SIZE))
+                except (trio.BrokenResourceError, trio.ClosedResourceError):
+                    return b""
+            if not self._busy:
+                return b""
 
     async def _send(self, event: Event) -> None:
         """Carry out what the protocol wants."""
@@ -134,7 +145,7 @@ class Http2Connection:
 
     def _become_busy(self) -> None:
         self._busy = self._served = True
-        self._reading.deadline = math.inf
+        self._patience = self._waiting.deadline = math.inf
 
     def _become_idle(self) -> None:
         self._busy = False
@@ -143,7 +154,7 @@ class Http2Connection:
             self.stop_when_idle()
 
     def _limit_silence(self, seconds: float) -> None:
-        self._reading.deadline = trio.current_time() + seconds
+        self._patience = self._waiting.deadline = trio.current_time() + seconds
 
     def _hang_up(self) -> None:
         self._hung_up = True

@@ -122,4 +122,13 @@ class Http2(H2Protocol):
                 )
             else:
                 await super()._handle_events([event])
+            if isinstance(event, h2.events.StreamReset) and not self.streams:
+                await self._become_idle()
         await self._flush()
+
+    async def _become_idle(self) -> None:
+        """Say that no stream is left: hypercorn forgets to where it was the client that gave up the last one."""
+        if self.context.terminated.is_set():
+            self.connection.close_connection()
+            await self._flush()
+        await self.send(Updated(idle=True))

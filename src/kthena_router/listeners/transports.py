@@ -84,10 +84,12 @@ class PlainTransport:
             self._deadline = math.inf
 
     def limit(self, seconds: float) -> None:
-        self._deadline = min(self._deadline, trio.current_time() + seconds)
+        now = trio.current_time()
+        self._deadline = min(self._deadline, now + seconds)
+        self.sweep(now)
 
     def sweep(self, now: float) -> None:
-        """End what has taken too long."""
+        """End what has taken too long. What has come of the client before is still read, and answered."""
         if now >= self._deadline:
             self._deadline = math.inf
             self.expired = True

@@ -1,5 +1,6 @@
 """Runs one container: an engine for a known image, nothing for a static one; restarts, probes, states."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -16,6 +17,7 @@ from kthena_sandbox.kubelet.logs import ContainerLog
 from kthena_sandbox.kubelet.podstatus import ContainerState, Termination
 from kthena_sandbox.kubelet.probes import Probe, check, read_probe, run_probe
 
+_LOG = logging.getLogger(__name__)
 Tell = Callable[[str, str, bool], None]  # reason, message, whether it is a warning
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 30.0
@@ -175,6 +177,9 @@ class Container:
             self.log.write(f"error: {failure}")
         except* _Ended as errors:
             failure = _Ended(_KILLED, str(_first(errors)))
+        except* Exception as errors:  # noqa: BLE001  one bad engine must not stop the kubelet
+            _LOG.exception("container %s", name)
+            failure = _Ended(1, repr(_first(errors)))
         self._engine = None
         return failure
 

@@ -247,7 +247,21 @@ async def test_an_engine_that_cannot_start_crashes_in_a_loop(tmp_path: Path) -> 
     async with running(tmp_path, kubelet=True) as cluster:
         await cluster.create(PODS, "engine", spec=engine_pod(args=["--port", "many"]))
         await cluster.until(_waiting_for(cluster, "CrashLoopBackOff"))
-        assert "invalid int value: 'many'" in await _logs(cluster)
+        assert "must be a port from 0 to 65535: 'many'" in await _logs(cluster)
+
+
+async def test_two_engines_on_one_port_of_a_pod(tmp_path: Path) -> None:
+    second = {"name": "second", "image": "kthena/mock-engine"}
+    spec = engine_pod()
+    async with running(tmp_path, kubelet=True) as cluster:
+        await cluster.create(PODS, "engine", spec={"containers": [*spec["containers"], second]})
+
+        async def crashed() -> Any:
+            statuses = (await _pod(cluster)).get("status", {}).get("containerStatuses") or []
+            return [entry for entry in statuses if entry["restartCount"]]
+
+        (status, *_) = await cluster.until(crashed)
+        assert "Address already in use" in status["lastState"]["terminated"]["message"]
 
 
 async def test_an_environment_that_cannot_be_read_is_said(tmp_path: Path) -> None:

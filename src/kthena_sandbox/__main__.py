@@ -2,7 +2,14 @@
 
 import sys
 
-from kthena_sandbox.cli import main
+_INTERRUPTED = 130  # 128 and the number of SIGINT, as a shell has it
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        from kthena_sandbox.cli import (
+            main,  # here, so that Ctrl-C is answered from the first moment
+        )
+
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)

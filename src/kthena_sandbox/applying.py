@@ -28,7 +28,9 @@ def read_documents(path: Path) -> list[Document]:
 def _read_file(path: Path) -> Iterator[Document]:
     try:
         documents = list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
-    except (OSError, yaml.YAMLError) as error:
+    except OSError as error:
+        raise ApplyError(f"{path}: {error.strerror}") from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
         raise ApplyError(f"{path}: {error}") from error
     for document in filter(None, documents):
         if not isinstance(document, dict) or not {"apiVersion", "kind", "metadata"} <= set(

@@ -4,9 +4,16 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from kthena_sandbox.settings import Settings
+from kthena_sandbox.arguments import port_number
+from kthena_sandbox.settings import GUIDE_PORT, Settings
 
 _COMMANDS = ("up", "apiserver", "engine")
+_PORTS = (
+    ("--router-port", 8080, "the router's default Gateway"),
+    ("--management-port", 15021, "the router's health"),
+    ("--metrics-port", 9090, "the router's metrics"),
+    ("--gateway-port", GUIDE_PORT, "the guide's second Gateway"),
+)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -16,7 +23,8 @@ def _parser() -> argparse.ArgumentParser:
         "Other commands: `apiserver` and `engine`, each with --help.",
     )  # fmt: skip
     add = parser.add_argument
-    add("--api-port", type=int, default=6443, help="Kubernetes API on 127.0.0.1, 0 for any port")
+    add("--api-port", type=port_number(), default=6443, metavar="PORT",
+        help="Kubernetes API on 127.0.0.1, 0 for any port; default %(default)s")  # fmt: skip
     add(
         "--kubeconfig",
         type=Path,
@@ -25,9 +33,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--state", type=Path, help="file that keeps all objects over a restart of the sandbox")
     add("--apply", type=Path, action="append", default=[], metavar="FILE", help="file or folder")
     add("--router", action=argparse.BooleanOptionalAction, default=True, help="start the router")
-    add("--router-port", type=int, default=8080)
-    add("--management-port", type=int, default=15021, help="the router's health")
-    add("--metrics-port", type=int, default=9090, help="the router's metrics")
+    for flag, default, use in _PORTS:
+        add(flag, type=port_number(1), default=default, metavar="PORT",
+            help=f"{use}; default %(default)s")  # fmt: skip
     add("--router-arg", action="append", default=[], metavar="ARG", help="passed to the router")
     add("--demo", action="store_true", help="apply the guide's resources and wait for them")
     add("--check", action="store_true", help="run the guide's verification, then end with 0 or 1")
@@ -46,6 +54,7 @@ def parse(argv: Sequence[str]) -> Settings:
         router_port=given.router_port,
         management_port=given.management_port,
         metrics_port=given.metrics_port,
+        gateway_port=given.gateway_port,
         router_args=tuple(given.router_arg),
         demo=given.demo,
         check=given.check,

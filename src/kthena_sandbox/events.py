@@ -1,9 +1,8 @@
 """Events, told without waiting: they are written in the background, and counted when they repeat."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal, NamedTuple
-from uuid import uuid4
 
 import trio
 
@@ -13,6 +12,7 @@ from kthena_sandbox.kinds import EVENTS, Document, Key
 EventType = Literal["Normal", "Warning"]
 _PENDING = 1000
 _REMEMBERED = 1000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def timestamp(now: datetime) -> str:
@@ -34,11 +34,15 @@ class EventRecorder:
         self._component = component
         self._wall_clock = wall_clock
         self._told: dict[_Told, tuple[Key, int]] = {}
+        self._last = 0
         self._send, self._receive = trio.open_memory_channel[tuple[_Told, Document]](_PENDING)
 
-    def tell(self, about: Document, reason: str, message: str, kind: EventType = "Normal") -> None:
-        """Tell of *about*; dropped where too many wait to be written."""
-        document = self._event(about, reason, message, kind)
+    def tell(
+        self, about: Document, reason: str, message: str, kind: EventType = "Normal",
+        *, at: datetime | None = None,
+    ) -> None:  # fmt: skip
+        """Tell of *about*, as of now or *at* a moment before; dropped where too many wait to be written."""
+        document = self._event(about, reason, message, kind, at or self._wall_clock())
         try:
             self._send.send_nowait((_Told(about["metadata"]["uid"], reason, message), document))
         except trio.WouldBlock:
@@ -66,11 +70,20 @@ class EventRecorder:
         if len(self._told) > _REMEMBERED:
             del self._told[next(iter(self._told))]
 
-    def _event(self, about: Document, reason: str, message: str, kind: EventType) -> Document:
-        metadata, now = about["metadata"], timestamp(self._wall_clock())
+    def _name(self, about: Document, at: datetime) -> str:
+        """Named by its nanosecond, as Kubernetes does, so that a list of events is in their order."""
+        since = at - _EPOCH
+        nanoseconds = ((since.days * 86_400 + since.seconds) * 10**6 + since.microseconds) * 1000
+        self._last = max(nanoseconds, self._last + 1)
+        return f"{about['metadata']['name']}.{self._last:x}"
+
+    def _event(
+        self, about: Document, reason: str, message: str, kind: EventType, at: datetime
+    ) -> Document:
+        metadata, now = about["metadata"], timestamp(at)
         namespace = metadata.get("namespace", "default")
         return {
-            "metadata": {"name": f"{metadata['name']}.{uuid4().hex[:16]}", "namespace": namespace},
+            "metadata": {"name": self._name(about, at), "namespace": namespace},
             "involvedObject": {
                 "apiVersion": about["apiVersion"],
                 "kind": about["kind"],

@@ -31,13 +31,16 @@ _USES = {
     "router_port": ("the router", "--router-port"),
     "management_port": ("the router's health", "--management-port"),
     "metrics_port": ("the router's metrics", "--metrics-port"),
+    "gateway_port": ("the guide's second Gateway", "--gateway-port"),
 }
 
 
 def check_ports(settings: Settings, say: Callable[[str], None]) -> Settings:
     """The settings with ports that can be had: a check takes others. Raises SandboxError."""
-    names = list(_USES) if settings.router else ["api_port"]
-    names += ["gateway_port"] if settings.check else []
+    names = ["api_port"]
+    if settings.router:
+        names += ["router_port", "management_port", "metrics_port"]
+        names += ["gateway_port"] if settings.demo or settings.check else []
     chosen: dict[str, Any] = {}
     for name in names:
         port = getattr(settings, name)
@@ -46,7 +49,7 @@ def check_ports(settings: Settings, say: Callable[[str], None]) -> Settings:
         if not settings.check:
             use, flag = _USES[name]
             raise SandboxError(
-                f"port {port} on {ADDRESS}, which {use} needs, is taken: choose another with {flag}"
+                f"port {port} on {ADDRESS}, wanted for {use}, is taken: choose another with {flag}"
             )
         other = _free_port()
         say(f"port {port} on {ADDRESS} is taken, the check uses {other} in its place")

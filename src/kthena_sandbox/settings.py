@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,11 +30,28 @@ class Settings:
 def default_kubeconfig(port: int, environ: Mapping[str, str], folder: Path) -> Path:
     """The same file at every start on a port, so that `KUBECONFIG` stays right in other terminals.
 
-    With port 0 it lies in *folder*, which belongs to this run.
+    Below the user's cache, or below the machine's temporary folder where that cannot be written; with port 0, or
+    where neither is ours, in *folder*, which belongs to this run.
     """
-    if not port:
-        return folder / "kubeconfig"
+    if port:
+        for base in _bases(environ):
+            if _is_ours(base / "kthena-sandbox"):
+                name = "kubeconfig" if port == 6443 else f"kubeconfig-{port}"
+                return base / "kthena-sandbox" / name
+    return folder / "kubeconfig"
+
+
+def _bases(environ: Mapping[str, str]) -> Iterator[Path]:
     home = environ.get("HOME", "")
-    cache = environ.get("XDG_CACHE_HOME") or (f"{home}/.cache" if home else "")
-    base = Path(cache) if cache else Path(tempfile.gettempdir()) / f"kthena-{os.getuid()}"
-    return base / "kthena-sandbox" / ("kubeconfig" if port == 6443 else f"kubeconfig-{port}")
+    if cache := environ.get("XDG_CACHE_HOME") or (f"{home}/.cache" if home else ""):
+        yield Path(cache)
+    yield Path(environ.get("TMPDIR") or tempfile.gettempdir()) / f"kthena-{os.getuid()}"
+
+
+def _is_ours(place: Path) -> bool:
+    """Whether a folder can be made or is there, belongs to nobody else and can be written."""
+    try:
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return place.stat().st_uid == os.getuid() and os.access(place, os.W_OK)
+    except OSError:
+        return False

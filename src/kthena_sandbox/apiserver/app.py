@@ -105,7 +105,8 @@ class Api:
         if path.startswith("/sandbox/"):
             return self._control(path, request)
         if path in _HEALTH or path.startswith(tuple(f"{name}/" for name in _HEALTH)):
-            return Response(200, b"ok", "text/plain; charset=utf-8")
+            text = f"[+]ping ok\n{path[1:]} check passed\n" if request.flag("verbose") else "ok"
+            return Response(200, text.encode(), "text/plain; charset=utf-8")
         match path:
             case "/version":
                 return Response(200, encode(VERSION, Form(JSON)))

@@ -4,15 +4,18 @@ The write-ahead log without a sync per commit: what was answered survives the de
 though not necessarily that of the machine.
 """
 
+import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from itertools import count
 from pathlib import Path
 
 import msgspec
 
 from kthena_sandbox.apiserver.storage import CollectionKey, Key, Record
 
+_LOG = logging.getLogger(__name__)
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS objects (
   api_group TEXT, plural TEXT, namespace TEXT, name TEXT, document BLOB NOT NULL,
@@ -61,15 +64,69 @@ class SqliteJournal:
 def open_journal(path: Path) -> Iterator[SqliteJournal]:
     """Open or create the state file (mode 0600, since it holds Secrets); one process at a time.
 
-    Raises OSError where it cannot be opened or another server has it.
+    A write that was cut off is undone by SQLite. A file that is damaged beyond that is put aside, so that it does not
+    stop the start. Raises OSError where it cannot be opened, is something else, or another server has it.
     """
-    path.touch(mode=0o600, exist_ok=True)
-    with closing(sqlite3.connect(path, timeout=2)) as connection:
-        try:
-            connection.execute("PRAGMA locking_mode=EXCLUSIVE")
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=NORMAL")
-            connection.executescript(_SCHEMA)
-        except sqlite3.Error as error:
-            raise OSError(f"cannot open the state file {path}: {error}") from error
+    try:
+        path.touch(mode=0o600, exist_ok=True)
+    except OSError as error:
+        raise OSError(f"cannot open the state file {path}: {error.strerror}") from error
+    with closing(_opened_or_replaced(path)) as connection:
         yield SqliteJournal(connection)
+
+
+def _opened_or_replaced(path: Path) -> sqlite3.Connection:
+    try:
+        return _opened(path)
+    except sqlite3.Error as error:
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CORRUPT:
+            raise OSError(_refusal(path, error)) from error
+    aside = _put_aside(path)
+    _LOG.warning("the state file %s is damaged: it is now %s, and a new one is begun", path, aside)
+    path.touch(mode=0o600)
+    return _opened(path)
+
+
+def _refusal(path: Path, error: sqlite3.Error) -> str:
+    known = {
+        sqlite3.SQLITE_NOTADB: "it is something else",
+        sqlite3.SQLITE_BUSY: "another sandbox uses it",
+        sqlite3.SQLITE_READONLY: "it may not be written",
+    }
+    why = known.get(error.sqlite_errorcode & 0xFF, str(error))
+    return f"cannot open the state file {path}: {why}"
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    """Raises sqlite3.Error."""
+    connection = sqlite3.connect(path, timeout=2)
+    try:
+        connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.executescript(_SCHEMA)
+        _check(connection)
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _check(connection: sqlite3.Connection) -> None:
+    """Read every page once, since damage would otherwise show later. Raises sqlite3.DatabaseError."""
+    ((found,),) = connection.execute("PRAGMA quick_check(1)").fetchall()
+    if found != "ok":
+        error = sqlite3.DatabaseError(found)
+        error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+        raise error
+
+
+def _put_aside(path: Path) -> Path:
+    """Rename the file and what belongs to it."""
+    names = (path.with_name(f"{path.name}.damaged-{number}") for number in count(1))
+    aside = next(name for name in names if not name.exists())
+    for suffix in ("-wal", "-shm", ""):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.replace(aside.with_name(aside.name + suffix))
+    return aside

@@ -23,9 +23,16 @@ def kubeconfig(server: str) -> dict[str, Any]:
 
 
 def write_kubeconfig(path: Path, server: str) -> None:
-    """Put the file in place at once, readable by its owner only. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600
+    """Put the file in place at once, readable by its owner only. Raises OSError with the path in its text."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600
+    except OSError as error:
+        raise OSError(f"cannot write the kubeconfig {path}: {error.strerror}") from error
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         yaml.safe_dump(kubeconfig(server), file, sort_keys=False)
-    Path(name).replace(path)
+    try:
+        Path(name).replace(path)
+    except OSError as error:
+        Path(name).unlink()
+        raise OSError(f"cannot write the kubeconfig {path}: {error.strerror}") from error

@@ -115,6 +115,14 @@ def decode_json(body: bytes) -> Any:
         raise _unreadable(str(error)) from error
 
 
+def decode_patch(body: bytes) -> Any:
+    """Read a patch. Raises ApiError 400."""
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise bad_request(f"error decoding patch: {error}") from error
+
+
 def decode_yaml(body: bytes) -> Any:
     """Read one YAML document. Raises ApiError 400."""
     try:

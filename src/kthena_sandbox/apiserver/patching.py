@@ -12,7 +12,7 @@ from kthena_sandbox.apiserver.errors import (
     invalid_request,
     unsupported_media_type,
 )
-from kthena_sandbox.apiserver.negotiation import decode_json, media_type_of
+from kthena_sandbox.apiserver.negotiation import decode_patch, media_type_of
 from kthena_sandbox.apiserver.web import Request
 from kthena_sandbox.resources import ResourceType
 from kthena_sandbox.schema.golang import plain, quoted
@@ -42,7 +42,7 @@ def transformer(resource: ResourceType, request: Request) -> Callable[[Document]
         raise ApiError(415, "UnsupportedMediaType", text)
     if media_type not in accepted:
         raise unsupported_media_type(accepted)
-    patch = decode_json(request.body)
+    patch = decode_patch(request.body)
     if media_type == JSON_PATCH:
         _check_operations(patch)
     elif not isinstance(patch, dict):

@@ -56,9 +56,9 @@ def bind(port: int) -> socket.socket:
             bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _STALLED_CLIENT_MS)
         bound.bind((HOST, port))
         bound.listen(_BACKLOG)
-    except OSError:
+    except OSError as error:
         bound.close()
-        raise
+        raise OSError(f"cannot listen on {HOST}:{port}: {error.strerror}") from error
     return bound
 
 

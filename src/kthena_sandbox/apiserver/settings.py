@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kthena_sandbox.arguments import port_number
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -24,7 +26,9 @@ def parse_settings(argv: Sequence[str]) -> Settings:
         description="A Kubernetes API on 127.0.0.1. POST /sandbox/compact forgets the watch history, "
         "POST /sandbox/cut-watches cuts all watches.",
     )
-    parser.add_argument("--port", type=int, default=6443, help="port to listen on, 0 for any")
+    parser.add_argument(
+        "--port", type=port_number(), default=6443, help="port to listen on, 0 for any"
+    )
     parser.add_argument("--kubeconfig", type=Path, required=True, help="kubeconfig file to write")
     parser.add_argument("--state", type=Path, help="file that keeps all objects over a restart")
     parser.add_argument(

@@ -1,6 +1,6 @@
 """Who owns what: controller references, label selectors, adoption and release. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,8 +52,18 @@ def _holds(expression: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
         return labels.get(name) in values
     if operator == "NotIn":
         return labels.get(name) not in values
+    if operator in {"Gt", "Lt"}:  # of node selectors only
+        return _compares(operator, labels.get(name, ""), values)
     present = name in labels
     return present if operator == "Exists" else not present
+
+
+def _compares(operator: str, text: str, values: Sequence[str]) -> bool:
+    try:
+        number, bound = int(text), int(values[0])
+    except (ValueError, IndexError):
+        return False
+    return number > bound if operator == "Gt" else number < bound
 
 
 @dataclass(frozen=True)

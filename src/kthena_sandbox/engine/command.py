@@ -38,7 +38,7 @@ async def _end(engine: Engine, scope: trio.CancelScope) -> None:
 def main(argv: Sequence[str]) -> int:
     """Serve until SIGINT or SIGTERM (requests may finish), a second one ends it; 0, 1 or 2 for usage."""
     try:
-        settings, unknown = parse_settings(argv, os.environ)
+        settings, unknown = parse_settings(argv, os.environ, command=True)
         if unknown:
             raise SettingsError(f"unrecognized arguments: {' '.join(unknown)}")
     except SettingsError as error:

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn
 
+from kthena_sandbox.arguments import port_number
+
 EngineName = Literal["vllm", "sglang"]
 DEFAULT_PORTS: Mapping[EngineName, int] = {"vllm": 8000, "sglang": 30000}
 _UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0}
@@ -63,6 +65,8 @@ def _lora(text: str) -> tuple[str, str]:
     """`name=path`, or the JSON form of vLLM. Raises ValueError."""
     if text.startswith("{"):
         given = json.loads(text)
+        if "name" not in given:
+            raise ValueError("an adapter without a name")
         return str(given["name"]), str(given.get("path", ""))
     name, _, path = text.partition("=")
     return name, path
@@ -73,9 +77,9 @@ class _Parser(argparse.ArgumentParser):
         raise SettingsError(message)
 
 
-def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
+def _parser(environ: Mapping[str, str], *, command: bool) -> argparse.ArgumentParser:
     parser = _Parser(
-        prog="python -m kthena_sandbox engine", allow_abbrev=False,
+        prog="python -m kthena_sandbox engine", allow_abbrev=False, add_help=command,
         description="A mock engine. Durations are written as 100ms or 1.5s; a bare number is milliseconds. "
         "Faults are set with POST /mock/faults or the header x-mock-fault, GET /mock/stats tells what it saw.",
     )  # fmt: skip
@@ -84,7 +88,7 @@ def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
     add("--model", "--model-path", default=environ.get("MODEL_NAME"), help="model behind the names")
     add("--served-model-name", nargs="+", help="names to answer to; default: the model")
     add("--host", default="127.0.0.1")
-    add("--port", type=int, help="default 8000, SGLang 30000; 0: any")
+    add("--port", type=port_number(), help="default 8000, SGLang 30000; 0: any")
     add("--lora-modules", nargs="+", type=_lora, default=[], metavar="NAME=PATH")
     add("--mode", choices=("simulated", "random", "echo"), default="simulated")
     add("--tokens", type=_count, default=0, help="length of an answer without limits")
@@ -123,13 +127,18 @@ def _settings(given: argparse.Namespace) -> EngineSettings:
 
 
 def parse_settings(
-    argv: Sequence[str], environ: Mapping[str, str], *, defaults: Mapping[str, Any] | None = None
+    argv: Sequence[str],
+    environ: Mapping[str, str],
+    *,
+    defaults: Mapping[str, Any] | None = None,
+    command: bool = False,
 ) -> tuple[EngineSettings, tuple[str, ...]]:
     """The settings, and the arguments that mean nothing here (real engines have hundreds).
 
-    *defaults* replace built-in defaults, by their argument names with `_`. Raises SettingsError.
+    *defaults* replace built-in defaults, by their argument names with `_`. The *command* knows --help, which ends the
+    process. Raises SettingsError.
     """
-    parser = _parser(environ)
+    parser = _parser(environ, command=command)
     parser.set_defaults(**(defaults or {}))
     given, unknown = parser.parse_known_args([str(entry) for entry in argv])
     if given.engine not in DEFAULT_PORTS:

@@ -1,5 +1,6 @@
 """Runs one container: an engine for a known image, nothing for a static one; restarts, probes, states."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -7,6 +8,7 @@ from typing import Any
 
 import trio
 
+from kthena_sandbox.controllers.conditions import parse_time
 from kthena_sandbox.engine import Engine, SettingsError, parse_settings
 from kthena_sandbox.kinds import Document
 from kthena_sandbox.kubelet import images
@@ -15,9 +17,11 @@ from kthena_sandbox.kubelet.logs import ContainerLog
 from kthena_sandbox.kubelet.podstatus import ContainerState, Termination
 from kthena_sandbox.kubelet.probes import Probe, check, read_probe, run_probe
 
+_LOG = logging.getLogger(__name__)
 Tell = Callable[[str, str, bool], None]  # reason, message, whether it is a warning
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 30.0
+_STEADY_SECONDS = 60.0  # who ran that long is not in a crash loop
 _STATIC_PERIOD = 1.0
 _KILLED = 137
 
@@ -45,17 +49,22 @@ class Container:
         self._wall_clock = wall_clock
         self._changed = changed
         self._tell = tell
+        self.finished = False  # for good
         self._engine: Engine | None = None
         self.state = self._first_state()
 
     def _first_state(self) -> ContainerState:
-        """After a restart of the sandbox the container counts as restarted."""
+        """One that ran before, under another image or before a restart of the sandbox, counts as restarted."""
         name = self._document["name"]
         known = (self._pod.get("status") or {}).get("containerStatuses") or []
         before: Document = next((entry for entry in known if entry["name"] == name), {})
-        ran = "running" in (before.get("state") or {})
-        restarts = int(before.get("restartCount", 0)) + ran
-        return ContainerState(name, self._document["image"], restarts=restarts)
+        ran = (before.get("state") or {}).get("running")
+        restarts = int(before.get("restartCount", 0)) + bool(ran)
+        ended = None
+        if ran:
+            started = parse_time(ran["startedAt"])
+            ended = Termination(_KILLED, "Error", "", started, self._wall_clock())
+        return ContainerState(name, self._document["image"], restarts=restarts, before=ended)
 
     def _set(self, **changes: Any) -> None:
         state = replace(self.state, **changes)
@@ -84,25 +93,42 @@ class Container:
 
     async def run_known(self) -> None:
         """Run the engine of the image, again and again as `restartPolicy` says."""
-        image, name = self.state.image, self.state.name
-        self._tell("Pulled", f'Container image "{image}" already present on machine', False)
-        pause = _FIRST_PAUSE
+        name = self.state.name
+        if mounts := [entry["mountPath"] for entry in self._document.get("volumeMounts") or []]:
+            why = (
+                f"The sandbox mounts no volumes: container {name} runs without {', '.join(mounts)}"
+            )
+            self._tell("NotMounted", why, True)
+        failures = 0
         while True:
+            began = trio.current_time()
             ended = await self._run_once(name)
             policy = self._pod["spec"].get("restartPolicy", "Always")
             if policy == "Never" or (policy == "OnFailure" and not ended.exit_code):
+                self.finished = True
                 return
-            message = f"back-off {pause:.0f}s restarting failed container={name}"
+            steady = trio.current_time() - began > _STEADY_SECONDS
+            failures = 1 if steady else failures + 1
             self.state = replace(self.state, before=ended, restarts=self.state.restarts + 1)
-            if ended.exit_code != _KILLED:
-                self._wait("CrashLoopBackOff", message)
-                self._tell("BackOff", "Back-off restarting failed container", True)
-                await trio.sleep(pause)
-                pause = min(pause * 2, _LONGEST_PAUSE)
+            await self._back_off(failures - (ended.exit_code == _KILLED))
             self.previous_log, self.log = self.log, ContainerLog(self._wall_clock)
+
+    async def _back_off(self, failures: int) -> None:
+        """Wait longer after every failure; the first kill by a probe is answered at once."""
+        if not failures:
+            return
+        pause = min(_FIRST_PAUSE * 2 ** (failures - 1), _LONGEST_PAUSE)
+        metadata, name = self._pod["metadata"], self.state.name
+        pod = f"{metadata['name']}_{metadata['namespace']}({metadata['uid']})"
+        message = f"back-off {pause:.0f}s restarting failed container={name} pod={pod}"
+        self._wait("CrashLoopBackOff", message)
+        self._tell("BackOff", f"Back-off restarting failed container {name} in pod {pod}", True)
+        await trio.sleep(pause)
 
     async def _run_once(self, name: str) -> Termination:
         started = self._wall_clock()
+        image = self.state.image
+        self._tell("Pulled", f'Container image "{image}" already present on machine', False)
         try:
             engine = self._make_engine()
         except ConfigError as error:
@@ -110,6 +136,7 @@ class Container:
             self._tell("Failed", f"Error: {error}", True)
             await trio.sleep_forever()
         except SettingsError as error:
+            self._tell_running(name)
             self.log.write(f"error: {error}")
             failure = _Ended(2, str(error))
         else:
@@ -118,6 +145,10 @@ class Container:
         ended = Termination(failure.exit_code, "Error", str(failure), started, self._wall_clock())
         self._set(running=None, ended=ended, ready=False, started=False)
         return ended
+
+    def _tell_running(self, name: str) -> None:
+        self._tell("Created", f"Created container: {name}", False)
+        self._tell("Started", f"Started container {name}", False)
 
     def _make_engine(self) -> Engine:
         variables = variables_of(self._document, self._pod, self._address)
@@ -138,7 +169,7 @@ class Container:
                 where = f"http://{address.host}:{address.port}"
                 self.log.write(f"INFO: {engine.settings.engine} engine for {names} on {where}")
                 self._set(running=started, ended=None)
-                self._tell("Started", f"Started container {name}", False)
+                self._tell_running(name)
                 await self._watch_over()
         except* OSError as errors:
             port = engine.settings.port
@@ -146,6 +177,9 @@ class Container:
             self.log.write(f"error: {failure}")
         except* _Ended as errors:
             failure = _Ended(_KILLED, str(_first(errors)))
+        except* Exception as errors:  # noqa: BLE001  one bad engine must not stop the kubelet
+            _LOG.exception("container %s", name)
+            failure = _Ended(1, repr(_first(errors)))
         self._engine = None
         return failure
 
@@ -196,6 +230,12 @@ class Container:
             return await check(probe, self._address)
 
         await run_probe(probe, ask, passed, failed)
+
+    def refuse_address(self, address: str, annotation: str) -> None:
+        """Say that the author of the pod has given it an address that is none."""
+        message = f"annotation {annotation}: {address!r} is not an IP address"
+        self._wait("InvalidAddress", message)
+        self._tell("Failed", message, True)
 
     def refuse_image(self, annotation: str) -> None:
         """Say that the image is unknown."""

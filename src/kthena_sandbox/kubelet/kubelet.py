@@ -40,7 +40,8 @@ class Kubelet:
         self._send, self._receive = trio.open_memory_channel[
             tuple[Document | None, Document | None]
         ](float("inf"))
-        self._scheduler = Scheduler(client, pods, self._scheduling, wall_clock)
+        self._nodes = Mirror(client, NODES)
+        self._scheduler = Scheduler(client, pods, self._nodes, self._scheduling, wall_clock)
         pods.subscribe(self._changed)
 
     def _changed(self, before: Document | None, after: Document | None) -> None:
@@ -51,11 +52,13 @@ class Kubelet:
         server = Server(LogServer(self._find, self._wall_clock).handle, idle_seconds=lambda: 60.0)
         async with trio.open_nursery() as nursery:
             address = await nursery.start(server.run, "127.0.0.1", 0)
-            nodes = Mirror(self._client, NODES)
-            keeper = NodeKeeper(self._client, nodes, address.port, self._wall_clock)
-            loops = (self._events, self._scheduling, nodes, keeper.loop, self._scheduler.loop)
-            for runner in loops:
-                nursery.start_soon(runner.run)
+            keeper = NodeKeeper(self._client, self._nodes, address.port, self._wall_clock)
+            nursery.start_soon(self._events.run)
+            nursery.start_soon(self._scheduling.run)
+            nursery.start_soon(self._nodes.run)
+            nursery.start_soon(keeper.loop.run)
+            nursery.start_soon(self._scheduler.loop.run)
+            await keeper.in_place.wait()
             task_status.started()
             async for before, after in self._receive:
                 self._handle(nursery, before, after)

@@ -1,14 +1,16 @@
-"""The node `sandbox`: its object, kept in place."""
+"""The node `sandbox`: its object, kept in place, and its Lease, kept fresh."""
 
 import platform
 from collections.abc import Callable
 from datetime import datetime
 
+import trio
+
 from kthena_sandbox import __version__
 from kthena_sandbox.client import ApiError, Client
 from kthena_sandbox.controllers.loop import Reconciler
 from kthena_sandbox.events import timestamp
-from kthena_sandbox.kinds import NODES, Document, Key, key_of
+from kthena_sandbox.kinds import LEASES, NODES, Document, Key, key_of, uid_of
 from kthena_sandbox.mirror import Mirror
 
 NODE_NAME = "sandbox"
@@ -21,11 +23,14 @@ LABELS = {
     "node-role.kubernetes.io/control-plane": "",
 }
 _CONDITIONS = (
-    ("MemoryPressure", "False", "KubeletHasSufficientMemory"),
-    ("DiskPressure", "False", "KubeletHasNoDiskPressure"),
-    ("PIDPressure", "False", "KubeletHasSufficientPID"),
-    ("Ready", "True", "KubeletReady"),
-)
+    ("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
+    ("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+    ("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+    ("Ready", "True", "KubeletReady", "kubelet is posting ready status"),
+)  # fmt: skip
+LEASE = Key("kube-node-lease", NODE_NAME)
+_LEASE_SECONDS = 40
+_RENEW_SECONDS = 10.0
 
 
 def node_status(address: str, port: int, now: datetime) -> Document:
@@ -41,9 +46,9 @@ def node_status(address: str, port: int, now: datetime) -> Document:
         "capacity": resources,
         "allocatable": resources,
         "conditions": [
-            {"type": kind, "status": status, "reason": reason, "message": "kubelet of the sandbox",
+            {"type": kind, "status": status, "reason": reason, "message": message,
              "lastHeartbeatTime": time, "lastTransitionTime": time}
-            for kind, status, reason in _CONDITIONS
+            for kind, status, reason, message in _CONDITIONS
         ],
         "nodeInfo": {
             "machineID": "", "systemUUID": "", "bootID": "",
@@ -56,7 +61,7 @@ def node_status(address: str, port: int, now: datetime) -> Document:
 
 
 class NodeKeeper:
-    """Creates the node, and again when somebody deletes it."""
+    """Creates the node, and again when somebody deletes it; `in_place` when it is there for the first time."""
 
     def __init__(
         self, client: Client, nodes: Mirror, port: int, wall_clock: Callable[[], datetime]
@@ -65,6 +70,8 @@ class NodeKeeper:
         self._nodes = nodes
         self._port = port
         self._wall_clock = wall_clock
+        self.in_place = trio.Event()
+        self._renewed: datetime | None = None
         self.loop: Reconciler[Key] = Reconciler("node", self._keep)
         self.loop.add(Key("", NODE_NAME))
         nodes.subscribe(self._changed)
@@ -82,8 +89,30 @@ class NodeKeeper:
         endpoint = ((node.get("status") or {}).get("daemonEndpoints") or {}).get("kubeletEndpoint")
         if endpoint != {"Port": self._port}:
             written = await self._client.patch(NODES, key, {"status": status}, "status")
-            self._nodes.note(written)
-        return None
+            node = self._nodes.note(written)
+        self.in_place.set()
+        await self._renew(node)
+        return _RENEW_SECONDS
+
+    async def _renew(self, node: Document) -> None:
+        """The node's Lease, by which others see that its kubelet lives."""
+        now = self._wall_clock()
+        if self._renewed is not None and (now - self._renewed).total_seconds() < _RENEW_SECONDS / 2:
+            return
+        spec = {"holderIdentity": NODE_NAME, "leaseDurationSeconds": _LEASE_SECONDS,
+                "renewTime": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ")}  # fmt: skip
+        owner = {"apiVersion": "v1", "kind": "Node", "name": NODE_NAME, "uid": uid_of(node)}
+        metadata = {
+            "name": LEASE.name, "namespace": LEASE.namespace, "ownerReferences": [owner],
+        }  # fmt: skip
+        document = {"metadata": metadata, "spec": spec}
+        try:
+            await self._client.patch(LEASES, LEASE, document)
+        except ApiError as error:
+            if error.code != 404:
+                raise
+            await self._client.create(LEASES, document)
+        self._renewed = now
 
     async def _create(self) -> Document:
         try:

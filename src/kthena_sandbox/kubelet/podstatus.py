@@ -62,7 +62,7 @@ class ContainerState:
 
     def document(self, pod_uid: str) -> Document:
         """Its entry in `containerStatuses`."""
-        known = self.running is not None or self.ended is not None
+        known = any(entry is not None for entry in (self.running, self.ended, self.before))
         return {
             "name": self.name,
             "image": self.image,

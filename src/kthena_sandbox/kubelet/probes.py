@@ -1,5 +1,7 @@
 """Probes as Kubernetes runs them: read from the pod, carried out over HTTP and TCP, counted."""
 
+import os
+import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -76,18 +78,31 @@ async def _check_tcp(host: str, probe: Probe) -> str:
         try:
             stream = await trio.open_tcp_stream(host, probe.port)
         except OSError as error:
-            return f"dial tcp {host}:{probe.port}: {_cause(error)}"
+            return _dial_error(host, probe.port, error)
         await trio.aclose_forcefully(stream)
         return ""
     return f"dial tcp {host}:{probe.port}: i/o timeout"
 
 
-def _cause(error: BaseException) -> BaseException:
-    """The first attempt's error; trio wraps them in a group."""
-    inner = error.__cause__
-    if isinstance(inner, BaseExceptionGroup):
-        return inner.exceptions[0]
-    return inner or error
+def _dial_error(host: str, port: int, error: BaseException) -> str:
+    """In the words of Go's net package."""
+    if isinstance(error, socket.gaierror):
+        return f"dial tcp: lookup {host}: no such host"
+    number = _errno(error)
+    why = os.strerror(number).lower() if number else "connection refused"
+    return f"dial tcp {host}:{port}: connect: {why}"
+
+
+def _errno(error: BaseException | None) -> int:
+    """That of the first attempt: errors come wrapped, and in groups."""
+    while error is not None:
+        if isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        elif isinstance(error, OSError) and error.errno and error.__cause__ is None:
+            return error.errno
+        else:
+            error = error.__cause__ or error.__context__
+    return 0
 
 
 async def _check_http(host: str, probe: Probe) -> str:
@@ -98,6 +113,8 @@ async def _check_http(host: str, probe: Probe) -> str:
             response = await client.get(url, headers=headers)
     except httpx.TimeoutException:
         return f'Get "{url}": context deadline exceeded'
+    except httpx.ConnectError as error:
+        return f'Get "{url}": {_dial_error(host, probe.port, error)}'
     except httpx.HTTPError as error:
         return f'Get "{url}": {error}'
     if 200 <= response.status_code < 400:

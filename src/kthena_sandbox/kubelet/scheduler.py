@@ -8,10 +8,9 @@ from kthena_sandbox.controllers.conditions import with_condition
 from kthena_sandbox.controllers.loop import Reconciler
 from kthena_sandbox.events import EventRecorder, timestamp
 from kthena_sandbox.kinds import PODS, Document, Key, is_leaving, key_of
-from kthena_sandbox.kubelet.node import LABELS, NODE_NAME
+from kthena_sandbox.kubelet.fitting import unfit_reason
+from kthena_sandbox.kubelet.node import NODE_NAME
 from kthena_sandbox.mirror import Mirror
-
-_UNFIT = "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector."
 
 
 class Scheduler:
@@ -21,28 +20,38 @@ class Scheduler:
         self,
         client: Client,
         pods: Mirror,
+        nodes: Mirror,
         events: EventRecorder,
         wall_clock: Callable[[], datetime],
     ) -> None:
         self._client = client
         self._pods = pods
+        self._nodes = nodes
         self._events = events
         self._wall_clock = wall_clock
         self.loop: Reconciler[Key] = Reconciler("scheduler", self._place)
         pods.subscribe(self._changed)
+        nodes.subscribe(self._node_changed)
 
     def _changed(self, before: Document | None, after: Document | None) -> None:
         if after is not None and needs_node(after):
             self.loop.add(key_of(after))
 
+    def _node_changed(self, before: Document | None, after: Document | None) -> None:
+        for key, pod in self._pods.objects.items():
+            if needs_node(pod):
+                self.loop.add(key)
+
     async def _place(self, key: Key) -> float | None:
         pod = self._pods.objects.get(key)
         if pod is None or not needs_node(pod):
             return None
-        wanted = pod["spec"].get("nodeSelector") or {}
-        if not wanted.items() <= LABELS.items():
-            await self._say_unfit(pod)
+        if not self._nodes.synced.is_set():
+            return 0.05
+        if why := unfit_reason(pod, self._nodes.objects.get(Key("", NODE_NAME))):
+            await self._say_unfit(pod, why)
             return None
+        began = self._wall_clock()
         binding = {
             "apiVersion": "v1",
             "kind": "Binding",
@@ -50,20 +59,21 @@ class Scheduler:
             "target": {"apiVersion": "v1", "kind": "Node", "name": NODE_NAME},
         }
         await self._client.call("POST", PODS.path(*key, "binding"), body=binding)
-        self._events.tell(pod, "Scheduled", f"Successfully assigned {key} to {NODE_NAME}")
+        text = f"Successfully assigned {key} to {NODE_NAME}"
+        self._events.tell(pod, "Scheduled", text, at=began)  # before what the kubelet has to tell
         return None
 
-    async def _say_unfit(self, pod: Document) -> None:
+    async def _say_unfit(self, pod: Document, why: str) -> None:
         condition = {
             "type": "PodScheduled", "status": "False", "reason": "Unschedulable",
-            "message": _UNFIT, "lastProbeTime": None,
+            "message": why, "lastProbeTime": None,
             "lastTransitionTime": timestamp(self._wall_clock()),
         }  # fmt: skip
         present = (pod.get("status") or {}).get("conditions") or []
         conditions = with_condition(present, condition)
         if conditions == present:
             return
-        self._events.tell(pod, "FailedScheduling", _UNFIT, "Warning")
+        self._events.tell(pod, "FailedScheduling", why, "Warning")
         change = {"status": {"conditions": conditions}}
         self._pods.note(await self._client.patch(PODS, key_of(pod), change, "status"))
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from ipaddress import ip_address
 
 import trio
 
@@ -23,6 +24,15 @@ def wanted_address(pod: Document) -> str:
     return str((pod["metadata"].get("annotations") or {}).get(ANNOTATION, ""))
 
 
+def is_address(text: str) -> bool:
+    """Whether a text is an address of IP."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
 def ports_of(pod: Document) -> list[int]:
     """The ports that its containers declare."""
     containers = pod["spec"]["containers"]
@@ -40,6 +50,7 @@ class PodWorker:
     ) -> None:  # fmt: skip
         self.pod = pod
         self.containers: list[Container] = []
+        self._images_changed: list[trio.Event] = []
         self._client = client
         self._mirror = mirror
         self._addresses = addresses
@@ -65,6 +76,11 @@ class PodWorker:
         if grace is not None and (self._ending is None or grace < self._ending):
             self._ending = float(grace)
             self._end_asked.set()
+        for container, document, changed in zip(
+            self.containers, pod["spec"]["containers"], self._images_changed, strict=False
+        ):
+            if container.state.image != document["image"] and not container.finished:
+                changed.set()
         self._changed()
 
     def cancel(self) -> None:
@@ -87,23 +103,58 @@ class PodWorker:
 
     async def _run_containers(self) -> None:
         static = wanted_address(self.pod)
-        documents = self.pod["spec"]["containers"]
-        known = any(images.defaults_of(entry["image"]) is not None for entry in documents)
+        if static and not is_address(static):
+            self._make_containers()
+            for container in self.containers:
+                container.refuse_address(static, ANNOTATION)
+            return
         await self._take_address(static)
-        self.containers = [self._container(entry) for entry in documents]
+        self._make_containers()
         self._changed()
         if self.pod["spec"].get("initContainers"):
             text = "Init containers are not run in the sandbox"
             self._tell("Failed", text, True)
             return
         async with trio.open_nursery() as nursery:
-            for container in self.containers:
-                if images.defaults_of(container.state.image) is not None:
-                    nursery.start_soon(container.run_known)
-                elif static and not known:
-                    nursery.start_soon(container.run_static)
-                else:
-                    container.refuse_image(ANNOTATION)
+            for index in range(len(self.containers)):
+                nursery.start_soon(self._run_container, index, static)
+
+    def _make_containers(self) -> None:
+        documents = self.pod["spec"]["containers"]
+        self.containers = [self._container(entry) for entry in documents]
+        self._images_changed = [trio.Event() for _ in documents]
+
+    async def _run_container(self, index: int, static: str) -> None:
+        """Run a container, and another one in its place whenever it gets another image."""
+        while True:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._run_as, self.containers[index], static)
+                await self._images_changed[index].wait()
+                await self._replace(index)
+                nursery.cancel_scope.cancel()
+
+    async def _run_as(self, container: Container, static: str) -> None:
+        documents = self.pod["spec"]["containers"]
+        known = any(images.defaults_of(entry["image"]) is not None for entry in documents)
+        if images.defaults_of(container.state.image) is not None:
+            await container.run_known()
+        elif static and not known:
+            await container.run_static()
+        else:
+            container.refuse_image(ANNOTATION)
+
+    async def _replace(self, index: int) -> None:
+        """Stop a container whose image is no longer that of the pod, and make its successor."""
+        self._images_changed[index] = trio.Event()
+        before = self.containers[index]
+        if before.state.running is not None:
+            why = f"Container {before.state.name} definition changed, will be restarted"
+            self._tell("Killing", why, False)
+            await before.drain(float(self.pod["spec"].get("terminationGracePeriodSeconds", 30)))
+        after = self._container(self.pod["spec"]["containers"][index])
+        after.previous_log = before.log
+        self.containers[index] = after
+        self._changed()
 
     def _container(self, document: Document) -> Container:
         return Container(

@@ -6,6 +6,10 @@ from kthena_sandbox.apiserver.expiry import expire_events
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v={};as=APIGroupDiscoveryList"
 
 
+async def test_health_in_detail(client: Client) -> None:
+    assert (await client.get("/readyz?verbose")).body == b"[+]ping ok\nreadyz check passed\n"
+
+
 @pytest.mark.parametrize("path", ["/healthz", "/livez", "/readyz", "/readyz/ping"])
 async def test_health(client: Client, path: str) -> None:
     answer = await client.get(path)

@@ -35,6 +35,8 @@ async def test_patches_of_unknown_kind_and_shape(client: Client) -> None:
     assert (await client.patch(f"{CONFIGMAPS}/a", {}, "json")).code == 415
     assert (await client.patch(f"{CONFIGMAPS}/a", [], "merge-patch+json")).code == 400
     assert (await client.patch(f"{CONFIGMAPS}/a", {}, "json-patch+json")).code == 400
+    broken = await client.patch(f"{CONFIGMAPS}/a", b"{a", "merge-patch+json")
+    assert (broken.code, broken.message.partition(":")[0]) == (400, "error decoding patch")
 
 
 async def test_a_patch_that_leaves_a_value_of_a_wrong_type(client: Client) -> None:

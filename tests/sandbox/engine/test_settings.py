@@ -33,8 +33,17 @@ def test_adapters_in_both_notations() -> None:
 
 @pytest.mark.parametrize(
     "argv", [["--port", "x"], ["--time-to-first-token", "soon"], ["--max-num-seqs=0"],
-             ["--engine=other"]],
+             ["--engine=other"], ["--port", "70000"], ["--port", "-1"], ["--lora-modules", "{}"],
+             ["--lora-modules", "{"]],
 )  # fmt: skip
 def test_wrong_arguments_are_an_error_and_not_an_exit(argv: list[str]) -> None:
     with pytest.raises(SettingsError):
         parse_settings(argv, {})
+
+
+def test_only_the_command_knows_help(capsys: pytest.CaptureFixture[str]) -> None:
+    _, unknown = parse_settings(["--help"], {})
+    assert unknown == ("--help",)
+    with pytest.raises(SystemExit):
+        parse_settings(["--help"], {}, command=True)
+    assert "A mock engine." in capsys.readouterr().out

@@ -11,7 +11,7 @@ from tests.sandbox.house import Cluster, engine_pod, running, running_api
 from kthena_sandbox.client import ApiError
 from kthena_sandbox.controllers.conditions import condition_of, is_true
 from kthena_sandbox.controllers.run import utc_now
-from kthena_sandbox.kinds import EVENTS, NODES, PODS, Document, Key
+from kthena_sandbox.kinds import EVENTS, LEASES, NODES, PODS, Document, Key
 from kthena_sandbox.kubelet.addresses import ANNOTATION, POD_NETWORK
 from kthena_sandbox.kubelet.kubelet import Kubelet
 from kthena_sandbox.mirror import Mirror
@@ -64,6 +64,14 @@ async def test_the_node_says_where_logs_are(tmp_path: Path) -> None:
         assert node["status"]["daemonEndpoints"]["kubeletEndpoint"]["Port"] > 0
         await cluster.client.delete(NODES, Key("", "sandbox"))
         await cluster.until(registered)
+
+        async def renewed() -> Document | None:
+            return await cluster.client.find(LEASES, Key("kube-node-lease", "sandbox"))
+
+        lease = await cluster.until(renewed)
+        assert (lease["spec"]["holderIdentity"], lease["spec"]["leaseDurationSeconds"]) == (
+            "sandbox", 40,
+        )  # fmt: skip
 
 
 async def test_a_known_image_runs_on_an_address_of_its_own(tmp_path: Path) -> None:
@@ -139,8 +147,48 @@ async def test_a_pod_with_an_address_stands_for_a_server_elsewhere(tmp_path: Pat
 
         await cluster.until(unready)
         message = await cluster.until(_event(cluster, "Unhealthy"))
-        assert "Connection refused" in message
+        assert message == (
+            f"Readiness probe failed: dial tcp 127.0.0.1:{port}: connect: connection refused"
+        )
         nursery.cancel_scope.cancel()
+
+
+async def test_an_address_that_is_none_is_refused(tmp_path: Path) -> None:
+    async with running(tmp_path, kubelet=True) as cluster:
+        annotated = {"annotations": {ANNOTATION: "gpu-box"}}
+        await cluster.create(PODS, "engine", metadata=annotated, spec=engine_pod(image="my/server"))
+        waiting = await cluster.until(_waiting_for(cluster, "InvalidAddress"))
+        assert waiting["message"] == (
+            "annotation sandbox.kthena.io/address: 'gpu-box' is not an IP address"
+        )
+        assert "podIP" not in (await _pod(cluster))["status"]
+
+
+async def test_another_image_replaces_the_container(tmp_path: Path) -> None:
+    async with running(tmp_path, kubelet=True) as cluster:
+        await cluster.create(PODS, "engine", spec=engine_pod(image="nginx:1"))
+        await cluster.until(_waiting_for(cluster, "ErrImagePull"))
+
+        async def change(image: str) -> None:
+            containers = (await _pod(cluster))["spec"]["containers"]
+            changed = {"spec": {"containers": [containers[0] | {"image": image}]}}
+            await cluster.client.patch(PODS, POD, changed)
+
+        await change("kthena/mock-engine:v1")
+        await cluster.until(_ready(cluster))
+        await change("kthena/mock-engine:v2")
+
+        async def replaced() -> Document | None:
+            (status,) = (await _pod(cluster))["status"]["containerStatuses"]
+            new = status["image"] == "kthena/mock-engine:v2" and status["ready"]
+            return status if new else None
+
+        status = await cluster.until(replaced)
+        assert (status["restartCount"], status["lastState"]["terminated"]["exitCode"]) == (1, 137)
+        assert await cluster.until(_event(cluster, "Killing")) == (
+            "Container engine definition changed, will be restarted"
+        )
+        assert "Shutting down" in await _logs(cluster, previous="true")
 
 
 async def test_a_readiness_probe_decides(tmp_path: Path) -> None:
@@ -182,11 +230,38 @@ async def test_a_failed_liveness_probe_restarts_the_engine(tmp_path: Path) -> No
         assert "m on http" in await _logs(cluster, previous="true")
 
 
+async def test_an_engine_that_is_killed_again_and_again_is_given_time(tmp_path: Path) -> None:
+    probe = {"httpGet": {"path": "/nowhere", "port": 8000}, "failureThreshold": 1}
+    async with running(tmp_path, kubelet=True) as cluster:
+        await cluster.create(PODS, "engine", spec=engine_pod(livenessProbe=probe))
+        waiting = await cluster.until(_waiting_for(cluster, "CrashLoopBackOff"))
+        pod = await _pod(cluster)
+        assert waiting["message"] == (
+            f"back-off 1s restarting failed container=engine pod=engine_default({pod['metadata']['uid']})"
+        )
+        (status,) = pod["status"]["containerStatuses"]
+        assert (status["restartCount"], status["containerID"] != "") == (2, True)
+
+
 async def test_an_engine_that_cannot_start_crashes_in_a_loop(tmp_path: Path) -> None:
     async with running(tmp_path, kubelet=True) as cluster:
         await cluster.create(PODS, "engine", spec=engine_pod(args=["--port", "many"]))
         await cluster.until(_waiting_for(cluster, "CrashLoopBackOff"))
-        assert "invalid int value: 'many'" in await _logs(cluster)
+        assert "must be a port from 0 to 65535: 'many'" in await _logs(cluster)
+
+
+async def test_two_engines_on_one_port_of_a_pod(tmp_path: Path) -> None:
+    second = {"name": "second", "image": "kthena/mock-engine"}
+    spec = engine_pod()
+    async with running(tmp_path, kubelet=True) as cluster:
+        await cluster.create(PODS, "engine", spec={"containers": [*spec["containers"], second]})
+
+        async def crashed() -> Any:
+            statuses = (await _pod(cluster)).get("status", {}).get("containerStatuses") or []
+            return [entry for entry in statuses if entry["restartCount"]]
+
+        (status, *_) = await cluster.until(crashed)
+        assert "Address already in use" in status["lastState"]["terminated"]["message"]
 
 
 async def test_an_environment_that_cannot_be_read_is_said(tmp_path: Path) -> None:
@@ -221,6 +296,30 @@ async def test_a_node_selector_that_fits_no_node_leaves_the_pod_unscheduled(
             return condition.get("reason") == "Unschedulable"
 
         await cluster.until(unschedulable)
+        labels = {"metadata": {"labels": {"gpu": "a100"}}}
+        await cluster.client.patch(NODES, Key("", "sandbox"), labels)
+        await cluster.until(_ready(cluster))
+
+
+async def test_a_cordoned_node_takes_no_pods_until_it_is_uncordoned(tmp_path: Path) -> None:
+    async with running(tmp_path, kubelet=True) as cluster:
+        node = Key("", "sandbox")
+        await cluster.client.patch(NODES, node, {"spec": {"unschedulable": True}})
+        await cluster.create(PODS, "engine", spec=engine_pod())
+        message = await cluster.until(_event(cluster, "FailedScheduling"))
+        assert message.startswith("0/1 nodes are available: 1 node(s) were unschedulable.")
+        await cluster.client.patch(NODES, node, {"spec": {"unschedulable": None}})
+        await cluster.until(_ready(cluster))
+
+
+async def test_the_events_of_a_pod_are_listed_in_their_order(tmp_path: Path) -> None:
+    async with running(tmp_path, kubelet=True) as cluster:
+        await cluster.create(PODS, "engine", spec=engine_pod())
+        await cluster.until(_event(cluster, "Started"))
+        events = await cluster.client.list(EVENTS, "default")
+        assert [event["reason"] for event in events] == [
+            "Scheduled", "Pulled", "Created", "Started",
+        ]  # fmt: skip
 
 
 async def test_a_deleted_pod_finishes_its_requests_first(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import trio
 from trio.testing import MockClock
 
 from kthena_sandbox.kubelet.addresses import AddressPool, NoAddress
+from kthena_sandbox.kubelet.containers import Container
 from kthena_sandbox.kubelet.environment import ConfigError, arguments_of, expand, variables_of
 from kthena_sandbox.kubelet.images import defaults_of, repository
 from kthena_sandbox.kubelet.logs import ContainerLog
@@ -152,3 +153,23 @@ def test_log_options() -> None:
     ]  # fmt: skip
     with pytest.raises(ValueError, match="invalid literal"):
         read_options({"tailLines": "x"}, NOW)
+
+
+async def test_crashes_are_answered_with_growing_pauses(autojump_clock: MockClock) -> None:
+    document = {"name": "engine", "image": "kthena/mock-engine", "args": ["--port", "many"]}
+    metadata = {"name": "a", "namespace": "default", "uid": "u"}
+    seen: list[tuple[float, str]] = []
+    container: Container | None = None
+
+    def changed() -> None:
+        if container is not None and container.state.reason == "CrashLoopBackOff":
+            seen.append((trio.current_time() - began, container.state.message.split()[1]))
+
+    container = Container(
+        document, {"metadata": metadata, "spec": {}}, "127.0.0.1",
+        wall_clock=lambda: NOW, changed=changed, tell=lambda reason, message, warning: None,
+    )  # fmt: skip
+    began = trio.current_time()
+    with trio.move_on_after(65):
+        await container.run_known()
+    assert dict(seen) == {0: "1s", 1: "2s", 3: "4s", 7: "8s", 15: "16s", 31: "30s", 61: "30s"}

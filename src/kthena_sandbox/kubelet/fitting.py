@@ -1,0 +1,75 @@
+"""Whether a pod may run on a node: cordons, taints, selectors and required affinity, in the scheduler's order. Pure.
+
+Requests for resources are not counted: a mock engine needs none of them.
+"""
+
+from collections.abc import Iterable
+
+from kthena_sandbox.controllers.ownership import labels_of, selects
+from kthena_sandbox.kinds import Document
+
+_UNSCHEDULABLE = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
+_KEEPS_OUT = {"NoSchedule", "NoExecute"}
+NO_NODES = "no nodes available to schedule pods"
+
+
+def unfit_reason(pod: Document, node: Document | None) -> str:
+    """Why the pod cannot be placed, in the scheduler's words; "" where it can."""
+    if node is None:
+        return NO_NODES
+    why = _first_reason(pod["spec"], node)
+    if not why:
+        return ""
+    return (
+        f"0/1 nodes are available: 1 node(s) {why}. preemption: 0/1 nodes are available: "
+        "1 Preemption is not helpful for scheduling."
+    )
+
+
+def _first_reason(spec: Document, node: Document) -> str:
+    tolerations = spec.get("tolerations") or []
+    cordoned = node["spec"].get("unschedulable") if node.get("spec") else False
+    if cordoned and not _is_tolerated(_UNSCHEDULABLE, tolerations):
+        return "were unschedulable"
+    for taint in (node.get("spec") or {}).get("taints") or []:
+        if taint["effect"] in _KEEPS_OUT and not _is_tolerated(taint, tolerations):
+            return f"had untolerated taint {{{taint['key']}: {taint.get('value', '')}}}"
+    if not _is_selected(spec, node):
+        return "didn't match Pod's node affinity/selector"
+    return ""
+
+
+def _is_tolerated(taint: Document, tolerations: Iterable[Document]) -> bool:
+    return any(_tolerates(entry, taint) for entry in tolerations)
+
+
+def _tolerates(toleration: Document, taint: Document) -> bool:
+    if toleration.get("effect") not in {None, "", taint["effect"]}:
+        return False
+    if toleration.get("key") and toleration["key"] != taint["key"]:
+        return False
+    if toleration.get("operator") == "Exists":
+        return True
+    return bool(toleration.get("key")) and toleration.get("value", "") == taint.get("value", "")
+
+
+def _is_selected(spec: Document, node: Document) -> bool:
+    labels = labels_of(node)
+    if not selects({"matchLabels": spec.get("nodeSelector") or {}}, labels):
+        return False
+    affinity = (spec.get("affinity") or {}).get("nodeAffinity") or {}
+    required = affinity.get("requiredDuringSchedulingIgnoredDuringExecution")
+    if not required:
+        return True
+    terms = required.get("nodeSelectorTerms") or []
+    return any(_term_holds(term, node) for term in terms)
+
+
+def _term_holds(term: Document, node: Document) -> bool:
+    """An empty term selects nothing; the only field that can be asked for is the name."""
+    expressions, fields = term.get("matchExpressions") or [], term.get("matchFields") or []
+    named = {"metadata.name": node["metadata"]["name"]}
+    return bool(expressions or fields) and (
+        selects({"matchExpressions": expressions}, labels_of(node))
+        and selects({"matchExpressions": fields}, named)
+    )

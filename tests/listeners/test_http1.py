@@ -535,3 +535,34 @@ async def test_a_client_that_takes_nothing_is_cut_after_the_stall_time(
         await served.say(GET)
         await served.ended.wait()
         assert trio.current_time() == 60
+
+
+@pytest.mark.parametrize("method", [b"GET", b"HEAD"])
+async def test_an_endless_answer_leaves_the_others_their_turns(method: bytes) -> None:
+    """On real time: a loop without a turn for others would never let the deadline pass."""
+
+    class Greedy:
+        """Takes whatever it is given at once."""
+
+        on_leave = expired = None
+
+        async def receive(self, patience: float = 0) -> bytes:
+            return method + b" / HTTP/1.1\r\nhost: a\r\n\r\n"
+
+        def send_nowait(self, data: bytes) -> int:
+            return len(data)
+
+        def abort(self) -> None:
+            pass
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        while True:
+            await send({"type": "http.response.body", "body": b"x", "more_body": True})
+
+    transport: Any = Greedy()
+    terms = Terms(lambda: b"", ClientLimits())
+    connection = Http1Connection(app, terms, transport, client=CLIENT, server=SERVER, secure=False)
+    with trio.move_on_after(0.05) as scope:
+        await connection.run()
+    assert scope.cancelled_caught

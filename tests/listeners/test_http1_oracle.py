@@ -6,6 +6,8 @@ import h11
 from hypothesis import example, given, settings, strategies as st
 from tests.listeners.test_http1_parser import CHUNKED, CHUNKS, POST, SMUGGLING, Read, Request, read
 
+from kthena_router.listeners.http1_parser import HTTP2_PREFACE
+
 VALID = [
     b"GET / HTTP/1.1\r\nhost: a\r\n\r\n",
     b"GET /a?b HTTP/1.0\r\n\r\n",
@@ -234,6 +236,7 @@ def test_requests_do_not_depend_on_how_they_were_cut(
 
 @settings(max_examples=500)
 @given(st.lists(st.one_of(st.binary(max_size=40), MESSAGES), max_size=4))
+@example([HTTP2_PREFACE])
 def test_arbitrary_bytes_raise_nothing_but_our_errors(pieces: list[bytes]) -> None:
     read(pieces)
 

@@ -15,6 +15,7 @@ from kthena_router.listeners.http1_parser import (
 )
 
 DEFAULTS = Limits()
+HTTP2 = 2  # in place of a status
 POST = b"POST /x HTTP/1.1\r\nhost: a\r\n"
 CHUNKED = POST + b"transfer-encoding: chunked\r\n\r\n"
 
@@ -68,6 +69,8 @@ def read(pieces: list[bytes], limits: Limits = DEFAULTS) -> Read:
                     return Read(tuple(requests), 0, b"")  # the connection ends here
     except RouterError as error:
         return Read(tuple(requests), error.status, b"")
+    except Http2Spoken:
+        return Read(tuple(requests), HTTP2, b"")
     return Read(tuple(requests), 0, parser.unread)
 
 

@@ -4,7 +4,7 @@ import socket
 import ssl
 import struct
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -326,6 +326,30 @@ def certificates(tmp_path: Path) -> tuple[trustme.CA, str, str]:
     issued.private_key_pem.write_to_path(key)
     chain.write_bytes(b"".join(part.bytes() for part in issued.cert_chain_pems))
     return authority, str(chain), str(key)
+
+
+async def test_early_answer_arrives_over_tls_although_nobody_reads_the_body(
+    certificates: tuple[trustme.CA, str, str],
+) -> None:
+    authority, chain, key = certificates
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+
+    async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
+        await respond(send, 413, b"too large")
+
+    async with serving(refuse, tls=load_tls(chain, key)) as server:
+        client = trio.SSLStream(
+            await connect(server), context, server_hostname="router.example", https_compatible=True
+        )
+        await client.send_all(b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1000000\r\n\r\n")
+        answer = b""
+        while not answer.endswith(b"too large"):
+            with suppress(trio.BrokenResourceError):
+                await client.send_all(b"x" * 10_000)
+            answer += bytes(await client.receive_some(65536))
+        assert answer.startswith(b"HTTP/1.1 413 ")
+        await trio.aclose_forcefully(client)
 
 
 @pytest.mark.parametrize("protocol", ["h2", "http/1.1"])

@@ -99,25 +99,33 @@ class Client:
             self._socket.close()
 
     async def _serve_plain(self) -> None:
+        """Serve in HTTP/1.1, and in HTTP/2 where the client goes over to it."""
         terms = self._terms
-        self._plain = PlainTransport(self._socket, terms.readiness, terms.stall_seconds)
-        connection = Http1Connection(
-            self._app, terms.http1, self._plain, **self._addresses, secure=False
-        )
+        plain = self._plain = PlainTransport(self._socket, terms.readiness, terms.stall_seconds)
+        connection = Http1Connection(self._app, terms.http1, plain, **self._addresses, secure=False)
         self._take(connection)
+        try:
+            start = await self._http2_after(connection, plain)
+        finally:
+            if self._plain is not None:
+                plain.abort()
+        if start is not None:
+            await self._serve_http2(_stream(self._socket), start)
+
+    async def _http2_after(
+        self, connection: Http1Connection, plain: PlainTransport
+    ) -> Start | None:
+        """Return how HTTP/2 begins when *connection* is over, None where it does not."""
         try:
             await connection.run()
         except Http2Spoken:
-            self._plain.release()
-            self._plain = None
-            await self._serve_http2(_stream(self._socket), Start(connection.parser.unread))
+            start = Start(connection.parser.unread + plain.release())
         except Http2Upgrade as upgrade:
-            self._plain.release()
-            self._plain = None
-            await self._serve_http2(_stream(self._socket), upgrade.start)
-        finally:
-            if self._plain is not None:
-                self._plain.abort()
+            start = upgrade.start.followed_by(plain.release())
+        else:
+            return None
+        self._plain = None
+        return start
 
     async def _serve_tls(self, context: ssl.SSLContext) -> None:
         stream = trio.SSLStream(

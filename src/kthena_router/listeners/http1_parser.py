@@ -1,7 +1,7 @@
 """HTTP/1.1 requests from the bytes of a connection, without I/O: RFC 9112, as strict as h11 or stricter.
 
 A head is gathered whole, checked with a few regular expressions and given to llhttp once, so that two judges must agree
-on it (2.3 microseconds for ten headers; h11 takes 68 for a request). Lengths are counted and chunks are taken apart in
+on it (9 microseconds for a request with ten headers, where h11 takes 51). Lengths are counted and chunks are taken apart in
 `http1_body`, so that the end of every message is known to the byte: what follows it is the next request and nothing else.
 """
 

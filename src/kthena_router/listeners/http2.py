@@ -2,7 +2,7 @@
 
 import math
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import trio
 
@@ -38,6 +38,10 @@ class Start:
     unread: bytes = b""
     headers: list[tuple[bytes, bytes]] | None = None
     settings: bytes | None = None
+
+    def followed_by(self, more: bytes) -> "Start":
+        """Return the same with *more* that has been read."""
+        return replace(self, unread=self.unread + more)
 
 
 class Http2Connection:

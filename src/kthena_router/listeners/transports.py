@@ -133,9 +133,10 @@ class PlainTransport:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         self._close()
 
-    def release(self) -> None:
-        """Leave the socket, open, to somebody else."""
+    def release(self) -> bytes:
+        """Leave the socket, open, to somebody else; return what has been read and not asked for."""
         self._readiness.remove(self._descriptor)
+        return self._ahead
 
     def _close(self) -> None:
         if self._socket.fileno() >= 0:
@@ -231,12 +232,20 @@ class StreamTransport:
 
     async def close(self, linger: float) -> None:
         with trio.move_on_after(linger), suppress(*_BROKEN, trio.BusyResourceError):
-            if linger and isinstance(self._stream, trio.abc.HalfCloseableStream):
-                await self._stream.send_eof()
-                while await self.receive():
-                    pass
+            await self._linger()
+        with trio.move_on_after(linger), suppress(*_BROKEN, trio.BusyResourceError):
             await self._stream.aclose()
         await trio.aclose_forcefully(self._stream)
+
+    async def _linger(self) -> None:
+        """Shut our side, and read until the client has shut its own: on the stream below TLS, which has no half closing."""
+        stream: trio.abc.Stream = self._stream
+        if isinstance(stream, trio.SSLStream):
+            stream = stream.transport_stream
+        if isinstance(stream, trio.abc.HalfCloseableStream):
+            await stream.send_eof()
+            while await self.receive():
+                pass
 
     def abort(self) -> None:
         """There is no harsher end than `close`, which TLS and chunks make visible."""

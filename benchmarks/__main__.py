@@ -1,0 +1,126 @@
+"""The front door: `python -m benchmarks [PART…]`, `… show FILE`, `… picture FILE`, `… micro`."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import trio
+
+from benchmarks import machine, results as storage
+from benchmarks.errors import BenchmarkError
+from benchmarks.parts.catalogue import PARTS
+from benchmarks.peers.catalogue import DIRECT, OURS, PEERS
+from benchmarks.picture import draw
+from benchmarks.results import Results
+from benchmarks.run import Plan, execute
+from benchmarks.tables import render
+
+ROOT = Path(__file__).parents[1]
+_ROUNDS, _THOROUGH_ROUNDS = 3, 7
+_THOROUGH_SCALE = 2.5
+
+
+def _parser() -> argparse.ArgumentParser:
+    names = ", ".join(part.name for part in PARTS)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Measure the router and its peers in turn, against one backend.",
+        epilog="Other commands: `show FILE` and `picture FILE` for a result, `micro` for hot functions.",
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("parts", nargs="*", metavar="PART", help=f"what to measure, default everything: {names}")
+    add("--peers", default="", help="names with commas between, default all: see --list")
+    add("--rounds", type=int, default=0, help=f"default {_ROUNDS}")
+    add("--scale", type=float, default=0.0, help="stretch all times, default 1")
+    add("--thorough", action="store_true", help="more rounds and longer ones: half an hour")
+    add("--unpinned", action="store_true", help="let router and load share all cores")
+    add("--apt", action="store_true", help="install nginx and haproxy with apt-get if missing")
+    add("--output", type=Path, default=storage.FOLDER, help="folder for the result")
+    add("--cache", type=Path, default=ROOT / ".cache" / "benchmarks", help="programs and peers")
+    add("--list", action="store_true", help="list parts and peers")
+    return parser
+
+
+@dataclass(frozen=True)
+class _Known:
+    kind: str
+    names: frozenset[str]
+
+    def check(self, given: Sequence[str]) -> None:
+        unknown = [name for name in given if name not in self.names]
+        if unknown:
+            raise BenchmarkError(f"no such {self.kind}: {', '.join(unknown)}; see --list")
+
+
+def _plan(given: argparse.Namespace) -> Plan:
+    peers = [name for name in given.peers.split(",") if name]
+    _Known("part", frozenset(part.name for part in PARTS)).check(given.parts)
+    _Known("peer", frozenset(peer.name for peer in PEERS)).check(peers)
+    return Plan(
+        parts=tuple(part for part in PARTS if not given.parts or part.name in given.parts),
+        # Added times need the figure without a proxy, ratios need ours.
+        peers=tuple(
+            peer for peer in PEERS if not peers or peer in {DIRECT, OURS} or peer.name in peers
+        ),
+        rounds=given.rounds or (_THOROUGH_ROUNDS if given.thorough else _ROUNDS),
+        scale=given.scale or (_THOROUGH_SCALE if given.thorough else 1.0),
+        pinned=not given.unpinned,
+        may_use_apt=given.apt,
+        cache=given.cache,
+    )
+
+
+def _measure(given: argparse.Namespace) -> int:
+    plan = _plan(given)
+    options = {"rounds": plan.rounds, "scale": plan.scale, "pinned": plan.pinned}
+    now = datetime.now(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
+    results = Results(now, machine.describe(), options, ours=OURS.name, direct=DIRECT.name)
+    try:
+        trio.run(execute, plan, results, dict(os.environ))
+    finally:
+        if results.samples:
+            print(f"\n\n{render(results, plan.parts)}\n")
+            print(f"written: {storage.write(results, given.output)}")
+    return 0
+
+
+def _list() -> int:
+    for part in PARTS:
+        print(f"part  {part.name}: {', '.join(metric.title for metric in part.metrics)}")
+    for peer in PEERS:
+        print(f"peer  {peer.name}")
+    return 0
+
+
+def _micro(arguments: Sequence[str]) -> int:
+    import pytest
+
+    return int(pytest.main([str(Path(__file__).parent / "micro"), "-q", "-p", "no:timeout", *arguments]))
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command; returns the exit code."""
+    try:
+        if argv[:1] == ["micro"]:
+            return _micro(argv[1:])
+        if len(argv) == 2 and argv[0] in {"show", "picture"}:
+            results = storage.read(Path(argv[1]))
+            print(render(results, PARTS) if argv[0] == "show" else draw(results))
+            return 0
+        given = _parser().parse_args(argv)
+        return _list() if given.list else _measure(given)
+    except (BenchmarkError, OSError, msgspec.MsgspecError) as error:
+        print(f"benchmarks: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,139 @@
+"""What a peer is to the run."""
+
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import httpx
+import trio
+
+from benchmarks.errors import Unavailable
+from benchmarks.native import Backend
+from benchmarks.processes import Group, start
+
+PATH = "/v1/chat/completions"
+_QUESTION = {"model": "bench", "messages": [{"role": "user", "content": "Are you there?"}]}
+_START_SECONDS = 90.0
+
+
+@dataclass(frozen=True)
+class Cores:
+    """Where the router runs, and where everything else; None leaves it to the kernel."""
+
+    router: int | None
+    rest: int | None
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a peer may use. *environ* is ours; peers get a small one of their own."""
+
+    backend: Backend
+    cores: Cores
+    cache: Path
+    folder: Path  # for configuration and logs, gone after the run
+    environ: Mapping[str, str]
+    may_use_apt: bool = False
+
+    def clean_environ(self, **extra: str) -> dict[str, str]:
+        """An environment without proxies, tokens and the like."""
+        kept = {name: self.environ[name] for name in ("PATH", "LANG") if name in self.environ}
+        return kept | {"HOME": str(self.folder)} | extra
+
+
+@dataclass(frozen=True)
+class Running:
+    """A peer that answers at *target*; without a *group* there is nothing to weigh."""
+
+    target: str
+    group: Group | None = None
+
+
+class Peer(Protocol):
+    """One of those that are measured.
+
+    *leaves_out* names parts in which it does not take part; *why* says so in the results.
+    """
+
+    name: str
+    leaves_out: frozenset[str]
+    why: str
+
+    def prepare(self, surroundings: Surroundings) -> str:
+        """Install what is missing, and return the version. Raises Unavailable."""
+
+    def open(self, surroundings: Surroundings) -> AbstractAsyncContextManager[Running]:
+        """Start it, wait until it answers, end it. Raises Unavailable."""
+
+
+@dataclass(frozen=True)
+class Direct:
+    """No proxy at all: what backend and load generator can do, and the ground of added times."""
+
+    name: str = "no proxy"
+    leaves_out: frozenset[str] = frozenset({"memory", "slow"})
+    why: str = "there is no process to weigh"
+
+    def prepare(self, surroundings: Surroundings) -> str:
+        return ""
+
+    @asynccontextmanager
+    async def open(self, surroundings: Surroundings) -> AsyncIterator[Running]:
+        yield Running(surroundings.backend.target)
+
+
+@dataclass
+class _Attempt:
+    said: str = "no answer"
+    tries: int = field(default=0)
+
+
+async def _ask(client: httpx.AsyncClient, url: str, attempt: _Attempt) -> bool:
+    attempt.tries += 1
+    try:
+        answer = await client.post(url, json=_QUESTION)
+    except httpx.HTTPError as error:
+        attempt.said = str(error) or type(error).__name__
+        return False
+    attempt.said = f"HTTP {answer.status_code}: {answer.text[:200]}"
+    return answer.status_code == 200
+
+
+async def wait_until_it_answers(target: str, group: Group) -> None:
+    """Ask until a completion comes back. Raises Unavailable with what was said instead."""
+    attempt = _Attempt()
+    async with httpx.AsyncClient(trust_env=False, timeout=5.0) as client:
+        with trio.move_on_after(_START_SECONDS):
+            while group.alive:
+                if await _ask(client, f"http://{target}{PATH}", attempt):
+                    return
+                await trio.sleep(0.1)
+    ended = "" if group.alive else f", it ended with code {group.process.returncode}"
+    raise Unavailable(f"{attempt.said}{ended}: {group.last_words()}")
+
+
+@asynccontextmanager
+async def serving(
+    surroundings: Surroundings,
+    name: str,
+    command: Sequence[str],
+    target: str,
+    environ: Mapping[str, str],
+) -> AsyncIterator[Running]:
+    """Run a command on the router's core while the block lasts. Raises Unavailable."""
+    log = surroundings.folder / f"{name}.log"
+    try:
+        group = start(command, core=surroundings.cores.router, log=log, environ=environ)
+    except OSError as error:
+        raise Unavailable(str(error)) from error
+    try:
+        await wait_until_it_answers(target, group)
+        yield Running(target, group)
+    finally:
+        await group.stop()
+        with contextlib.suppress(OSError):
+            if log.stat().st_size > 1 << 20:
+                log.unlink()  # access logs of a run are large, and nobody reads them

@@ -1,0 +1,84 @@
+"""The routers from PyPI, each in an environment of its own and with one worker: the backend's first address.
+
+Their logs and metrics are at their defaults; policies that look into prompts are replaced by the plainest
+one, since ours is measured with the plain one too.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.peers.base import Running, Surroundings, serving
+from benchmarks.peers.environments import install, locked_version
+from benchmarks.processes import free_ports
+
+
+@dataclass(frozen=True)
+class RustRouter:
+    """sglang-router, smg and vllm-router: one family, nearly one command line."""
+
+    name: str
+    command: tuple[str, ...]
+    leaves_out: frozenset[str] = frozenset()
+    why: str = ""
+
+    def prepare(self, surroundings: Surroundings) -> str:
+        install(self.name, surroundings)
+        return locked_version(self.name)
+
+    @asynccontextmanager
+    async def open(self, surroundings: Surroundings) -> AsyncIterator[Running]:
+        program, *rest = self.command
+        port = free_ports(2)
+        command = [
+            *(str(install(self.name, surroundings) / program), *rest),
+            *("--host", "127.0.0.1", "--port", str(port), "--policy", "round_robin"),
+            *("--worker-urls", f"http://{surroundings.backend.target}"),
+            *("--prometheus-host", "127.0.0.1", "--prometheus-port", str(port + 1)),
+            *("--max-concurrent-requests", "8192"),
+        ]
+        environ = surroundings.clean_environ()
+        target = f"127.0.0.1:{port}"
+        async with serving(surroundings, self.name, command, target, environ) as running:
+            yield running
+
+
+_LITELLM = """\
+model_list:
+  - model_name: bench
+    litellm_params:
+      model: openai/bench
+      api_base: http://{backend}/v1
+      api_key: none
+"""
+
+
+@dataclass(frozen=True)
+class LiteLLM:
+    """The proxy of litellm with one worker."""
+
+    name: str = "litellm"
+    leaves_out: frozenset[str] = frozenset({"paced", "memory", "slow", "disconnects"})
+    why: str = "a request costs it tens of milliseconds: it cannot carry this load"
+
+    def prepare(self, surroundings: Surroundings) -> str:
+        install(self.name, surroundings)
+        return locked_version(self.name)
+
+    @asynccontextmanager
+    async def open(self, surroundings: Surroundings) -> AsyncIterator[Running]:
+        path: Path = surroundings.folder / "litellm.yaml"
+        path.write_text(_LITELLM.format(backend=surroundings.backend.target))
+        port = free_ports()
+        command = [
+            *(str(install(self.name, surroundings) / "litellm"), "--config", str(path)),
+            *("--host", "127.0.0.1", "--port", str(port), "--num_workers", "1"),
+        ]
+        environ = surroundings.clean_environ(
+            LITELLM_LOCAL_MODEL_COST_MAP="True",  # otherwise it asks the internet for prices
+            LITELLM_MODE="PRODUCTION",
+        )
+        target = f"127.0.0.1:{port}"
+        async with serving(surroundings, self.name, command, target, environ) as running:
+            yield running

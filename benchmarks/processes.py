@@ -1,0 +1,148 @@
+"""Process groups on a core of their own: started, watched through /proc, ended whole."""
+
+import contextlib
+import ctypes
+import os
+import random
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import trio
+
+_LIBC = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1
+_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+_PATIENCE_SECONDS = 5.0
+# Below Linux's ephemeral ports, so that no outgoing connection takes a port between choice and use.
+_PORTS = range(20000, 32000)
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What one line of /proc/PID/stat says: the process group, and CPU seconds with reaped children."""
+
+    group: int
+    cpu_seconds: float
+
+
+def parse_stat(text: str, ticks_per_second: int) -> Usage:
+    """Read /proc/PID/stat; the command in it may hold anything, so the fields are counted from its end."""
+    fields = text.rpartition(")")[2].split()
+    return Usage(int(fields[2]), sum(int(field) for field in fields[11:15]) / ticks_per_second)
+
+
+def parse_resident(text: str) -> int:
+    """Return the resident bytes of /proc/PID/smaps_rollup."""
+    line = next((line for line in text.splitlines() if line.startswith("Rss:")), "Rss: 0 kB")
+    return int(line.split()[1]) * 1024
+
+
+def _prepare_child(parent: int, core: int | None) -> None:
+    """Runs in the child: pin it, and have it killed when we are gone, even if killed ourselves."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if core is not None:
+        os.sched_setaffinity(0, {core})
+
+
+class Group:
+    """A command and all that it starts."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path | None) -> None:
+        self.process = process
+        self.log = log
+
+    @property
+    def alive(self) -> bool:
+        """Whether the command itself still runs."""
+        return self.process.poll() is None
+
+    def _members(self) -> Iterator[tuple[Path, Usage]]:
+        for path in Path("/proc").glob("[0-9]*"):
+            # A process may end between two looks.
+            with contextlib.suppress(OSError):
+                usage = parse_stat((path / "stat").read_text(), _TICKS_PER_SECOND)
+                if usage.group == self.process.pid:
+                    yield path, usage
+
+    def cpu_seconds(self) -> float:
+        """User and system time of all members so far."""
+        return sum(usage.cpu_seconds for _, usage in self._members())
+
+    def resident_bytes(self) -> int:
+        """Resident memory of all members; what they share counts for each of them."""
+        total = 0
+        for path, _ in self._members():
+            with contextlib.suppress(OSError):
+                total += parse_resident((path / "smaps_rollup").read_text())
+        return total
+
+    def last_words(self) -> str:
+        """The end of the log, for a failure's reason."""
+        if self.log is None or not self.log.exists():
+            return ""
+        lines = self.log.read_text(errors="replace")[-4000:].splitlines()
+        return " | ".join(line.strip() for line in lines if line.strip())[-300:]
+
+    async def stop(self) -> None:
+        """End the command with SIGTERM, and whatever is left of the group with SIGKILL."""
+        with trio.CancelScope(shield=True):
+            if self.alive:
+                self.process.terminate()
+            with trio.move_on_after(_PATIENCE_SECONDS):
+                while self.alive:
+                    await trio.sleep(0.01)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+
+def start(
+    command: Sequence[str],
+    *,
+    core: int | None,
+    log: Path | None = None,
+    environ: Mapping[str, str],
+    stdout: int | None = None,
+) -> Group:
+    """Start *command* as a group of its own, output in *log*. Raises OSError.
+
+    Started here and not by trio, which does it in a thread: the signal for orphans comes when the
+    thread that started the child ends.
+    """
+    with contextlib.ExitStack() as stack:
+        sink = stack.enter_context(log.open("wb")) if log is not None else subprocess.DEVNULL
+        process = subprocess.Popen(
+            command,
+            env=dict(environ),
+            stdin=subprocess.DEVNULL,
+            stdout=sink if stdout is None else stdout,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=partial(_prepare_child, os.getpid(), core),  # noqa: PLW1509  no threads yet
+        )
+    return Group(process, log)
+
+
+def _is_free(address: str, port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+        except OSError:
+            return False
+    return True
+
+
+def free_ports(count: int = 1, address: str = "127.0.0.1") -> int:
+    """Return the first of *count* consecutive ports of *address* that nobody holds."""
+    while True:
+        first = random.choice(_PORTS[: len(_PORTS) - count])
+        if all(_is_free(address, port) for port in range(first, first + count)):
+            return first

@@ -1,0 +1,132 @@
+"""One run: all peers in turn in every case and round, so that a slow minute of the machine meets all of them."""
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import trio
+
+from benchmarks.errors import MeasurementFailed
+from benchmarks.fleet import Fleet
+from benchmarks.native import build, open_backend
+from benchmarks.parts.base import Bench, Case, Part
+from benchmarks.peers.base import Cores, Peer, Surroundings
+from benchmarks.peers.ours import ENDPOINTS
+from benchmarks.progress import Progress
+from benchmarks.results import Failure, Results, Sample
+
+_SETTLE_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do. *scale* stretches the time of each measurement."""
+
+    parts: tuple[Part, ...]
+    peers: tuple[Peer, ...]
+    rounds: int
+    scale: float
+    pinned: bool
+    may_use_apt: bool
+    cache: Path
+
+    def rounds_of(self, part: Part) -> int:
+        """Return how often a part is taken."""
+        return part.rounds or self.rounds
+
+    def steps(self) -> int:
+        """Return how many measurements there are at most."""
+        cases = sum(len(part.cases) * self.rounds_of(part) for part in self.parts)
+        return cases * len(self.peers)
+
+
+def choose_cores(pinned: bool) -> Cores:
+    """Return the router's core and the one for all else; none where there is only one."""
+    cores = sorted(os.sched_getaffinity(0))
+    return Cores(cores[0], cores[1]) if pinned and len(cores) > 1 else Cores(None, None)
+
+
+class Run:
+    """The measurements of a plan, one after the other."""
+
+    def __init__(self, plan: Plan, results: Results, bench: Bench, fleet: Fleet) -> None:
+        self._plan = plan
+        self._results = results
+        self._bench = bench
+        self._fleet = fleet
+        self._progress = Progress(plan.steps())
+
+    async def take(self, part: Part) -> None:
+        """Take a part: case by case, round by round, peer by peer."""
+        if part.fresh:
+            await self._fleet.stop_all(self._plan.peers)
+        for peer in self._plan.peers:
+            if part.name in peer.leaves_out:
+                self._results.failures.append(Failure(peer.name, peer.why, part.name))
+        for case in part.cases:
+            for number in range(self._plan.rounds_of(part)):
+                for peer in self._plan.peers:
+                    await self._measure(part, case, number, peer)
+
+    async def _measure(self, part: Part, case: Case, number: int, peer: Peer) -> None:
+        self._progress.step(part.name, f"{case.name}, round {number + 1}, {peer.name}")
+        if part.name in peer.leaves_out:
+            return
+        running = await self._fleet.get(peer)
+        if running is None:
+            return
+        if part.fresh:
+            await trio.sleep(_SETTLE_SECONDS)
+        try:
+            values = await part.measure(self._bench, running, case)
+        except MeasurementFailed as error:
+            self._fail(part, case, peer, str(error))
+        else:
+            sample = Sample(part.name, case.name, peer.name, number, values)
+            self._results.samples.append(sample)
+        if part.fresh:
+            await self._fleet.stop(peer)
+
+    def _fail(self, part: Part, case: Case, peer: Peer, reason: str) -> None:
+        failure = Failure(peer.name, reason, part.name, case.name)
+        if failure not in self._results.failures:
+            self._results.failures.append(failure)
+            self._progress.tell(f"{peer.name}, {part.name}, {case.name}: {reason}")
+
+
+async def execute(plan: Plan, results: Results, environ: Mapping[str, str]) -> None:
+    """Carry a plan out; what was measured is in *results*, also where the run is broken off.
+
+    Raises BenchmarkError.
+    """
+    cores = choose_cores(plan.pinned)
+    if cores.rest is not None:
+        os.sched_setaffinity(0, {cores.rest})
+    program = build(plan.cache)
+    folder = plan.cache / "run"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    log = folder / "backend.log"
+    async with AsyncExitStack() as stack:
+        backend = await stack.enter_async_context(
+            open_backend(program, ENDPOINTS, cores.rest, log)
+        )
+        surroundings = Surroundings(
+            backend, cores, plan.cache, folder, environ, may_use_apt=plan.may_use_apt
+        )
+        bench = Bench(program, backend, cores, plan.scale)
+        fleet = Fleet(surroundings, results, print)
+        stack.push_async_callback(fleet.stop_all, plan.peers)
+        print("preparing the peers; the first time this may take some minutes", flush=True)
+        fleet.prepare(plan.peers)
+        run = Run(plan, results, bench, fleet)
+        for part in plan.parts:
+            await run.take(part)
+
+
+def choose(names: Sequence[str], known: Sequence[Peer]) -> tuple[Peer, ...]:
+    """Return the peers of these names, in their own order; all of them for none."""
+    return tuple(peer for peer in known if not names or peer.name in names)

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -13,7 +14,9 @@ import trio
 
 from benchmarks import machine, results as storage
 from benchmarks.errors import BenchmarkError
+from benchmarks.fleet import install
 from benchmarks.parts.catalogue import PARTS
+from benchmarks.peers.base import Kit
 from benchmarks.peers.catalogue import DIRECT, OURS, PEERS
 from benchmarks.picture import draw
 from benchmarks.results import Results
@@ -43,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--apt", action="store_true", help="install nginx and haproxy with apt-get if missing")
     add("--output", type=Path, default=storage.FOLDER, help="folder for the result")
     add("--cache", type=Path, default=ROOT / ".cache" / "benchmarks", help="programs and peers")
+    add("--install", action="store_true", help="install the peers, and measure nothing")
     add("--list", action="store_true", help="list parts and peers")
     return parser
 
@@ -71,18 +75,21 @@ def _plan(given: argparse.Namespace) -> Plan:
         rounds=given.rounds or (_THOROUGH_ROUNDS if given.thorough else _ROUNDS),
         scale=given.scale or (_THOROUGH_SCALE if given.thorough else 1.0),
         pinned=not given.unpinned,
-        may_use_apt=given.apt,
-        cache=given.cache,
     )
 
 
 def _measure(given: argparse.Namespace) -> int:
     plan = _plan(given)
+    kit = Kit(given.cache, dict(os.environ), may_use_apt=given.apt)
     options = {"rounds": plan.rounds, "scale": plan.scale, "pinned": plan.pinned}
     now = datetime.now(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
     results = Results(now, machine.describe(), options, ours=OURS.name, direct=DIRECT.name)
+    print("the peers, installed where they are missing:", flush=True)
+    install(plan.peers, kit, results, partial(print, flush=True))
+    if given.install:
+        return 0
     try:
-        trio.run(execute, plan, results, dict(os.environ))
+        trio.run(execute, plan, kit, results)
     finally:
         if results.samples:
             print(f"\n\n{render(results, plan.parts)}\n")

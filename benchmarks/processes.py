@@ -51,6 +51,12 @@ def _prepare_child(parent: int, core: int | None) -> None:
         os.sched_setaffinity(0, {core})
 
 
+def last_words(text: str) -> str:
+    """Return the last lines of a log that say something, for a failure's reason."""
+    lines = [line.strip(" |+-\t") for line in text[-4000:].splitlines()]
+    return "; ".join([line for line in lines if line][-2:])[-300:]
+
+
 class Group:
     """A command and all that it starts."""
 
@@ -87,8 +93,7 @@ class Group:
         """The end of the log, for a failure's reason."""
         if self.log is None or not self.log.exists():
             return ""
-        lines = self.log.read_text(errors="replace")[-4000:].splitlines()
-        return " | ".join(line.strip() for line in lines if line.strip())[-300:]
+        return last_words(self.log.read_text(errors="replace"))
 
     async def stop(self) -> None:
         """End the command with SIGTERM, and whatever is left of the group with SIGKILL."""

@@ -2,10 +2,8 @@
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 import trio
 
@@ -13,7 +11,7 @@ from benchmarks.errors import MeasurementFailed
 from benchmarks.fleet import Fleet
 from benchmarks.native import build, open_backend
 from benchmarks.parts.base import Bench, Case, Part
-from benchmarks.peers.base import Cores, Peer, Surroundings
+from benchmarks.peers.base import Cores, Kit, Peer, Surroundings
 from benchmarks.peers.ours import ENDPOINTS
 from benchmarks.progress import Progress
 from benchmarks.results import Failure, Results, Sample
@@ -30,8 +28,6 @@ class Plan:
     rounds: int
     scale: float
     pinned: bool
-    may_use_apt: bool
-    cache: Path
 
     def rounds_of(self, part: Part) -> int:
         """Return how often a part is taken."""
@@ -52,17 +48,22 @@ def choose_cores(pinned: bool) -> Cores:
 class Run:
     """The measurements of a plan, one after the other."""
 
-    def __init__(self, plan: Plan, results: Results, bench: Bench, fleet: Fleet) -> None:
+    def __init__(
+        self, plan: Plan, results: Results, bench: Bench, fleet: Fleet, progress: Progress
+    ) -> None:
         self._plan = plan
         self._results = results
         self._bench = bench
         self._fleet = fleet
-        self._progress = Progress(plan.steps())
+        self._progress = progress
 
     async def take(self, part: Part) -> None:
         """Take a part: case by case, round by round, peer by peer."""
         if part.fresh:
             await self._fleet.stop_all(self._plan.peers)
+        else:
+            self._progress.tell("starting the peers")
+            await self._fleet.start_all(self._plan.peers)
         for peer in self._plan.peers:
             if part.name in peer.leaves_out:
                 self._results.failures.append(Failure(peer.name, peer.why, part.name))
@@ -97,7 +98,7 @@ class Run:
             self._progress.tell(f"{peer.name}, {part.name}, {case.name}: {reason}")
 
 
-async def execute(plan: Plan, results: Results, environ: Mapping[str, str]) -> None:
+async def execute(plan: Plan, kit: Kit, results: Results) -> None:
     """Carry a plan out; what was measured is in *results*, also where the run is broken off.
 
     Raises BenchmarkError.
@@ -105,8 +106,8 @@ async def execute(plan: Plan, results: Results, environ: Mapping[str, str]) -> N
     cores = choose_cores(plan.pinned)
     if cores.rest is not None:
         os.sched_setaffinity(0, {cores.rest})
-    program = build(plan.cache)
-    folder = plan.cache / "run"
+    program = build(kit.cache)
+    folder = kit.cache / "run"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     log = folder / "backend.log"
@@ -114,19 +115,11 @@ async def execute(plan: Plan, results: Results, environ: Mapping[str, str]) -> N
         backend = await stack.enter_async_context(
             open_backend(program, ENDPOINTS, cores.rest, log)
         )
-        surroundings = Surroundings(
-            backend, cores, plan.cache, folder, environ, may_use_apt=plan.may_use_apt
-        )
         bench = Bench(program, backend, cores, plan.scale)
-        fleet = Fleet(surroundings, results, print)
+        progress = Progress(plan.steps())
+        fleet = Fleet(Surroundings(kit, backend, cores, folder), results, progress.tell)
         stack.push_async_callback(fleet.stop_all, plan.peers)
-        print("preparing the peers; the first time this may take some minutes", flush=True)
-        fleet.prepare(plan.peers)
-        run = Run(plan, results, bench, fleet)
+        run = Run(plan, results, bench, fleet, progress)
         for part in plan.parts:
             await run.take(part)
 
-
-def choose(names: Sequence[str], known: Sequence[Peer]) -> tuple[Peer, ...]:
-    """Return the peers of these names, in their own order; all of them for none."""
-    return tuple(peer for peer in known if not names or peer.name in names)

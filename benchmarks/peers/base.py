@@ -28,19 +28,27 @@ class Cores:
 
 
 @dataclass(frozen=True)
-class Surroundings:
-    """What a peer may use. *environ* is ours; peers get a small one of their own."""
+class Kit:
+    """What installing takes; *environ* is ours, with what leads to package registries."""
 
-    backend: Backend
-    cores: Cores
     cache: Path
-    folder: Path  # for configuration and logs, gone after the run
     environ: Mapping[str, str]
     may_use_apt: bool = False
 
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What running takes; *folder* is for configuration and logs, and is emptied by the next run."""
+
+    kit: Kit
+    backend: Backend
+    cores: Cores
+    folder: Path
+
     def clean_environ(self, **extra: str) -> dict[str, str]:
         """An environment without proxies, tokens and the like."""
-        kept = {name: self.environ[name] for name in ("PATH", "LANG") if name in self.environ}
+        ours = self.kit.environ
+        kept = {name: ours[name] for name in ("PATH", "LANG") if name in ours}
         return kept | {"HOME": str(self.folder)} | extra
 
 
@@ -62,7 +70,7 @@ class Peer(Protocol):
     leaves_out: frozenset[str]
     why: str
 
-    def prepare(self, surroundings: Surroundings) -> str:
+    def prepare(self, kit: Kit) -> str:
         """Install what is missing, and return the version. Raises Unavailable."""
 
     def open(self, surroundings: Surroundings) -> AbstractAsyncContextManager[Running]:
@@ -77,7 +85,7 @@ class Direct:
     leaves_out: frozenset[str] = frozenset({"memory", "slow"})
     why: str = "there is no process to weigh"
 
-    def prepare(self, surroundings: Surroundings) -> str:
+    def prepare(self, kit: Kit) -> str:
         return ""
 
     @asynccontextmanager

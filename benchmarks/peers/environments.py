@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 from benchmarks.errors import Unavailable
-from benchmarks.peers.base import Surroundings
+from benchmarks.peers.base import Kit
+from benchmarks.processes import last_words
 
 LOCKS = Path(__file__).parents[2] / "requirements" / "bench"
 
@@ -20,11 +21,11 @@ def locked_version(name: str) -> str:
     raise Unavailable(f"requirements/bench/{name}.txt does not lock {name}")
 
 
-def install(name: str, surroundings: Surroundings) -> Path:
+def install(name: str, kit: Kit) -> Path:
     """Return the `bin` of the environment of *name*, made where the lock has changed. Raises Unavailable."""
     lock = LOCKS / f"{name}.txt"
     digest = hashlib.sha256(lock.read_bytes()).hexdigest()[:12]
-    folder = surroundings.cache / "peers" / f"{name}-{digest}"
+    folder = kit.cache / "peers" / f"{name}-{digest}"
     if (folder / "installed").exists():
         return folder / "bin"
     shutil.rmtree(folder, ignore_errors=True)
@@ -32,10 +33,10 @@ def install(name: str, surroundings: Surroundings) -> Path:
     pip += ["--disable-pip-version-check", "--require-hashes", "-r", str(lock)]
     for command in ([sys.executable, "-m", "venv", str(folder)], pip):
         done = subprocess.run(
-            command, env=dict(surroundings.environ), check=False, capture_output=True, text=True
+            command, env=dict(kit.environ), check=False, capture_output=True, text=True
         )
         if done.returncode:
-            lines = (done.stderr or done.stdout).strip().splitlines()
-            raise Unavailable(f"cannot be installed: {' | '.join(lines)[-300:]}")
+            said = last_words(done.stderr or done.stdout)
+            raise Unavailable(f"cannot be installed: {said}")
     (folder / "installed").touch()
     return folder / "bin"

@@ -19,7 +19,7 @@ import trio
 
 from benchmarks.errors import Unavailable
 from benchmarks.native import Backend
-from benchmarks.peers.base import Running, Surroundings, serving
+from benchmarks.peers.base import Kit, Running, Surroundings, serving
 from benchmarks.processes import Group, free_ports, start
 
 GATEWAYS = 200
@@ -108,7 +108,7 @@ async def _cluster(surroundings: Surroundings, first_port: int) -> AsyncIterator
 
 def _python_environ(surroundings: Surroundings, **extra: str) -> dict[str, str]:
     """With PYTHONPATH, for a checkout that is not installed."""
-    given = surroundings.environ.get("PYTHONPATH")
+    given = surroundings.kit.environ.get("PYTHONPATH")
     return surroundings.clean_environ(**extra) | ({"PYTHONPATH": given} if given else {})
 
 
@@ -164,7 +164,7 @@ class Ours:
     why: str = ""
     extra: tuple[str, ...] = ()
 
-    def prepare(self, surroundings: Surroundings) -> str:
+    def prepare(self, kit: Kit) -> str:
         from kthena_router import __version__
 
         return __version__

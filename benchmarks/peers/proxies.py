@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from benchmarks.errors import Unavailable
-from benchmarks.peers.base import Running, Surroundings, serving
-from benchmarks.processes import free_ports
+from benchmarks.peers.base import Kit, Running, Surroundings, serving
+from benchmarks.processes import free_ports, last_words
 
 _SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _NGINX = """\
@@ -57,6 +57,7 @@ defaults
   log global
   option httplog
   option http-keep-alive
+  option http-no-delay
   http-reuse always
   timeout connect 5s
   timeout client 300s
@@ -69,17 +70,17 @@ backend engine
 """
 
 
-def _find(program: str, package: str, surroundings: Surroundings) -> str:
+def _find(program: str, package: str, kit: Kit) -> str:
     """Return the path of a program from Debian's package, installed if that was allowed."""
     path = shutil.which(program, path=_SEARCH)
-    if path is None and surroundings.may_use_apt:
-        environ = dict(surroundings.environ) | {"DEBIAN_FRONTEND": "noninteractive"}
+    if path is None and kit.may_use_apt:
+        environ = dict(kit.environ) | {"DEBIAN_FRONTEND": "noninteractive"}
         for arguments in (("update",), ("install", "--yes", "--no-install-recommends", package)):
             done = subprocess.run(
                 ["apt-get", "-qq", *arguments], env=environ, check=False, capture_output=True
             )
             if done.returncode:
-                raise Unavailable(done.stderr.decode(errors="replace").strip()[-300:])
+                raise Unavailable(last_words(done.stderr.decode(errors="replace")))
         path = shutil.which(program, path=_SEARCH)
     if path is None:
         raise Unavailable(f"not installed: apt-get install {package}, or run with --apt")
@@ -100,12 +101,12 @@ class Nginx:
     leaves_out: frozenset[str] = frozenset()
     why: str = ""
 
-    def prepare(self, surroundings: Surroundings) -> str:
-        return _version([_find("nginx", "nginx-light", surroundings), "-v"])
+    def prepare(self, kit: Kit) -> str:
+        return _version([_find("nginx", "nginx-light", kit), "-v"])
 
     @asynccontextmanager
     async def open(self, surroundings: Surroundings) -> AsyncIterator[Running]:
-        program = _find("nginx", "nginx-light", surroundings)
+        program = _find("nginx", "nginx-light", surroundings.kit)
         target = f"127.0.0.1:{free_ports()}"
         folder = surroundings.folder
         user = "user root;" if os.geteuid() == 0 else ""  # so that it may write below the folder
@@ -127,12 +128,12 @@ class Haproxy:
     leaves_out: frozenset[str] = frozenset()
     why: str = ""
 
-    def prepare(self, surroundings: Surroundings) -> str:
-        return _version([_find("haproxy", "haproxy", surroundings), "-v"])
+    def prepare(self, kit: Kit) -> str:
+        return _version([_find("haproxy", "haproxy", kit), "-v"])
 
     @asynccontextmanager
     async def open(self, surroundings: Surroundings) -> AsyncIterator[Running]:
-        program = _find("haproxy", "haproxy", surroundings)
+        program = _find("haproxy", "haproxy", surroundings.kit)
         target = f"127.0.0.1:{free_ports()}"
         text = _HAPROXY.format(backend=surroundings.backend.target, target=target)
         path = surroundings.folder / "haproxy.cfg"

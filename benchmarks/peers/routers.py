@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.peers.base import Running, Surroundings, serving
+from benchmarks.peers.base import Kit, Running, Surroundings, serving
 from benchmarks.peers.environments import install, locked_version
 from benchmarks.processes import free_ports
 
@@ -23,8 +23,8 @@ class RustRouter:
     leaves_out: frozenset[str] = frozenset()
     why: str = ""
 
-    def prepare(self, surroundings: Surroundings) -> str:
-        install(self.name, surroundings)
+    def prepare(self, kit: Kit) -> str:
+        install(self.name, kit)
         return locked_version(self.name)
 
     @asynccontextmanager
@@ -32,7 +32,7 @@ class RustRouter:
         program, *rest = self.command
         port = free_ports(2)
         command = [
-            *(str(install(self.name, surroundings) / program), *rest),
+            *(str(install(self.name, surroundings.kit) / program), *rest),
             *("--host", "127.0.0.1", "--port", str(port), "--policy", "round_robin"),
             *("--worker-urls", f"http://{surroundings.backend.target}"),
             *("--prometheus-host", "127.0.0.1", "--prometheus-port", str(port + 1)),
@@ -62,8 +62,8 @@ class LiteLLM:
     leaves_out: frozenset[str] = frozenset({"paced", "memory", "slow", "disconnects"})
     why: str = "a request costs it tens of milliseconds: it cannot carry this load"
 
-    def prepare(self, surroundings: Surroundings) -> str:
-        install(self.name, surroundings)
+    def prepare(self, kit: Kit) -> str:
+        install(self.name, kit)
         return locked_version(self.name)
 
     @asynccontextmanager
@@ -72,12 +72,14 @@ class LiteLLM:
         path.write_text(_LITELLM.format(backend=surroundings.backend.target))
         port = free_ports()
         command = [
-            *(str(install(self.name, surroundings) / "litellm"), "--config", str(path)),
+            *(str(install(self.name, surroundings.kit) / "litellm"), "--config", str(path)),
             *("--host", "127.0.0.1", "--port", str(port), "--num_workers", "1"),
         ]
         environ = surroundings.clean_environ(
             LITELLM_LOCAL_MODEL_COST_MAP="True",  # otherwise it asks the internet for prices
             LITELLM_MODE="PRODUCTION",
+            # Without keys, as the others; it listens on loopback only.
+            LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY="true",
         )
         target = f"127.0.0.1:{port}"
         async with serving(surroundings, self.name, command, target, environ) as running:

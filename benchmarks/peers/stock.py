@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks.peers.base import Running, Surroundings, serving
+from benchmarks.peers.base import Kit, Running, Surroundings, serving
 from benchmarks.processes import free_ports
 
 _APP = Path(__file__).with_name("stock_app.py")
@@ -21,7 +21,7 @@ class Stock:
     leaves_out: frozenset[str] = frozenset()
     why: str = ""
 
-    def prepare(self, surroundings: Surroundings) -> str:
+    def prepare(self, kit: Kit) -> str:
         return f"{version('hypercorn')} + {version('httpx')}"
 
     @asynccontextmanager

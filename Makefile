@@ -4,8 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 STAMP := $(VENV)/.installed
+BENCH_STAMP := $(VENV)/.bench-installed
+LOCK_FLAGS := --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --no-emit-find-links --no-header --no-annotate
 
-.PHONY: demo test check format lock env clean generate
+.PHONY: demo test bench check format lock env clean generate
 
 env: $(STAMP)
 
@@ -15,6 +18,10 @@ $(STAMP): requirements/lock.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/lock.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $(STAMP)
+
+$(BENCH_STAMP): requirements/bench.txt $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	touch $(BENCH_STAMP)
 
 demo: $(STAMP)
 	@exec $(BIN)/kthena-router sandbox --demo $(ARGS)
@@ -26,6 +33,10 @@ test: $(STAMP)
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m pytest $(ARGS)
 
+# Measures the router against its peers; benchmarks/README.md says what, and what ARGS may be.
+bench: $(BENCH_STAMP)
+	@exec $(BIN)/python -m benchmarks $(ARGS)
+
 format: $(STAMP)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -36,10 +47,14 @@ generate: $(STAMP)
 
 # Needs uv on the PATH. Versions and hashes only: no index addresses.
 lock:
-	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
-	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate --output-file requirements/lock.txt
-	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
-	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate --output-file requirements/runtime.txt
+	uv pip compile pyproject.toml --group dev $(LOCK_FLAGS) --output-file requirements/lock.txt
+	uv pip compile pyproject.toml $(LOCK_FLAGS) --output-file requirements/runtime.txt
+	uv pip compile --group pyproject.toml:bench -c requirements/lock.txt $(LOCK_FLAGS) \
+	  --output-file requirements/bench.txt
+	for peer in litellm sglang-router smg vllm-router; do \
+	  uv pip compile --group pyproject.toml:bench-$$peer $(LOCK_FLAGS) \
+	    --output-file requirements/bench/$$peer.txt || exit 1; \
+	done
 
 clean:
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis

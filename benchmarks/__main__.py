@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 import msgspec
@@ -17,7 +18,8 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.fleet import install
 from benchmarks.parts.catalogue import PARTS
 from benchmarks.peers.base import Kit
-from benchmarks.peers.catalogue import DIRECT, OURS, PEERS
+from benchmarks.peers.catalogue import DIRECT, OURS, all_peers
+from benchmarks.peers.routers import PLAIN_POLICY
 from benchmarks.picture import draw
 from benchmarks.results import Results
 from benchmarks.run import Plan, execute
@@ -43,6 +45,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--scale", type=float, default=0.0, help="stretch all times, default 1")
     add("--thorough", action="store_true", help="more rounds and longer ones: half an hour")
     add("--unpinned", action="store_true", help="let router and load share all cores")
+    add("--router-arg", action="append", default=[], metavar="ARG", help="one more flag of ours")
+    add("--policy", default=PLAIN_POLICY, help="of the Rust routers; default %(default)s")
     add("--apt", action="store_true", help="install nginx and haproxy with apt-get if missing")
     add("--output", type=Path, default=storage.FOLDER, help="folder for the result")
     add("--cache", type=Path, default=ROOT / ".cache" / "benchmarks", help="programs and peers")
@@ -64,14 +68,13 @@ class _Known:
 
 def _plan(given: argparse.Namespace) -> Plan:
     peers = [name for name in given.peers.split(",") if name]
+    known = all_peers(given.router_arg, given.policy)
     _Known("part", frozenset(part.name for part in PARTS)).check(given.parts)
-    _Known("peer", frozenset(peer.name for peer in PEERS)).check(peers)
+    _Known("peer", frozenset(peer.name for peer in known)).check(peers)
     return Plan(
         parts=tuple(part for part in PARTS if not given.parts or part.name in given.parts),
         # Added times need the figure without a proxy, ratios need ours.
-        peers=tuple(
-            peer for peer in PEERS if not peers or peer in {DIRECT, OURS} or peer.name in peers
-        ),
+        peers=tuple(peer for peer in known if not peers or peer.name in {DIRECT, OURS, *peers}),
         rounds=given.rounds or (_THOROUGH_ROUNDS if given.thorough else _ROUNDS),
         scale=given.scale or (_THOROUGH_SCALE if given.thorough else 1.0),
         pinned=not given.unpinned,
@@ -81,9 +84,15 @@ def _plan(given: argparse.Namespace) -> Plan:
 def _measure(given: argparse.Namespace) -> int:
     plan = _plan(given)
     kit = Kit(given.cache, dict(os.environ), may_use_apt=given.apt)
-    options = {"rounds": plan.rounds, "scale": plan.scale, "pinned": plan.pinned}
+    options = {
+        "rounds": plan.rounds,
+        "scale": plan.scale,
+        "pinned": plan.pinned,
+        "router_args": given.router_arg,
+        "policy": given.policy,
+    }
     now = datetime.now(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
-    results = Results(now, machine.describe(), options, ours=OURS.name, direct=DIRECT.name)
+    results = Results(now, machine.describe(), options, ours=OURS, direct=DIRECT)
     print("the peers, installed where they are missing:", flush=True)
     install(plan.peers, kit, results, partial(print, flush=True))
     if given.install:
@@ -93,22 +102,28 @@ def _measure(given: argparse.Namespace) -> int:
     finally:
         if results.samples:
             print(f"\n\n{render(results, plan.parts)}\n")
-            print(f"written: {storage.write(results, given.output)}")
+            path = storage.write(results, given.output)
+            path.with_suffix(".svg").write_text(draw(results, PARTS))
+            print(f"written: {path} and {path.with_suffix('.svg').name}")
     return 0
 
 
 def _list() -> int:
     for part in PARTS:
         print(f"part  {part.name}: {', '.join(metric.title for metric in part.metrics)}")
-    for peer in PEERS:
+    for peer in all_peers():
         print(f"peer  {peer.name}")
     return 0
 
 
 def _micro(arguments: Sequence[str]) -> int:
+    if find_spec("pytest_benchmark") is None:
+        raise BenchmarkError("pytest-benchmark is missing: make bench installs it")
     import pytest
 
-    return int(pytest.main([str(Path(__file__).parent / "micro"), "-q", "-p", "no:timeout", *arguments]))
+    folder = str(Path(__file__).parent / "micro")
+    shown = ["--benchmark-columns=min,median,iqr,rounds", "--benchmark-time-unit=us"]
+    return int(pytest.main([folder, "-q", "--timeout=0", *shown, *arguments]))
 
 
 def main(argv: Sequence[str]) -> int:
@@ -118,7 +133,7 @@ def main(argv: Sequence[str]) -> int:
             return _micro(argv[1:])
         if len(argv) == 2 and argv[0] in {"show", "picture"}:
             results = storage.read(Path(argv[1]))
-            print(render(results, PARTS) if argv[0] == "show" else draw(results))
+            print(render(results, PARTS) if argv[0] == "show" else draw(results, PARTS))
             return 0
         given = _parser().parse_args(argv)
         return _list() if given.list else _measure(given)

@@ -1,5 +1,7 @@
 """What can go wrong in a run: told to the user, and entered in the results as a row with its reason."""
 
+from collections.abc import Mapping
+
 
 class BenchmarkError(Exception):
     """The run cannot go on; the text says why."""
@@ -10,4 +12,8 @@ class Unavailable(BenchmarkError):
 
 
 class MeasurementFailed(BenchmarkError):
-    """One measurement of one peer came to nothing."""
+    """A measurement of a peer came to nothing, or to no more than *figures*."""
+
+    def __init__(self, reason: str, figures: Mapping[str, float] | None = None) -> None:
+        super().__init__(reason)
+        self.figures = dict(figures or {})

@@ -70,6 +70,7 @@ class LoadResult(msgspec.Struct, frozen=True):
 
     seconds: float
     answers: int
+    streaming: int  # clients within a stream at the end
     events: int
     reads: int
     bytes: int

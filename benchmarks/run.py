@@ -4,6 +4,7 @@ import os
 import shutil
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 import trio
 
@@ -17,6 +18,7 @@ from benchmarks.progress import Progress
 from benchmarks.results import Failure, Results, Sample
 
 _SETTLE_SECONDS = 1.0
+_LARGE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -82,11 +84,12 @@ class Run:
         if part.fresh:
             await trio.sleep(_SETTLE_SECONDS)
         try:
-            values = await part.measure(self._bench, running, case)
+            figures = await part.measure(self._bench, running, case)
         except MeasurementFailed as error:
             self._fail(part, case, peer, str(error))
-        else:
-            sample = Sample(part.name, case.name, peer.name, number, values)
+            figures = error.figures
+        if figures:
+            sample = Sample(part.name, case.name, peer.name, number, figures)
             self._results.samples.append(sample)
         if part.fresh:
             await self._fleet.stop(peer)
@@ -96,6 +99,13 @@ class Run:
         if failure not in self._results.failures:
             self._results.failures.append(failure)
             self._progress.tell(f"{peer.name}, {part.name}, {case.name}: {reason}")
+
+
+def _drop_large_files(folder: Path) -> None:
+    """Access logs of a run are large, and nobody reads them."""
+    for path in folder.iterdir():
+        if path.is_file() and path.stat().st_size > _LARGE:
+            path.unlink()
 
 
 async def execute(plan: Plan, kit: Kit, results: Results) -> None:
@@ -112,9 +122,8 @@ async def execute(plan: Plan, kit: Kit, results: Results) -> None:
     folder.mkdir(parents=True)
     log = folder / "backend.log"
     async with AsyncExitStack() as stack:
-        backend = await stack.enter_async_context(
-            open_backend(program, ENDPOINTS, cores.rest, log)
-        )
+        stack.callback(_drop_large_files, folder)
+        backend = await stack.enter_async_context(open_backend(program, ENDPOINTS, cores.rest, log))
         bench = Bench(program, backend, cores, plan.scale)
         progress = Progress(plan.steps())
         fleet = Fleet(Surroundings(kit, backend, cores, folder), results, progress.tell)
@@ -122,4 +131,3 @@ async def execute(plan: Plan, kit: Kit, results: Results) -> None:
         run = Run(plan, results, bench, fleet, progress)
         for part in plan.parts:
             await run.take(part)
-

@@ -335,12 +335,14 @@ static void report(double seconds) {
     struct bytes out = {0};
     for (char *at = result.first_error; *at; at++) /* as the text of a JSON string */
         if (*at == '"' || *at == '\\' || (unsigned char)*at < ' ') *at = '\'';
+    int streaming = 0;
+    for (int i = 0; i < opened; i++) streaming += clients[i].state == RECEIVING && clients[i].events > 0;
     bytes_printf(&out,
-                 "{\"seconds\": %.6f, \"answers\": %llu, \"events\": %llu, \"reads\": %llu, "
-                 "\"bytes\": %llu, \"errors\": %llu, \"reconnects\": %llu, \"first_error\": \"%s\", "
+                 "{\"seconds\": %.6f, \"answers\": %llu, \"streaming\": %d, \"events\": %llu, "
+                 "\"reads\": %llu, \"bytes\": %llu, \"errors\": %llu, \"reconnects\": %llu, \"first_error\": \"%s\", "
                  "\"cpu_seconds\": %.6f, \"left\": [%.*s], ",
-                 seconds, (unsigned long long)result.answers, (unsigned long long)result.events,
-                 (unsigned long long)result.reads, (unsigned long long)result.bytes,
+                 seconds, (unsigned long long)result.answers, streaming,
+                 (unsigned long long)result.events, (unsigned long long)result.reads, (unsigned long long)result.bytes,
                  (unsigned long long)result.errors, (unsigned long long)result.reconnects,
                  result.first_error, cpu_seconds(), (int)left.size, left.size ? left.data : "");
     histogram_json(&out, "latency", &result.latency);

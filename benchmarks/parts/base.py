@@ -8,7 +8,9 @@ from typing import Literal, Protocol
 from benchmarks.errors import MeasurementFailed
 from benchmarks.native import Backend, LoadResult, run_load
 from benchmarks.peers.base import Cores, Running
+from benchmarks.processes import core_ticks
 
+MARKS = ("begin", "end")
 MAX_ERROR_SHARE = 0.01
 FOREVER = 10**12  # events of a stream that only its client ends
 
@@ -40,6 +42,7 @@ class Column:
     case: str
     metric: str
     title: str
+    compared: bool = True  # whether ours divided by it is shown
 
 
 @dataclass(frozen=True)
@@ -81,33 +84,57 @@ Restart = Callable[[], Awaitable[Running]]
 class Part(Protocol):
     """A part. *fresh*: each measurement is of a peer just started; *rounds*: 0 for as many as asked."""
 
-    name: str
-    metrics: tuple[Metric, ...]
-    cases: tuple[Case, ...]
-    tables: tuple[Table, ...]
-    fresh: bool
-    rounds: int
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]: ...
+
+    @property
+    def cases(self) -> tuple[Case, ...]: ...
+
+    @property
+    def tables(self) -> tuple[Table, ...]: ...
+
+    @property
+    def fresh(self) -> bool: ...
+
+    @property
+    def rounds(self) -> int: ...
 
     async def measure(self, bench: Bench, peer: Running, case: Case) -> dict[str, float]:
         """Return figures by the names of metrics. Raises MeasurementFailed."""
 
 
-class CpuMeter:
-    """The CPU time of a peer within the measured time of a load, whose marks it observes."""
+class Meter:
+    """What was used within the measured time of a load, whose marks it observes."""
 
-    def __init__(self, peer: Running) -> None:
+    def __init__(self, bench: Bench, peer: Running) -> None:
+        self._core = bench.cores.rest
         self._group = peer.group
-        self._at: dict[str, float] = {}
+        self._cpu: dict[str, float] = {}
+        self._ticks: dict[str, tuple[int, int]] = {}
 
     def __call__(self, mark: str) -> None:
         if self._group is not None:
-            self._at[mark] = self._group.cpu_seconds()
+            self._cpu[mark] = self._group.cpu_seconds()
+        if self._core is not None:
+            self._ticks[mark] = core_ticks(self._core)
 
-    def micros_per(self, count: int) -> dict[str, float]:
-        """Return `cpu`: µs for each of *count*; nothing for a peer without a process."""
-        if self._group is None or not count or len(self._at) < 2:
-            return {}
-        return {"cpu": (self._at["end"] - self._at["begin"]) * 1e6 / count}
+    def figures(self, count: int) -> dict[str, float]:
+        """Return `cpu`, the peer's µs for each of *count*, and `busy`, % of the load's core.
+
+        Where the load's core is busy all the time, it and not the peer may be the limit.
+        """
+        found = {}
+        if len(self._cpu) == len(MARKS) and count:
+            found["cpu"] = (self._cpu["end"] - self._cpu["begin"]) * 1e6 / count
+        if len(self._ticks) == len(MARKS):
+            busy, ticks = (
+                self._ticks["end"][place] - self._ticks["begin"][place] for place in (0, 1)
+            )
+            found["busy"] = 100 * busy / max(ticks, 1)
+        return found
 
 
 def check(result: LoadResult, done: int) -> None:

@@ -13,6 +13,7 @@ from benchmarks.peers.base import Running
 CLIENTS = 50
 _INTERVAL_US = 400_000
 _WAIT_SECONDS = 2.0
+_PAUSE_SECONDS = 0.1
 
 
 def delays_ms(left: list[tuple[int, int]], seen: list[tuple[int, int]]) -> list[float]:
@@ -57,8 +58,11 @@ class Disconnects:
         )
         if len(result.left) < CLIENTS:
             raise MeasurementFailed(result.first_error or "the streams do not begin")
-        await trio.sleep(_WAIT_SECONDS)
-        delays = delays_ms(result.left, (await bench.backend.stats()).left)
+        delays: list[float] = []
+        with trio.move_on_after(_WAIT_SECONDS):
+            while len(delays) < CLIENTS:
+                await trio.sleep(_PAUSE_SECONDS)
+                delays = delays_ms(result.left, (await bench.backend.stats()).left)
         if not delays:
             raise MeasurementFailed("the backend saw none of the clients leave")
         return {

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from benchmarks.parts.base import Bench, Case, Column, CpuMeter, Metric, Table, check
+from benchmarks.parts.base import Bench, Case, Column, Meter, Metric, Table, check
 from benchmarks.peers.base import Running
 
 SIZES = {"300 B": 300, "2 KB": 2048, "100 KB": 102400}
@@ -39,11 +39,11 @@ class Requests:
 
     async def measure(self, bench: Bench, peer: Running, case: Case) -> dict[str, float]:
         await bench.backend.set(answer_bytes=512)
-        meter = CpuMeter(peer)
+        meter = Meter(bench, peer)
         result = await bench.load(
-            "requests", peer, observe=meter, seconds=0.6, warmup=0.15, **case.values
+            "requests", peer, observe=meter, seconds=0.5, warmup=0.1, **case.values
         )
         check(result, result.answers)
         figures = {"rate": result.answers / result.seconds}
         figures |= {"p50": result.latency.p50, "p99": result.latency.p99}
-        return figures | meter.micros_per(result.answers)
+        return figures | meter.figures(result.answers)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from benchmarks.native import LoadResult
-from benchmarks.parts.base import FOREVER, Bench, Case, Column, CpuMeter, Metric, Table, check
+from benchmarks.parts.base import FOREVER, Bench, Case, Column, Meter, Metric, Table, check
 from benchmarks.peers.base import Running
 
 EVENT_BYTES = 256
@@ -30,7 +30,7 @@ class Streams:
             (
                 Column("64 unpaced", "rate", "events/s"),
                 Column("64 unpaced", "cpu", "CPU µs/event"),
-                Column("64 unpaced", "batch", "events/read"),
+                Column("64 unpaced", "batch", "events/read", compared=False),
             ),
         ),
     )
@@ -39,24 +39,26 @@ class Streams:
 
     async def measure(self, bench: Bench, peer: Running, case: Case) -> dict[str, float]:
         await bench.backend.set(interval_us=0, events=FOREVER, event_bytes=EVENT_BYTES)
-        meter = CpuMeter(peer)
+        meter = Meter(bench, peer)
         result = await bench.load(
-            "streams", peer, observe=meter, seconds=1.0, warmup=0.3, connections=64
+            "streams", peer, observe=meter, seconds=0.8, warmup=0.2, connections=64
         )
         check(result, result.events)
         figures = {"rate": result.events / result.seconds, "batch": _batching(result)}
-        return figures | meter.micros_per(result.events)
+        return figures | meter.figures(result.events)
 
 
 def _paced_table(case: str, title: str) -> Table:
-    columns = {
-        "cpu": "CPU µs/event",
-        "gap_p99": "gap p99, ms",
-        "gap_p999": "gap p99.9, ms",
-        "batch": "events/read",
-        "delivered": "delivered, %",
-    }
-    return Table(title, tuple(Column(case, name, text) for name, text in columns.items()))
+    return Table(
+        title,
+        (
+            Column(case, "cpu", "CPU µs/event"),
+            Column(case, "gap_p99", "gap p99, ms"),
+            Column(case, "gap_p999", "p99.9, ms"),
+            Column(case, "batch", "events/read", compared=False),
+            Column(case, "delivered", "delivered, %", compared=False),
+        ),
+    )
 
 
 @dataclass(frozen=True)
@@ -87,9 +89,9 @@ class Paced:
     async def measure(self, bench: Bench, peer: Running, case: Case) -> dict[str, float]:
         connections, interval_us = case.values["connections"], case.values["interval_us"]
         await bench.backend.set(interval_us=interval_us, events=FOREVER, event_bytes=EVENT_BYTES)
-        meter = CpuMeter(peer)
+        meter = Meter(bench, peer)
         result = await bench.load(
-            "streams", peer, observe=meter, seconds=1.8, warmup=0.4, connections=connections
+            "streams", peer, observe=meter, seconds=1.5, warmup=0.3, connections=connections
         )
         check(result, result.events)
         offered = connections * result.seconds * 1e6 / interval_us
@@ -101,7 +103,7 @@ class Paced:
             "batch": _batching(result),
             "delivered": 100 * result.events / offered,
         }
-        return figures | meter.micros_per(result.events)
+        return figures | meter.figures(result.events)
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,6 @@ class FirstEvent:
 
     async def measure(self, bench: Bench, peer: Running, case: Case) -> dict[str, float]:
         await bench.backend.set(interval_us=2_000, events=4, event_bytes=EVENT_BYTES)
-        result = await bench.load("streams", peer, seconds=1.2, warmup=0.2, connections=4)
+        result = await bench.load("streams", peer, seconds=0.8, warmup=0.1, connections=4)
         check(result, result.answers)
         return {"p50": result.first_event.p50, "p99": result.first_event.p99}

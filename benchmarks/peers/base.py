@@ -1,6 +1,5 @@
 """What a peer is to the run."""
 
-import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -45,6 +44,13 @@ class Surroundings:
     cores: Cores
     folder: Path
 
+    def write(self, name: str, text: str) -> Path:
+        """Write a peer's configuration, `@BACKEND@` and `@FOLDER@` replaced, and return the file."""
+        path = self.folder / name
+        text = text.replace("@BACKEND@", self.backend.target).replace("@FOLDER@", str(self.folder))
+        path.write_text(text)
+        return path
+
     def clean_environ(self, **extra: str) -> dict[str, str]:
         """An environment without proxies, tokens and the like."""
         ours = self.kit.environ
@@ -66,9 +72,14 @@ class Peer(Protocol):
     *leaves_out* names parts in which it does not take part; *why* says so in the results.
     """
 
-    name: str
-    leaves_out: frozenset[str]
-    why: str
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def leaves_out(self) -> frozenset[str]: ...
+
+    @property
+    def why(self) -> str: ...
 
     def prepare(self, kit: Kit) -> str:
         """Install what is missing, and return the version. Raises Unavailable."""
@@ -142,6 +153,3 @@ async def serving(
         yield Running(target, group)
     finally:
         await group.stop()
-        with contextlib.suppress(OSError):
-            if log.stat().st_size > 1 << 20:
-                log.unlink()  # access logs of a run are large, and nobody reads them

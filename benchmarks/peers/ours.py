@@ -4,7 +4,6 @@ Access log, metrics and status writing are on. The API server is the sandbox's, 
 pods are static ones whose addresses are the backend's.
 """
 
-import contextlib
 import json
 import re
 import sys
@@ -115,7 +114,8 @@ def _python_environ(surroundings: Surroundings, **extra: str) -> dict[str, str]:
 async def _wait_until_ready(group: Group, log: Path) -> None:
     with trio.move_on_after(_START_SECONDS):
         while group.alive:
-            if "sandbox ready" in log.read_text(errors="replace").splitlines():
+            said = log.read_text(errors="replace")  # noqa: ASYNC240  a short file
+            if "sandbox ready" in said.splitlines():
                 return
             await trio.sleep(0.1)
     raise Unavailable(f"the sandbox does not start: {group.last_words()}")
@@ -157,12 +157,12 @@ async def _items(client: httpx.AsyncClient, path: str) -> list[Document]:
 
 @dataclass(frozen=True)
 class Ours:
-    """`kthena-router --enable-gateway-api` and the cluster that it serves; *extra* are further flags."""
+    """`kthena-router --enable-gateway-api` and the cluster that it serves; *arguments* are more of its flags."""
 
     name: str = "kthena-router"
     leaves_out: frozenset[str] = frozenset()
     why: str = ""
-    extra: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
 
     def prepare(self, kit: Kit) -> str:
         from kthena_router import __version__
@@ -179,7 +179,7 @@ class Ours:
                 *("--kubeconfig", str(cluster.kubeconfig), "--bind-address", "127.0.0.1"),
                 *("--port", str(ports), "--management-port", str(ports + 1)),
                 *("--metrics-port", str(ports + 2), "--shutdown-delay", "0s"),
-                *("--kube-api-qps", "1000", "--kube-api-burst", "1000", *self.extra),
+                *("--kube-api-qps", "1000", "--kube-api-burst", "1000", *self.arguments),
             ]
             environ = _python_environ(
                 surroundings,
@@ -192,5 +192,3 @@ class Ours:
                 if running.group is not None:
                     await _wait_until_written(cluster.url, running.group)
                 yield running
-        with contextlib.suppress(OSError):
-            (surroundings.folder / "kthena-router-access.log").unlink()

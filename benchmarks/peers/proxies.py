@@ -14,38 +14,38 @@ from benchmarks.processes import free_ports, last_words
 _SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _NGINX = """\
 daemon off;
-{user}
+@USER@
 worker_processes 1;
 worker_rlimit_nofile 16384;
-pid {folder}/nginx.pid;
-error_log {folder}/nginx-error.log;
-events {{ worker_connections 16000; }}
-http {{
-  access_log {folder}/nginx-access.log combined;
-  client_body_temp_path {folder}/nginx-body;
-  proxy_temp_path {folder}/nginx-proxy;
-  fastcgi_temp_path {folder}/nginx-fastcgi;
-  uwsgi_temp_path {folder}/nginx-uwsgi;
-  scgi_temp_path {folder}/nginx-scgi;
+pid @FOLDER@/nginx.pid;
+error_log @FOLDER@/nginx-error.log;
+events { worker_connections 16000; }
+http {
+  access_log @FOLDER@/nginx-access.log combined;
+  client_body_temp_path @FOLDER@/nginx-body;
+  proxy_temp_path @FOLDER@/nginx-proxy;
+  fastcgi_temp_path @FOLDER@/nginx-fastcgi;
+  uwsgi_temp_path @FOLDER@/nginx-uwsgi;
+  scgi_temp_path @FOLDER@/nginx-scgi;
   client_body_buffer_size 256k;
   client_max_body_size 32m;
   keepalive_requests 1000000000;
-  upstream engine {{
-    server {backend};
+  upstream engine {
+    server @BACKEND@;
     keepalive 4096;
     keepalive_requests 1000000000;
-  }}
-  server {{
-    listen {target} backlog=4096;
-    location / {{
+  }
+  server {
+    listen @TARGET@ backlog=4096;
+    location / {
       proxy_pass http://engine;
       proxy_http_version 1.1;
       proxy_set_header Connection "";
       proxy_buffering off;
       proxy_read_timeout 300s;
-    }}
-  }}
-}}
+    }
+  }
+}
 """
 _HAPROXY = """\
 global
@@ -63,10 +63,10 @@ defaults
   timeout client 300s
   timeout server 300s
 frontend clients
-  bind {target}
+  bind @TARGET@
   default_backend engine
 backend engine
-  server engine {backend} maxconn 8000
+  server engine @BACKEND@ maxconn 8000
 """
 
 
@@ -108,13 +108,10 @@ class Nginx:
     async def open(self, surroundings: Surroundings) -> AsyncIterator[Running]:
         program = _find("nginx", "nginx-light", surroundings.kit)
         target = f"127.0.0.1:{free_ports()}"
-        folder = surroundings.folder
         user = "user root;" if os.geteuid() == 0 else ""  # so that it may write below the folder
-        text = _NGINX.format(
-            user=user, folder=folder, backend=surroundings.backend.target, target=target
-        )
-        (folder / "nginx.conf").write_text(text)
-        command = [program, "-c", str(folder / "nginx.conf"), "-p", str(folder)]
+        text = _NGINX.replace("@USER@", user).replace("@TARGET@", target)
+        path = surroundings.write("nginx.conf", text)
+        command = [program, "-c", str(path), "-p", str(surroundings.folder)]
         environ = surroundings.clean_environ()
         async with serving(surroundings, self.name, command, target, environ) as running:
             yield running
@@ -135,9 +132,7 @@ class Haproxy:
     async def open(self, surroundings: Surroundings) -> AsyncIterator[Running]:
         program = _find("haproxy", "haproxy", surroundings.kit)
         target = f"127.0.0.1:{free_ports()}"
-        text = _HAPROXY.format(backend=surroundings.backend.target, target=target)
-        path = surroundings.folder / "haproxy.cfg"
-        path.write_text(text)
+        path = surroundings.write("haproxy.cfg", _HAPROXY.replace("@TARGET@", target))
         command = [program, "-f", str(path)]
         environ = surroundings.clean_environ()
         async with serving(surroundings, self.name, command, target, environ) as running:

@@ -1,17 +1,18 @@
 """The routers from PyPI, each in an environment of its own and with one worker: the backend's first address.
 
-Their logs and metrics are at their defaults; policies that look into prompts are replaced by the plainest
-one, since ours is measured with the plain one too.
+Their logs and metrics are at their defaults. Their default policy looks into prompts; it is replaced by a
+plain one, since ours is plain too.
 """
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from benchmarks.peers.base import Kit, Running, Surroundings, serving
 from benchmarks.peers.environments import install, locked_version
 from benchmarks.processes import free_ports
+
+PLAIN_POLICY = "round_robin"
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class RustRouter:
 
     name: str
     command: tuple[str, ...]
+    policy: str = PLAIN_POLICY
     leaves_out: frozenset[str] = frozenset()
     why: str = ""
 
@@ -33,7 +35,7 @@ class RustRouter:
         port = free_ports(2)
         command = [
             *(str(install(self.name, surroundings.kit) / program), *rest),
-            *("--host", "127.0.0.1", "--port", str(port), "--policy", "round_robin"),
+            *("--host", "127.0.0.1", "--port", str(port), "--policy", self.policy),
             *("--worker-urls", f"http://{surroundings.backend.target}"),
             *("--prometheus-host", "127.0.0.1", "--prometheus-port", str(port + 1)),
             *("--max-concurrent-requests", "8192"),
@@ -49,7 +51,7 @@ model_list:
   - model_name: bench
     litellm_params:
       model: openai/bench
-      api_base: http://{backend}/v1
+      api_base: http://@BACKEND@/v1
       api_key: none
 """
 
@@ -68,8 +70,7 @@ class LiteLLM:
 
     @asynccontextmanager
     async def open(self, surroundings: Surroundings) -> AsyncIterator[Running]:
-        path: Path = surroundings.folder / "litellm.yaml"
-        path.write_text(_LITELLM.format(backend=surroundings.backend.target))
+        path = surroundings.write("litellm.yaml", _LITELLM)
         port = free_ports()
         command = [
             *(str(install(self.name, surroundings.kit) / "litellm"), "--config", str(path)),

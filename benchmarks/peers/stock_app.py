@@ -63,8 +63,9 @@ class Proxy:
             await send({"type": "http.response.body", "body": b""})
 
 
-async def main(listen: str, backend: str, access_log: str) -> None:
+async def main(arguments: list[str]) -> None:
     """Serve until the process is ended."""
+    listen, backend, access_log = arguments
     config = Config()
     config.bind = [listen]
     config.backlog = 4096
@@ -78,4 +79,4 @@ async def main(listen: str, backend: str, access_log: str) -> None:
 
 
 if __name__ == "__main__":
-    trio.run(main, *sys.argv[1:4])
+    trio.run(main, sys.argv[1:])

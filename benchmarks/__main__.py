@@ -3,8 +3,7 @@
 import argparse
 import os
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from importlib.util import find_spec
@@ -23,11 +22,12 @@ from benchmarks.peers.routers import PLAIN_POLICY
 from benchmarks.picture import draw
 from benchmarks.results import Results
 from benchmarks.run import Plan, execute
-from benchmarks.tables import render
+from benchmarks.tables import render, render_end, render_part
 
 ROOT = Path(__file__).parents[1]
 _ROUNDS, _THOROUGH_ROUNDS = 3, 7
 _THOROUGH_SCALE = 2.5
+_BUSY_LOAD = 0.5
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -55,22 +55,18 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-@dataclass(frozen=True)
-class _Known:
-    kind: str
-    names: frozenset[str]
-
-    def check(self, given: Sequence[str]) -> None:
-        unknown = [name for name in given if name not in self.names]
-        if unknown:
-            raise BenchmarkError(f"no such {self.kind}: {', '.join(unknown)}; see --list")
+def _check_known(kind: str, given: Sequence[str], known: Iterable[str]) -> None:
+    """Raise BenchmarkError for a name that nothing bears."""
+    unknown = sorted(set(given) - set(known))
+    if unknown:
+        raise BenchmarkError(f"no such {kind}: {', '.join(unknown)}; see --list")
 
 
 def _plan(given: argparse.Namespace) -> Plan:
     peers = [name for name in given.peers.split(",") if name]
     known = all_peers(given.router_arg, given.policy)
-    _Known("part", frozenset(part.name for part in PARTS)).check(given.parts)
-    _Known("peer", frozenset(peer.name for peer in known)).check(peers)
+    _check_known("part", given.parts, [part.name for part in PARTS])
+    _check_known("peer", peers, [peer.name for peer in known])
     return Plan(
         parts=tuple(part for part in PARTS if not given.parts or part.name in given.parts),
         # Added times need the figure without a proxy, ratios need ours.
@@ -88,24 +84,34 @@ def _measure(given: argparse.Namespace) -> int:
         "rounds": plan.rounds,
         "scale": plan.scale,
         "pinned": plan.pinned,
-        "router_args": given.router_arg,
         "policy": given.policy,
+        "router_args": given.router_arg,
     }
     now = datetime.now(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
     results = Results(now, machine.describe(), options, ours=OURS, direct=DIRECT)
-    print("the peers, installed where they are missing:", flush=True)
-    install(plan.peers, kit, results, partial(print, flush=True))
+    say = partial(print, flush=True)
+    if os.getloadavg()[0] > _BUSY_LOAD:
+        say("others use this machine: the figures will be low and unsteady")
+    say("the peers, installed where they are missing:")
+    install(plan.peers, kit, results, say)
     if given.install:
         return 0
+    complete = False
     try:
-        trio.run(execute, plan, kit, results)
+        complete = trio.run(
+            execute, plan, kit, results, lambda part: say(f"\n{render_part(part, results)}\n")
+        )
     finally:
         if results.samples:
-            print(f"\n\n{render(results, plan.parts)}\n")
-            path = storage.write(results, given.output)
-            path.with_suffix(".svg").write_text(draw(results, PARTS))
-            print(f"written: {path} and {path.with_suffix('.svg').name}")
-    return 0
+            _keep(results, given.output)
+    return 0 if complete else 1
+
+
+def _keep(results: Results, folder: Path) -> None:
+    print(f"\n{render_end(results, PARTS)}\n")
+    path = storage.write(results, folder)
+    path.with_suffix(".svg").write_text(draw(results, PARTS))
+    print(f"written: {path} and {path.with_suffix('.svg').name}")
 
 
 def _list() -> int:
@@ -126,22 +132,36 @@ def _micro(arguments: Sequence[str]) -> int:
     return int(pytest.main([folder, "-q", "--timeout=0", *shown, *arguments]))
 
 
+def _run(argv: Sequence[str]) -> int:
+    if argv[:1] == ["micro"]:
+        return _micro(argv[1:])
+    if len(argv) == 2 and argv[0] in {"show", "picture"}:
+        results = storage.read(Path(argv[1]))
+        print(render(results, PARTS) if argv[0] == "show" else draw(results, PARTS))
+        return 0
+    given = _parser().parse_args(argv)
+    return _list() if given.list else _measure(given)
+
+
 def main(argv: Sequence[str]) -> int:
-    """Run the command; returns the exit code."""
+    """Run the command; returns the exit code: 0 for a whole run, 1, or 130 after Ctrl-C."""
+    code = 1
     try:
-        if argv[:1] == ["micro"]:
-            return _micro(argv[1:])
-        if len(argv) == 2 and argv[0] in {"show", "picture"}:
-            results = storage.read(Path(argv[1]))
-            print(render(results, PARTS) if argv[0] == "show" else draw(results, PARTS))
-            return 0
-        given = _parser().parse_args(argv)
-        return _list() if given.list else _measure(given)
-    except (BenchmarkError, OSError, msgspec.MsgspecError) as error:
-        print(f"benchmarks: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
+        code = _run(argv)
+    except* (BenchmarkError, OSError, msgspec.MsgspecError) as errors:
+        for error in _leaves(errors):
+            print(f"benchmarks: {error}", file=sys.stderr)
+    except* KeyboardInterrupt:
+        code = 130
+    return code
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error
 
 
 if __name__ == "__main__":

@@ -43,7 +43,9 @@ class Fleet:
         self._tell(f"{peer.name} is left out: {reason}")
 
     async def start_all(self, peers: Sequence[Peer]) -> None:
-        """Start all peers at once, which is faster than one after the other."""
+        """Start the peers that do not run, at once, which is faster than one after the other."""
+        if any(peer.name not in self._running and not self._is_lost(peer) for peer in peers):
+            self._tell("starting the peers")
         async with trio.open_nursery() as nursery:
             for peer in peers:
                 nursery.start_soon(self.get, peer)

@@ -55,9 +55,8 @@ class _Judge:
             metric = self._metric(part, name)
             values = self._summary.values(part, case, self._summary.ours, metric)
             if values:
-                title = f"{part}: {metric.title}"
                 value = statistics.median(values.values())
-                yield Verdict(title, value, limit, at_least=False, unit=metric.unit)
+                yield Verdict(metric.title, value, limit, at_least=False, unit=metric.unit)
 
     def _one_by_one(self, case: str) -> list[str]:
         """The Rust routers that do not gather events."""

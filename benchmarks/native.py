@@ -175,7 +175,8 @@ async def run_load(
 
 
 def _seconds_of(options: Mapping[str, float | str]) -> float:
-    return float(options.get("seconds", 2)) + float(options.get("warmup", 1)) + _OVERTIME_SECONDS
+    named = ("seconds", "warmup", "patience")
+    return sum(float(options.get(name, 1)) for name in named) + _OVERTIME_SECONDS
 
 
 async def _follow(command: list[str], core: int | None, observe: Callable[[str], None]) -> str:

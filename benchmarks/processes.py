@@ -17,9 +17,10 @@ import trio
 _LIBC = ctypes.CDLL(None)
 _PR_SET_PDEATHSIG = 1
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
-_PATIENCE_SECONDS = 5.0
+_PATIENCE_SECONDS = 2.0
 # Below Linux's ephemeral ports, so that no outgoing connection takes a port between choice and use.
 _PORTS = range(20000, 32000)
+_GIVEN: set[int] = set()  # peers start at the same time, and take their ports a moment later
 
 
 @dataclass(frozen=True)
@@ -184,8 +185,10 @@ def _is_free(address: str, port: int) -> bool:
 
 
 def free_ports(count: int = 1, address: str = "127.0.0.1") -> int:
-    """Return the first of *count* consecutive ports of *address* that nobody holds."""
+    """Return the first of *count* consecutive ports of *address* that nobody holds or was given before."""
     while True:
         first = random.choice(_PORTS[: len(_PORTS) - count])
-        if all(_is_free(address, port) for port in range(first, first + count)):
+        wanted = range(first, first + count)
+        if _GIVEN.isdisjoint(wanted) and all(_is_free(address, port) for port in wanted):
+            _GIVEN.update(wanted)
             return first

@@ -19,7 +19,7 @@ class Progress:
 
     def tell(self, text: str) -> None:
         """Print a line that stays."""
-        self._clear()
+        self.clear()
         print(text, file=self._stream, flush=True)
 
     def step(self, part: str, text: str) -> None:
@@ -28,13 +28,14 @@ class Progress:
         seconds = trio.current_time() - self._start
         clock = f"{int(seconds) // 60}:{int(seconds) % 60:02}"
         if self._terminal:
-            self._clear()
+            self.clear()
             line = f"[{self._done}/{self._steps} {clock}] {part}: {text}"
             print(line[:120], end="", file=self._stream, flush=True)
         elif part != self._part:
             self.tell(f"[{clock}] {part}")
         self._part = part
 
-    def _clear(self) -> None:
+    def clear(self) -> None:
+        """Take the line away."""
         if self._terminal:
-            print("\r\x1b[K", end="", file=self._stream)
+            print("\r\x1b[K", end="", file=self._stream, flush=True)

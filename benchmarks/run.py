@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import signal
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,7 +66,6 @@ class Run:
         if part.fresh:
             await self._fleet.stop_all(self._plan.peers)
         else:
-            self._progress.tell("starting the peers")
             await self._fleet.start_all(self._plan.peers)
         for peer in self._plan.peers:
             if part.name in peer.leaves_out:
@@ -108,10 +109,17 @@ def _drop_large_files(folder: Path) -> None:
             path.unlink()
 
 
-async def execute(plan: Plan, kit: Kit, results: Results) -> None:
-    """Carry a plan out; what was measured is in *results*, also where the run is broken off.
+async def _end_at_sigterm(scope: trio.CancelScope) -> None:
+    """End in order, as at Ctrl-C: a peer's own children would outlive us otherwise."""
+    with trio.open_signal_receiver(signal.SIGTERM) as signals:
+        async for _ in signals:
+            scope.cancel()
 
-    Raises BenchmarkError.
+
+async def execute(plan: Plan, kit: Kit, results: Results, done: Callable[[Part], None]) -> bool:
+    """Carry a plan out, tell of each part when it is *done*, and return False where SIGTERM came first.
+
+    What was measured is in *results*, also where the run is broken off. Raises BenchmarkError.
     """
     cores = choose_cores(plan.pinned)
     if cores.rest is not None:
@@ -120,14 +128,19 @@ async def execute(plan: Plan, kit: Kit, results: Results) -> None:
     folder = kit.cache / "run"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    log = folder / "backend.log"
-    async with AsyncExitStack() as stack:
+    async with trio.open_nursery() as nursery, AsyncExitStack() as stack:
+        nursery.start_soon(_end_at_sigterm, nursery.cancel_scope)
         stack.callback(_drop_large_files, folder)
+        log = folder / "backend.log"
         backend = await stack.enter_async_context(open_backend(program, ENDPOINTS, cores.rest, log))
-        bench = Bench(program, backend, cores, plan.scale)
         progress = Progress(plan.steps())
         fleet = Fleet(Surroundings(kit, backend, cores, folder), results, progress.tell)
         stack.push_async_callback(fleet.stop_all, plan.peers)
-        run = Run(plan, results, bench, fleet, progress)
+        run = Run(plan, results, Bench(program, backend, cores, plan.scale), fleet, progress)
         for part in plan.parts:
             await run.take(part)
+            progress.clear()
+            done(part)
+        nursery.cancel_scope.cancel()
+        return True
+    return False

@@ -47,9 +47,14 @@ def _notes(table: Table, part: Part, summary: Summary, peers: Sequence[str]) -> 
             reason = summary.reason(part.name, case, peer)
             if reason:
                 yield f"  {peer}: {reason[:_REASON_WIDTH]}"
-        busiest = max((summary.busy(part.name, case, peer) for case in cases), default=0.0)
-        if busiest > _BUSY_PERCENT and peer != summary.direct:
-            yield f"  {peer}: the load's own core was {busiest:.0f} % busy and may be the limit"
+    busy = [
+        peer
+        for peer in peers
+        if peer != summary.direct
+        and max(summary.busy(part.name, case, peer) for case in cases) > _BUSY_PERCENT
+    ]
+    if busy:
+        yield f"  the load's own core had no time left with {', '.join(busy)}: it may be the limit"
 
 
 def render_table(table: Table, part: Part, results: Results) -> str:
@@ -82,20 +87,26 @@ def _render_goals(verdicts: Sequence[Verdict]) -> str:
     return "\n".join(align(rows))
 
 
-def render(results: Results, parts: Sequence[Part]) -> str:
-    """Return the tables of the parts that were measured, the goals, and who is left out."""
+def render_part(part: Part, results: Results) -> str:
+    """Return the tables of a part, "" where nothing of it was measured."""
+    if all(sample.part != part.name for sample in results.samples):
+        return ""
+    return "\n\n".join(render_table(table, part, results) for table in part.tables)
+
+
+def render_end(results: Results, parts: Sequence[Part]) -> str:
+    """Return what is said of the run as a whole: how to read it, the goals, and who is left out."""
     summary = Summary(results)
-    measured = {sample.part for sample in results.samples}
-    blocks = [
-        render_table(table, part, results)
-        for part in parts
-        if part.name in measured
-        for table in part.tables
-    ]
-    blocks.append(f"x: {results.ours} divided by the peer, median over rounds")
+    blocks = [f"x: {results.ours} divided by the peer, median over rounds"]
     if verdicts := judge(results, parts):
         blocks.append(_render_goals(verdicts))
     lost = [f"  {peer}: {summary.lost(peer)}" for peer in results.peers if summary.lost(peer)]
     if lost:
         blocks.append("\n".join(["left out", *lost]))
     return "\n\n".join(blocks)
+
+
+def render(results: Results, parts: Sequence[Part]) -> str:
+    """Return everything."""
+    shown = [render_part(part, results) for part in parts]
+    return "\n\n".join([*filter(None, shown), render_end(results, parts)])

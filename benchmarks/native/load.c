@@ -6,8 +6,8 @@
  *   slow       streams of which each client takes --rate bytes a second
  *   leave      --connections streams, one begun every --spacing-ms, each left after --after-events
  *
- * Connections are opened --ramp a second; measured is from --warmup seconds after the last one on, for
- * --seconds. The lines `begin` and `end` on stdout mark this time, so that others can measure in step;
+ * Connections are opened --ramp a second. When all are open, and with --patience all have had an event or
+ * this many seconds are over, --warmup seconds pass; then it is measured for --seconds. The lines `begin` and `end` on stdout mark this time, so that others can measure in step;
  * the last line is the result, one JSON object with times in µs.
  */
 #include "bench.h"
@@ -38,6 +38,7 @@ struct client {
     struct http response;
     struct bytes refusal;     /* the start of an answer that is not 200 */
     bool any_byte;            /* of the present answer */
+    bool begun;               /* has had an event */
     uint64_t answers, events; /* on this connection; of this answer */
     uint64_t started, last_event, reopen_at;
     int digits;               /* of a stamp that has begun, 0 between two */
@@ -50,13 +51,13 @@ static struct {
     struct sockaddr_in target;
     struct request_form form;
     int connections;
-    double seconds, warmup, ramp, rate, spacing_ms;
+    double seconds, warmup, patience, ramp, rate, spacing_ms;
     uint64_t after_events;
 } options;
 
 static struct client *clients;
 static struct bytes common_request;
-static int epoll_fd, opened, gone;
+static int epoll_fd, opened, begun, gone; /* clients: with a connection, with an event, that left */
 static bool measuring;
 
 static struct {
@@ -137,6 +138,8 @@ static void leave(struct client *client) {
 
 static void on_event(struct client *client, uint64_t now) {
     client->events++;
+    if (!client->begun) begun++;
+    client->begun = true;
     if (measuring) {
         result.events++;
         histogram_add(&result.delay, now > client->stamp ? now - client->stamp : 0);
@@ -288,8 +291,11 @@ static void run(void) {
     uint64_t start = now_ns(), begin = 0, end = UINT64_MAX;
     while (result.errors < ERRORS_MAX) {
         uint64_t now = now_ns(), next = open_due(start, now);
-        if (begin == 0 && opened == options.connections)
-            begin = now + (uint64_t)(options.warmup * 1e9);
+        if (begin == 0 && opened == options.connections) {
+            uint64_t latest = start + (uint64_t)(options.patience * 1e9);
+            if (begun == opened || now >= latest) begin = now + (uint64_t)(options.warmup * 1e9);
+            else next = latest;
+        }
         if (!measuring && begin != 0 && now >= begin) {
             measuring = true;
             end = now + (uint64_t)(options.seconds * 1e9);
@@ -366,7 +372,7 @@ static enum mode mode_of(const char *text) {
 static void read_options(int argc, char **argv) {
     struct option given[] = {
         {"target", NULL}, {"path", "/v1/chat/completions"}, {"model", "bench"}, {"body-bytes", "300"},
-        {"connections", "32"}, {"seconds", "2"}, {"warmup", "0.3"}, {"ramp", "4000"}, {"rate", "1024"},
+        {"connections", "32"}, {"seconds", "2"}, {"warmup", "0.3"}, {"patience", "0"}, {"ramp", "4000"}, {"rate", "1024"},
         {"spacing-ms", "20"}, {"after-events", "2"}, {"first-ticket", "0"}, {NULL, NULL},
     };
     if (argc < 1) die("load: a mode is needed");
@@ -376,6 +382,7 @@ static void read_options(int argc, char **argv) {
     options.connections = (int)option_number(given, "connections", 1, 20000);
     options.seconds = option_number(given, "seconds", 0.1, 3600);
     options.warmup = option_number(given, "warmup", 0, 60);
+    options.patience = option_number(given, "patience", 0, 600);
     options.ramp = option_number(given, "ramp", 1, 1e6);
     options.rate = option_number(given, "rate", 4, 65536);
     options.spacing_ms = option_number(given, "spacing-ms", 0.1, 10000);
@@ -397,7 +404,7 @@ static void read_options(int argc, char **argv) {
 
 int load_main(int argc, char **argv) {
     read_options(argc, argv);
-    double longest = options.seconds + options.warmup + options.connections / options.ramp
+    double longest = options.seconds + options.warmup + options.patience + options.connections / options.ramp
         + options.connections * options.spacing_ms / 1e3;
     bound_life((unsigned)longest + 30);
     prctl(PR_SET_TIMERSLACK, 1);

@@ -26,7 +26,7 @@ def delays_ms(left: list[tuple[int, int]], seen: list[tuple[int, int]]) -> list[
 class Disconnects:
     name: str = "disconnects"
     metrics: tuple[Metric, ...] = (
-        Metric("median", "until the backend sees it, median", "ms", "less", 2),
+        Metric("median", "until the backend sees a disconnect, median", "ms", "less", 2),
         Metric("worst", "the same, slowest", "ms", "less", 2),
         Metric("unseen", "not seen within 2 s", "%", "less"),
     )

@@ -13,6 +13,7 @@ from benchmarks.processes import Group
 MIB = 1024 * 1024
 FEW, MANY = 500, 2000
 _SAMPLE_SECONDS = 0.1
+_PATIENCE_SECONDS = 10.0  # until all streams have begun
 LIMIT = 4 * 1024 * MIB  # what one peer may take before it is ended
 
 
@@ -28,10 +29,10 @@ class Memory:
 
     name: str = "memory"
     metrics: tuple[Metric, ...] = (
-        Metric("start", "at the start", "MiB", "less", 1),
-        Metric("few", f"{FEW} streams", "MiB", "less", 1),
-        Metric("many", f"{MANY} streams", "MiB", "less", 1),
-        Metric("further", "each further stream", "KiB", "less", 1),
+        Metric("start", "memory at the start", "MiB", "less", 1),
+        Metric("few", f"memory with {FEW} streams", "MiB", "less", 1),
+        Metric("many", f"memory with {MANY} streams", "MiB", "less", 1),
+        Metric("further", "memory for each further stream", "KiB", "less", 1),
     )
     cases: tuple[Case, ...] = (Case("paced"),)
     tables: tuple[Table, ...] = (
@@ -65,6 +66,7 @@ class Memory:
                 observe=weigh,
                 seconds=1.0,
                 warmup=0.5,
+                patience=_PATIENCE_SECONDS,
                 ramp=2000,
                 connections=count,
             )
@@ -84,8 +86,8 @@ class SlowReaders:
 
     name: str = "slow"
     metrics: tuple[Metric, ...] = (
-        Metric("before", "before", "MiB", "less", 1),
-        Metric("growth", "growth", "MiB", "less", 1),
+        Metric("before", "memory before slow readers", "MiB", "less", 1),
+        Metric("growth", "growth with slow readers", "MiB", "less", 1),
     )
     cases: tuple[Case, ...] = (Case("64 clients"),)
     tables: tuple[Table, ...] = (
@@ -104,7 +106,7 @@ class SlowReaders:
         watch = _Watch(group, before)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(watch.run)
-            result = await bench.load("slow", peer, seconds=4.0, connections=64, rate=1024)
+            result = await bench.load("slow", peer, seconds=3.5, connections=64, rate=1024)
             nursery.cancel_scope.cancel()
         if watch.peak > LIMIT:
             raise MeasurementFailed(f"ended at {watch.peak // MIB} MiB")

@@ -41,7 +41,7 @@ class Requests:
         await bench.backend.set(answer_bytes=512)
         meter = Meter(bench, peer)
         result = await bench.load(
-            "requests", peer, observe=meter, seconds=0.5, warmup=0.1, **case.values
+            "requests", peer, observe=meter, seconds=0.4, warmup=0.1, **case.values
         )
         check(result, result.answers)
         figures = {"rate": result.answers / result.seconds}

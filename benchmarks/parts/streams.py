@@ -76,8 +76,8 @@ class Paced:
         Metric("delivered", "share of the events offered", "%", "more"),
     )
     cases: tuple[Case, ...] = (
-        Case("64 x 2 ms", {"connections": 64, "interval_us": 2_000}),
-        Case("500 x 100 ms", {"connections": 500, "interval_us": 100_000}),
+        Case("64 x 2 ms", {"connections": 64, "interval_us": 2_000, "ms": 800}),
+        Case("500 x 100 ms", {"connections": 500, "interval_us": 100_000, "ms": 1300}),
     )
     tables: tuple[Table, ...] = (
         _paced_table("64 x 2 ms", "64 streams, an event every 2 ms"),
@@ -91,7 +91,12 @@ class Paced:
         await bench.backend.set(interval_us=interval_us, events=FOREVER, event_bytes=EVENT_BYTES)
         meter = Meter(bench, peer)
         result = await bench.load(
-            "streams", peer, observe=meter, seconds=1.5, warmup=0.3, connections=connections
+            "streams",
+            peer,
+            observe=meter,
+            seconds=case.values["ms"] / 1000,
+            warmup=0.3,
+            connections=connections,
         )
         check(result, result.events)
         offered = connections * result.seconds * 1e6 / interval_us

@@ -83,7 +83,9 @@ def test_a_goal_that_is_missed_says_so() -> None:
 
     missed = [verdict for verdict in judge(results, PARTS) if not verdict.met]
 
-    assert [(verdict.title, verdict.value) for verdict in missed] == [("slow: growth", 10.5)]
+    assert [(verdict.title, verdict.value) for verdict in missed] == [
+        ("growth with slow readers", 10.5)
+    ]
 
 
 def test_a_peer_that_gathers_events_is_no_measure_for_the_cost_of_one() -> None:

@@ -128,6 +128,7 @@ async def execute(plan: Plan, kit: Kit, results: Results, done: Callable[[Part],
     folder = kit.cache / "run"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+    complete = False
     async with trio.open_nursery() as nursery, AsyncExitStack() as stack:
         nursery.start_soon(_end_at_sigterm, nursery.cancel_scope)
         stack.callback(_drop_large_files, folder)
@@ -141,6 +142,6 @@ async def execute(plan: Plan, kit: Kit, results: Results, done: Callable[[Part],
             await run.take(part)
             progress.clear()
             done(part)
+        complete = True
         nursery.cancel_scope.cancel()
-        return True
-    return False
+    return complete

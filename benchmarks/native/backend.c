@@ -19,7 +19,7 @@
  *                          of its prompt) and ns, for the first 8192 of those with a ticket
  *   GET /health, /v1/models, /metrics, and the like   what routers ask engines for
  */
-#include "bench.h"
+#include "answers.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -36,7 +36,6 @@
 #define MAX_FDS 65536
 #define BATCH 256
 #define LEFT_MAX 8192
-#define STAMP_DIGITS 18
 #define UNPACED_TURN 64 /* sends between two looks at the epoll set */
 
 static struct { uint64_t interval_us, events, event_bytes, answer_bytes; } settings
@@ -102,77 +101,6 @@ static void wait_for_turn(struct conn *conn, uint64_t due) {
     list_insert_after(&paced, place, conn);
 }
 
-/* ---- what is sent ---- */
-
-/* A message that is made once for each form of the API. `stamp` is where the digits go. */
-struct message { struct bytes bytes; size_t stamp; };
-static struct message events_of[2], answers[2];
-
-static const char *const EVENT[2] = {
-    "data: {\"id\":\"cmpl-bench\",\"object\":\"text_completion\",\"created\":1700000000,\"model\":\"bench\","
-    "\"choices\":[{\"index\":0,\"text\":\"@%018d%*s\",\"logprobs\":null,\"finish_reason\":null}]}\n\n",
-    "data: {\"id\":\"chatcmpl-bench\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,"
-    "\"model\":\"bench\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"@%018d%*s\"},"
-    "\"logprobs\":null,\"finish_reason\":null}]}\n\n",
-};
-static const char *const ANSWER[2] = {
-    "{\"id\":\"cmpl-bench\",\"object\":\"text_completion\",\"created\":1700000000,\"model\":\"bench\","
-    "\"choices\":[{\"index\":0,\"text\":\"A\",\"logprobs\":null,\"finish_reason\":\"stop\"}],"
-    "\"usage\":{\"prompt_tokens\":64,\"total_tokens\":128,\"completion_tokens\":64}%*s}",
-    "{\"id\":\"chatcmpl-bench\",\"object\":\"chat.completion\",\"created\":1700000000,\"model\":\"bench\","
-    "\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"A\"},\"logprobs\":null,"
-    "\"finish_reason\":\"stop\"}],"
-    "\"usage\":{\"prompt_tokens\":64,\"total_tokens\":128,\"completion_tokens\":64}%*s}",
-};
-static const char *const USAGE[2] = {
-    "data: {\"id\":\"cmpl-bench\",\"object\":\"text_completion\",\"created\":1700000000,\"model\":\"bench\","
-    "\"choices\":[],\"usage\":{\"prompt_tokens\":64,\"total_tokens\":128,\"completion_tokens\":64}}\n\n",
-    "data: {\"id\":\"chatcmpl-bench\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,"
-    "\"model\":\"bench\",\"choices\":[],"
-    "\"usage\":{\"prompt_tokens\":64,\"total_tokens\":128,\"completion_tokens\":64}}\n\n",
-};
-static const char STREAM_HEAD[] =
-    "HTTP/1.1 200 OK\r\ndate: Thu, 01 Jan 2026 00:00:00 GMT\r\nserver: uvicorn\r\n"
-    "content-type: text/event-stream; charset=utf-8\r\ntransfer-encoding: chunked\r\n\r\n";
-
-static void append_answer(struct bytes *out, const char *status, const char *type, const struct bytes *body) {
-    bytes_printf(out,
-                 "HTTP/1.1 %s\r\ndate: Thu, 01 Jan 2026 00:00:00 GMT\r\nserver: uvicorn\r\n"
-                 "content-length: %zu\r\ncontent-type: %s\r\n\r\n",
-                 status, body->size, type);
-    bytes_append(out, body->data, body->size);
-}
-
-static void append_chunk(struct bytes *out, const char *data, size_t size) {
-    bytes_printf(out, "%zx\r\n", size);
-    bytes_append(out, data, size);
-    bytes_append(out, "\r\n", 2);
-}
-
-static int padding(size_t wanted, size_t shortest) {
-    return wanted > shortest ? (int)(wanted - shortest) : 0;
-}
-
-static void make_messages(void) {
-    struct bytes text = {0};
-    for (int chat = 0; chat < 2; chat++) {
-        size_t shortest = (size_t)snprintf(NULL, 0, EVENT[chat], 0, 0, "");
-        bytes_clear(&text);
-        bytes_printf(&text, EVENT[chat], 0, padding(settings.event_bytes, shortest), "");
-        bytes_clear(&events_of[chat].bytes);
-        append_chunk(&events_of[chat].bytes, text.data, text.size);
-        char *at = memchr(events_of[chat].bytes.data, '@', events_of[chat].bytes.size);
-        events_of[chat].stamp = (size_t)(at - events_of[chat].bytes.data) + 1;
-
-        shortest = (size_t)snprintf(NULL, 0, ANSWER[chat], 0, "");
-        bytes_clear(&text);
-        bytes_printf(&text, ANSWER[chat], padding(settings.answer_bytes, shortest), "");
-        bytes_clear(&answers[chat].bytes);
-        append_answer(&answers[chat].bytes, "200 OK", "application/json", &text);
-    }
-    bytes_free(&text);
-}
-
 /* ---- connections ---- */
 
 static void close_conn(struct conn *conn) {
@@ -214,9 +142,7 @@ static void send_bytes(struct conn *conn, const char *data, size_t size) {
 
 static void end_stream(struct conn *conn) {
     struct bytes tail = {0};
-    if (conn->usage) append_chunk(&tail, USAGE[conn->chat], strlen(USAGE[conn->chat]));
-    append_chunk(&tail, "data: [DONE]\n\n", 14);
-    bytes_append(&tail, "0\r\n\r\n", 5);
+    append_end(&tail, conn->chat, conn->usage);
     leave_place(conn);
     conn->streaming = false;
     stats.streams_open--;
@@ -224,15 +150,11 @@ static void end_stream(struct conn *conn) {
     bytes_free(&tail);
 }
 
-/* Sends the next event, with the time in it. */
 static void send_event(struct conn *conn) {
-    struct message *event = &events_of[conn->chat];
-    uint64_t now = now_ns();
-    char *digits = event->bytes.data + event->stamp;
-    for (int i = STAMP_DIGITS - 1; i >= 0; i--, now /= 10) digits[i] = (char)('0' + now % 10);
+    struct span event = event_of_now(conn->chat);
     stats.events++;
     conn->events_left--;
-    send_bytes(conn, event->bytes.data, event->bytes.size);
+    send_bytes(conn, event.data, event.size);
     if (conn->open && conn->events_left == 0) end_stream(conn);
 }
 
@@ -241,7 +163,8 @@ static void begin_stream(struct conn *conn) {
     stats.streams_open++;
     conn->streaming = true;
     conn->events_left = settings.events;
-    send_bytes(conn, STREAM_HEAD, sizeof STREAM_HEAD - 1);
+    struct span head = stream_head();
+    send_bytes(conn, head.data, head.size);
     if (conn->open) send_event(conn);
     if (!conn->streaming || conn->place == BLOCKED) return;
     /* The second event comes at any time within the interval, so that streams do not march in step. */
@@ -301,7 +224,7 @@ static void apply_settings(const char *query) {
         query = strpbrk(query, "& ");
     }
     if (settings.events == 0) settings.events = 1;
-    make_messages();
+    make_answers(settings.event_bytes, settings.answer_bytes);
 }
 
 static void write_stats(struct bytes *body) {
@@ -373,9 +296,9 @@ static bool is_true(const struct bytes *body, const char *name) {
 }
 
 static void on_request(struct conn *conn) {
-    bool completion = strncmp(conn->request.head, "POST ", 5) == 0
+    bool asks_model = strncmp(conn->request.head, "POST ", 5) == 0
         && memmem(conn->request.head, strcspn(conn->request.head, "\r"), "/completions", 12) != NULL;
-    if (!completion) {
+    if (!asks_model) {
         answer_other(conn);
     } else {
         stats.requests++;
@@ -387,7 +310,8 @@ static void on_request(struct conn *conn) {
             conn->usage = is_true(&conn->body, "\"include_usage\"");
             begin_stream(conn);
         } else {
-            send_bytes(conn, answers[conn->chat].bytes.data, answers[conn->chat].bytes.size);
+            struct span answer = completion(conn->chat);
+            send_bytes(conn, answer.data, answer.size);
         }
     }
     bytes_clear(&conn->body);
@@ -492,7 +416,7 @@ int backend_main(int argc, char **argv) {
     bound_life((unsigned)option_number(options, "seconds", 1, 86400));
     prctl(PR_SET_TIMERSLACK, 1);
     epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    make_messages();
+    make_answers(settings.event_bytes, settings.answer_bytes);
     struct in_addr first = address.sin_addr;
     for (int i = 0; i < addresses; i++) {
         address.sin_addr.s_addr = htonl(ntohl(first.s_addr) + (uint32_t)i);

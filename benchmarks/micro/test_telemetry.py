@@ -45,8 +45,8 @@ def test_the_counters_of_a_request_are_raised(benchmark: BenchmarkFixture) -> No
     metrics = Metrics()
 
     def count() -> None:
-        metrics.requests.labels("bench", "/v1/chat/completions", "200", "", *DESTINATION).inc()
-        metrics.duration.labels("bench", "/v1/chat/completions", "200", *DESTINATION).observe(0.5)
+        metrics.requests.of("bench", "/v1/chat/completions", "200", "", *DESTINATION).inc()
+        metrics.duration.of("bench", "/v1/chat/completions", "200", *DESTINATION).observe(0.5)
 
     benchmark(count)
 

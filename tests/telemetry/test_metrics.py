@@ -58,17 +58,13 @@ def shown(metrics: Metrics) -> list[tuple[str, str]]:
 
 def test_names_and_labels_are_the_originals() -> None:
     metrics = Metrics()
-    metrics.active.inc()
     count_request(metrics, "m", *DESTINATION)
     metrics.duration.of("m", PATH, "200", *DESTINATION).observe(70)
     metrics.tokens.of("m", PATH, "output", *DESTINATION).inc(7)
-    metrics.active_downstream.of("m").inc(2)
-    metrics.active_upstream.of("default/server", *DESTINATION).inc(3)
 
     value = metrics.registry.get_sample_value
     request = {"model": "m", "path": PATH, **LABELS}
     finished = {**request, "status_code": "200"}
-    assert 1.0 == value("kthena_router_active_requests")
     assert 1.0 == value(
         "kthena_router_requests_total", {**finished, "error_type": "successful_request"}
     )
@@ -78,10 +74,16 @@ def test_names_and_labels_are_the_originals() -> None:
         "kthena_router_request_duration_seconds_bucket", {**finished, "le": "120.0"}
     )
     assert 7.0 == value("kthena_router_tokens_total", {**request, "token_type": "output"})
-    assert 2.0 == value("kthena_router_active_downstream_requests", {"model": "m"})
-    assert 3.0 == value(
-        "kthena_router_active_upstream_requests", {"model_server": "default/server", **LABELS}
-    )
+    with (
+        metrics.active.one_more(),
+        metrics.active_downstream.one_more("m"),
+        metrics.active_upstream.one_more("default/server", *DESTINATION),
+    ):
+        assert 1.0 == value("kthena_router_active_requests")
+        assert 1.0 == value("kthena_router_active_downstream_requests", {"model": "m"})
+        assert 1.0 == value(
+            "kthena_router_active_upstream_requests", {"model_server": "default/server", **LABELS}
+        )
 
 
 def test_exposition_is_prometheus_text() -> None:
@@ -117,7 +119,8 @@ def test_series_of_what_is_not_known_any_more_go() -> None:
     count_request(metrics, "m", *DESTINATION[:3], "before")
     count_request(metrics, "old", *DESTINATION)
     count_request(metrics, "m", "default/old", *DESTINATION[1:])
-    metrics.active_downstream.of("old").inc()
+    with metrics.active_downstream.one_more("old"):
+        pass
     metrics.duration.of("old", PATH, "200", *DESTINATION).observe(1)
 
     metrics.retain(label_values(CONFIGURED))
@@ -131,13 +134,14 @@ def test_series_of_what_is_not_known_any_more_go() -> None:
 
 def test_who_holds_a_series_that_has_gone_disturbs_no_new_one() -> None:
     metrics = Metrics()
-    held = metrics.active_downstream.of("m")
+    held = metrics.tokens.of("m", PATH, "output", *DESTINATION)
     held.inc()
     metrics.retain({"model": frozenset()})
-    metrics.active_downstream.of("m").inc()
-    held.dec()
+    metrics.tokens.of("m", PATH, "output", *DESTINATION).inc()
+    held.inc(5)
     assert 1.0 == metrics.registry.get_sample_value(
-        "kthena_router_active_downstream_requests", {"model": "m"}
+        "kthena_router_tokens_total",
+        {"model": "m", "path": PATH, "token_type": "output", **LABELS},
     )
 
 

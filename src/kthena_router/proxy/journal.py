@@ -3,13 +3,13 @@
 from datetime import datetime
 
 import trio
-from prometheus_client import Gauge
 
 from kthena_router.errors import RouterError
 from kthena_router.proxy.meter import Meter
 from kthena_router.proxy.reading import RequestHead
 from kthena_router.routing.snapshot import Destination
 from kthena_router.telemetry.access_log import AccessLog, AccessRecord
+from kthena_router.telemetry.live import Counting
 from kthena_router.telemetry.metrics import NO_DESTINATION, NO_MODEL, Metrics, path_label
 
 CLIENT_GONE = 499  # nginx's number for a client that left; it is never sent
@@ -93,12 +93,12 @@ class Journal:
         record.upstream_attempts += 1
         record.upstream_status_code = 0
         record.selected_pod = pod
-        gauge = self._metrics.active_upstream.of(record.model_server, *self._destination)
-        return Calling(gauge, record)
+        counting = self._metrics.active_upstream.one_more(record.model_server, *self._destination)
+        return Calling(counting, record)
 
-    def downstream(self) -> "Counted":
+    def downstream(self) -> Counting:
         """Return the block of one active request of the model."""
-        return Counted(self._metrics.active_downstream.of(self._model_label))
+        return self._metrics.active_downstream.one_more(self._model_label)
 
     def close(self) -> None:
         """Work out the total and count the request. A list of models is only counted where it failed, as in the original."""
@@ -127,40 +127,28 @@ class Journal:
         self.record.error_origin = origin
 
 
-class Counted:
-    """Counts one more while its block runs."""
-
-    __slots__ = ("_gauge",)
-
-    def __init__(self, gauge: Gauge) -> None:
-        self._gauge = gauge
-
-    def __enter__(self) -> None:
-        self._gauge.inc()
-
-    def __exit__(self, *_: object) -> None:
-        self._gauge.dec()
-
-
-class Calling(Counted):
+class Calling:
     """Counts one more call while its block runs, and the time that it takes."""
 
-    __slots__ = ("_record", "_started")
+    __slots__ = ("_counting", "_record", "_started")
 
-    def __init__(self, gauge: Gauge, record: AccessRecord) -> None:
-        super().__init__(gauge)
+    def __init__(self, counting: Counting, record: AccessRecord) -> None:
+        self._counting = counting
         self._record = record
         self._started = trio.current_time()
 
+    def __enter__(self) -> None:
+        self._counting.__enter__()
+
     def __exit__(self, *_: object) -> None:
-        self._gauge.dec()
+        self._counting.__exit__()
         self._record.upstream_processing += trio.current_time() - self._started
 
 
 class OpenJournal:
     """Keeps the books of one request while its block runs."""
 
-    __slots__ = ("_access_log", "_journal", "_metrics")
+    __slots__ = ("_access_log", "_counting", "_journal")
 
     def __init__(
         self,
@@ -171,14 +159,14 @@ class OpenJournal:
         access_log: AccessLog,
     ) -> None:
         self._journal = Journal(head, request_id, arrived, metrics)
-        self._metrics = metrics
+        self._counting = metrics.active.one_more()
         self._access_log = access_log
 
     def __enter__(self) -> Journal:
-        self._metrics.active.inc()
+        self._counting.__enter__()
         return self._journal
 
     def __exit__(self, *_: object) -> None:
-        self._metrics.active.dec()
+        self._counting.__exit__()
         self._journal.close()
         self._access_log.write(self._journal.record)

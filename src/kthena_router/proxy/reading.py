@@ -1,10 +1,10 @@
 """Read a client's request: its head, its body within its limits, and whether the client is still there."""
 
 import re
-from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 import trio
+from msgspec import Struct
 
 from kthena_router.errors import BodyTooLarge, RequestTimeout
 from kthena_router.listeners.asgi import Message, Receive, Scope
@@ -22,8 +22,7 @@ class ClientGone(Exception):
     """The client left; there is nobody to answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class RequestHead:
+class RequestHead(Struct, frozen=True):
     """What a client asks for.
 
     *path*: decoded, without query. *target*: path and query as the client wrote them. *protocol*: as in `HTTP/1.1`.

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from kthena_router.api.meta import ObjectKey
 from kthena_router.api.networking import ModelRoute, Rule
 from kthena_router.routing.backends import Backend
@@ -10,8 +12,7 @@ from kthena_router.routing.predicates import BadPattern, RequestPredicate
 from kthena_router.routing.weights import choose_weighted
 
 
-@dataclass(frozen=True, slots=True)
-class RouteRequest:
+class RouteRequest(Struct, frozen=True):
     """What routing looks at. *headers*: names in lower case, first values. *path*: decoded, without query."""
 
     model: str

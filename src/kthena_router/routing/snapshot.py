@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from kthena_router.api.core import Namespace, Pod
 from kthena_router.api.gateway import Gateway, GatewayClass
 from kthena_router.api.meta import ObjectKey
@@ -47,8 +49,7 @@ class RoutingOptions:
     enforce_allowed_routes: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Destination:
+class Destination(Struct, frozen=True):
     """Where a request goes, and under which model name."""
 
     route: ObjectKey

@@ -1,24 +1,23 @@
 """From the endpoints of a backend to an order in which to try them."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from kthena_router.routing.endpoint import Endpoint
 
 MAX_ATTEMPTS = 5
 
 
-@dataclass(frozen=True, slots=True)
-class InferenceRequest:
+class InferenceRequest(Struct, frozen=True):
     """What a scheduler may know of a request."""
 
     model: str
     is_lora: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Candidates:
+class Candidates(Struct, frozen=True):
     """Endpoints and how busy each is at the moment of a choice: *in_flight*, requests of this router, in their order."""
 
     endpoints: Sequence[Endpoint]

@@ -5,6 +5,7 @@ import os
 import sys
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Protocol
@@ -87,6 +88,12 @@ def _timestamp(moment: datetime) -> str:
     return text.removesuffix("+00:00") + "Z" if text.endswith("+00:00") else text
 
 
+@lru_cache(maxsize=8192)
+def _value_text(value: str | int) -> str:
+    """Return what stands behind a name; nearly all values come again and again."""
+    return one_line(value, _VALUE_SPECIALS) if isinstance(value, str) else str(value)
+
+
 def text_line(record: AccessRecord) -> str:
     r"""Return the entry in text form.
 
@@ -105,8 +112,7 @@ def text_line(record: AccessRecord) -> str:
         parts.append(f"error={record.error_type}:{message}")
     for name, value in zip(_OPTIONAL, _optional_values(record), strict=True):
         if value:
-            text = one_line(value, _VALUE_SPECIALS) if isinstance(value, str) else value
-            parts.append(f"{name}={text}")
+            parts.append(f"{name}={_value_text(value)}")
     if record.input_tokens > 0 or record.output_tokens > 0:
         parts.append(f"tokens={record.input_tokens}/{record.output_tokens}")
     first, second = record.request_processing, record.upstream_processing

@@ -5,13 +5,11 @@ has them, and all others are names of objects. What is no longer configured goes
 """
 
 from collections.abc import Mapping, Set as AbstractSet
-from typing import TypeVar
 
 import trio
 from prometheus_client import (
     CollectorRegistry,
     Counter,
-    Gauge,
     Histogram,
     PlatformCollector,
     ProcessCollector,
@@ -22,6 +20,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from kthena_router.concurrency.published import Published
 from kthena_router.routing.snapshot import Snapshot
+from kthena_router.telemetry.live import LiveGauge
 from kthena_router.telemetry.series import Series
 
 Values = Mapping[str, AbstractSet[str]]
@@ -64,28 +63,19 @@ def path_label(path: str) -> str:
     return path if path in KNOWN_PATHS else "other"
 
 
-_Labelled = TypeVar("_Labelled", Counter, Gauge)
-
-
 class Metrics:
     """All instruments of one router, in a registry of their own."""
 
     def __init__(self) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # the original has no such series
         self.registry = CollectorRegistry()
-        self.active = Gauge(
-            f"{PREFIX}active_requests", "Requests being handled.", registry=self.registry
+        self.active = self._live("active_requests", "Requests being handled.", ())
+        self.requests = self._counter("requests_total", "Requests by outcome.", _REQUEST)
+        self.tokens = self._counter("tokens_total", "Tokens, as the engines counted them.", _TOKENS)
+        self.active_downstream = self._live(
+            "active_downstream_requests", "Requests by model.", ("model",)
         )
-        self.requests = self._labelled(Counter, "requests_total", "Requests by outcome.", _REQUEST)
-        self.tokens = self._labelled(
-            Counter, "tokens_total", "Tokens, as the engines counted them.", _TOKENS
-        )
-        self.active_downstream = self._labelled(
-            Gauge, "active_downstream_requests", "Requests by model.", ("model",)
-        )
-        self.active_upstream = self._labelled(
-            Gauge, "active_upstream_requests", "Calls to endpoints.", _CALL
-        )
+        self.active_upstream = self._live("active_upstream_requests", "Calls to endpoints.", _CALL)
         self.duration = self._histogram(
             "request_duration_seconds",
             "Time from the arrival of a request to the end of its answer.",
@@ -107,10 +97,11 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
 
-    def _labelled(
-        self, kind: type[_Labelled], name: str, text: str, labels: tuple[str, ...]
-    ) -> Series[_Labelled]:
-        return Series(kind(f"{PREFIX}{name}", text, labels, registry=self.registry), labels)
+    def _counter(self, name: str, text: str, labels: tuple[str, ...]) -> Series[Counter]:
+        return Series(Counter(f"{PREFIX}{name}", text, labels, registry=self.registry), labels)
+
+    def _live(self, name: str, text: str, labels: tuple[str, ...]) -> LiveGauge:
+        return LiveGauge(f"{PREFIX}{name}", text, labels, self.registry)
 
     def _histogram(
         self, name: str, text: str, labels: tuple[str, ...], buckets: tuple[float, ...]

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Set as AbstractSet
 from typing import Generic, TypeVar
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Histogram
 
-Instrument = TypeVar("Instrument", Counter, Gauge, Histogram)
+Instrument = TypeVar("Instrument", Counter, Histogram)
 
 
 class Series(Generic[Instrument]):

@@ -1,10 +1,10 @@
 """One request to one endpoint, as a block: a connection is found or made, and at the end kept or closed."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from types import TracebackType
 
 import trio
+from msgspec import Struct
 
 from kthena_router.errors import ConnectionLost, HeaderTimeout
 from kthena_router.upstream.connection import Connection
@@ -14,8 +14,7 @@ from kthena_router.upstream.idle import IdleConnections
 from kthena_router.upstream.request_head import encode_request_head
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamRequest:
+class UpstreamRequest(Struct, frozen=True):
     """What to ask an endpoint.
 
     *target*: path and query. *headers*: names in lower case, without those of connection and framing, which are added.

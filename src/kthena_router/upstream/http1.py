@@ -5,9 +5,9 @@ llhttp again. So the end of every message is known to the byte, and what comes a
 """
 
 import re
-from dataclasses import dataclass
 
 import httptools
+from msgspec import Struct
 
 from kthena_router.errors import BadResponse, ConnectionLost, ResponseCut
 
@@ -23,8 +23,7 @@ _BLANK = b"\r\n\r\n"
 _OWS = b" \t"
 
 
-@dataclass(frozen=True, slots=True)
-class ResponseHead:
+class ResponseHead(Struct, frozen=True):
     """Status and headers; names in lower case, values without white space around them, in the order of arrival."""
 
     status: int

@@ -1,7 +1,6 @@
 """What a request asks for, as far as routing needs to know; the body itself stays as it came."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import msgspec
 
@@ -18,8 +17,7 @@ _NO_STRING = "model not found: the field `model` must be a string"
 _NO_UTF8 = "model not found: the field `model` must be UTF-8"
 
 
-@dataclass(frozen=True, slots=True)
-class Edits:
+class Edits(msgspec.Struct, frozen=True):
     """What an engine gets in place of the client's *body*. *asks_for_usage*: also of the usage, which the client did not."""
 
     body: bytes
@@ -31,8 +29,7 @@ class Edits:
         return edited(self.body, self.edits) if self.edits else self.body
 
 
-@dataclass(frozen=True, slots=True)
-class ModelRequest:
+class ModelRequest(msgspec.Struct, frozen=True):
     """A request for *model*. *body*: as received; *values*: its members, undecoded; *spans*: where a form has the model."""
 
     body: bytes

@@ -1,7 +1,8 @@
 """Read the token usage off an answer that passes by, without decoding it and without changing a byte."""
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 # A usage object with all of its details stays well below this; in a stream it stands in the last events.
 TAIL_BYTES = 4096
@@ -11,8 +12,7 @@ _PROMPT = re.compile(rb'"(?:prompt_tokens|input_tokens)"\s*:\s*(\d{1,15})')
 _COMPLETION = re.compile(rb'"(?:completion_tokens|output_tokens)"\s*:\s*(\d{1,15})')
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Struct, frozen=True):
     """Tokens of one request, as the engine counted them."""
 
     input_tokens: int = 0
@@ -35,11 +35,14 @@ class UsageObserver:
     @property
     def usage(self) -> Usage:
         """Return what was seen so far; zeros where there was none."""
-        found = None
-        for found in _USAGE.finditer(self._tail):  # noqa: B007 - the last one is wanted
-            pass
-        if found is None:
-            return Usage()
-        prompt = _PROMPT.search(self._tail, found.end())
-        completion = _COMPLETION.search(self._tail, found.end())
+        at = self._tail.rfind(b'"usage"')
+        while at >= 0:
+            if (found := _USAGE.match(self._tail, at)) is not None:
+                return self._read(found.end())
+            at = self._tail.rfind(b'"usage"', 0, at)  # `null`, or a word in a text
+        return Usage()
+
+    def _read(self, start: int) -> Usage:
+        prompt = _PROMPT.search(self._tail, start)
+        completion = _COMPLETION.search(self._tail, start)
         return Usage(int(prompt[1]) if prompt else 0, int(completion[1]) if completion else 0)

@@ -31,7 +31,7 @@ from kthena_router.proxy.services import Services
 from kthena_router.routing.gateways import PortStates
 from kthena_router.routing.snapshot import EMPTY_SNAPSHOT, Snapshot
 from kthena_router.scheduling.scheduler import LeastInFlight
-from kthena_router.settings import Settings
+from kthena_router.settings import ClientLimits, Settings
 from kthena_router.telemetry.access_log import AccessLog
 from kthena_router.telemetry.health import Health
 from kthena_router.telemetry.loads import LoadTable
@@ -172,7 +172,11 @@ async def _start_operators_servers(rooms: Rooms, plumbing: trio.Nursery) -> None
     ):
         sockets = bind(settings.bind_address, port, stall_timeout=settings.stall_timeout)
         server = PortServer(
-            app, sockets, drain_timeout=OPERATORS_DRAIN_SECONDS, readiness=rooms.readiness
+            app,
+            sockets,
+            drain_timeout=OPERATORS_DRAIN_SECONDS,
+            readiness=rooms.readiness,
+            limits=ClientLimits(http1=settings.client_limits.http1),
         )
         await plumbing.start(server.run)
 

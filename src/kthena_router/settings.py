@@ -74,8 +74,12 @@ class ClusterAccess(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ClientLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """What one client may do on an HTTP/1.1 connection. Sizes are bytes, times seconds; 0 requests or connections: no limit."""
+    """What one client may do on an HTTP/1.1 connection. Sizes are bytes, times seconds; 0 requests or connections: no limit.
 
+    *http1* says what serves it. With h11 only the limits on connections and the time for a head hold.
+    """
+
+    http1: Literal["httptools", "h11"] = "httptools"
     request_line: int = 8192
     header_bytes: int = 65_536
     headers: int = 256

@@ -7,6 +7,7 @@ from typing import cast
 import pytest
 import trio
 import trio.testing
+from tests.support.http1 import LIMITS
 
 from kthena_router.concurrency.published import Published
 from kthena_router.concurrency.readiness import Readiness
@@ -303,7 +304,7 @@ async def test_real_ports_open_and_close_within_a_second() -> None:
     default, other = free_port(), free_port()
     snapshots = Published(wanting())
     states: Published[PortStates] = Published({})
-    settings = Settings(port=default, bind_address="127.0.0.1")
+    settings = Settings(port=default, bind_address="127.0.0.1", client_limits=LIMITS)
     readiness = Readiness()
     opener = server_opener(make_app, settings, readiness)
     manager = ListenerManager(opener, snapshots, states, settings)

@@ -13,6 +13,7 @@ import h2.connection
 import pytest
 import trio
 import trustme
+from tests.support.http1 import LIMITS
 
 from kthena_router.listeners.asgi import ASGIApp, Receive, Scope, Send, respond
 from kthena_router.listeners.connection_limits import ConnectionLimits
@@ -57,9 +58,8 @@ async def flood(scope: Scope, receive: Receive, send: Send) -> None:
 async def serving(
     app: ASGIApp, *, drain_timeout: float = 30, **more: Any
 ) -> AsyncIterator[PortServer]:
-    server = PortServer(
-        app, bind("127.0.0.1", 0, stall_timeout=60), drain_timeout=drain_timeout, **more
-    )
+    sockets = bind("127.0.0.1", 0, stall_timeout=60)
+    server = PortServer(app, sockets, **{"drain_timeout": drain_timeout, "limits": LIMITS, **more})
     with trio.fail_after(20):
         async with trio.open_nursery() as nursery:
             await nursery.start(server.run)
@@ -159,7 +159,9 @@ async def test_a_stalled_client_does_not_hold_a_cut() -> None:
 
 
 async def test_a_stalled_client_does_not_hold_a_cancellation() -> None:
-    server = PortServer(flood, bind("127.0.0.1", 0, stall_timeout=60), drain_timeout=30)
+    server = PortServer(
+        flood, bind("127.0.0.1", 0, stall_timeout=60), drain_timeout=30, limits=LIMITS
+    )
     with trio.fail_after(5):
         async with trio.open_nursery() as nursery:
             await nursery.start(server.run)
@@ -170,7 +172,9 @@ async def test_a_stalled_client_does_not_hold_a_cancellation() -> None:
 
 
 async def test_the_kernel_ends_a_client_that_stalls_for_too_long() -> None:
-    server = PortServer(flood, bind("127.0.0.1", 0, stall_timeout=0.2), drain_timeout=30)
+    server = PortServer(
+        flood, bind("127.0.0.1", 0, stall_timeout=0.2), drain_timeout=30, limits=LIMITS
+    )
     with trio.fail_after(10):
         async with trio.open_nursery() as nursery:
             await nursery.start(server.run)
@@ -235,7 +239,9 @@ async def test_a_server_that_ends_leaves_no_descriptor_behind() -> None:
 
 
 async def test_a_server_that_is_stopped_before_it_runs_ends_at_once() -> None:
-    server = PortServer(hello, bind("127.0.0.1", 0, stall_timeout=60), drain_timeout=30)
+    server = PortServer(
+        hello, bind("127.0.0.1", 0, stall_timeout=60), drain_timeout=30, limits=LIMITS
+    )
     server.stop()
     with trio.fail_after(5):
         await server.run()
@@ -254,7 +260,9 @@ async def test_without_descriptors_accepting_pauses_and_goes_on(
                 enough.set()
             raise OSError(errno.EMFILE, "Too many open files")
 
-    server = PortServer(hello, bind("127.0.0.1", 0, stall_timeout=60), drain_timeout=30)
+    server = PortServer(
+        hello, bind("127.0.0.1", 0, stall_timeout=60), drain_timeout=30, limits=LIMITS
+    )
     with Exhausted() as listening, socket.socket() as client:
         listening.bind(("127.0.0.1", 0))
         listening.listen()

@@ -17,6 +17,7 @@ from tests.support.build import (
     make_objects,
     make_pod,
 )
+from tests.support.http1 import LIMITS
 from tests.support.upstream import until
 
 from kthena_router.concurrency.published import Published
@@ -171,7 +172,8 @@ async def open_house(
             house.engines.append(one)
         house.serve(ports)
         app = RouterApp(8080, house.services, default=True)
-        house.server = PortServer(app, bind("127.0.0.1", 0, stall_timeout=60), drain_timeout=1)
+        sockets = bind("127.0.0.1", 0, stall_timeout=60)
+        house.server = PortServer(app, sockets, drain_timeout=1, limits=LIMITS)
         await nursery.start(house.server.run)
         try:
             yield house

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+from tests.support.http1 import HTTP1
 
 ROOT = Path(__file__).parent.parent.parent
 READY_SECONDS = 60
@@ -107,6 +108,7 @@ def open_stack(folder: Path, *arguments: str) -> Iterator[Stack]:
             str(management),
             "--metrics-port",
             str(metrics),
+            f"--router-arg=--http1={HTTP1}",
         ),
         *arguments,
     ]
@@ -146,6 +148,7 @@ def open_router(
         ),
         *("--bind-address", "127.0.0.1", "--port", str(port), "--management-port", str(management)),
         *("--metrics-port", str(metrics), "--shutdown-delay", "200ms"),
+        f"--http1={HTTP1}",
     ]
     variables = {**os.environ, "POD_NAMESPACE": "kthena-system", **environment}
     with (folder / "router.log").open("w") as log:

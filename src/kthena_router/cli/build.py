@@ -77,6 +77,7 @@ def build_settings(
 
 def _client_limits(flags: Mapping[str, Any]) -> ClientLimits:
     return ClientLimits(
+        http1=flags["http1"],
         request_line=flags["max-request-line"],
         header_bytes=flags["max-header-bytes"],
         headers=flags["max-headers"],

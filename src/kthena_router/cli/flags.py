@@ -150,6 +150,12 @@ FLAGS = (
     Flag("idle-timeout", "5m", _duration, "between two pieces of an endpoint's answer"),
     Flag("stall-timeout", "60s", _duration, "until a client that takes no data is cut"),
     Flag("max-request-body", str(32 * MEBIBYTE), _whole, "largest request body, bytes"),
+    Flag(
+        "http1",
+        "httptools",
+        _choice("httptools", "h11"),
+        "what serves HTTP/1.1; `h11` is hypercorn's own protocol: slower, and without the limits below but --header-timeout and those on connections",
+    ),
     Flag("max-request-line", "8192", _whole, "longest request line, bytes; more is 414"),
     Flag("max-header-bytes", "65536", _whole, "largest head of a request, bytes; more is 431"),
     Flag("max-headers", "256", _whole, "most headers of a request; more is 431"),

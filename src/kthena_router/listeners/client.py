@@ -12,6 +12,7 @@ from kthena_router.concurrency.readiness import Readiness
 from kthena_router.errors import TooManyConnections
 from kthena_router.listeners import http1_call, protocols
 from kthena_router.listeners.asgi import ASGIApp
+from kthena_router.listeners.h11 import H11Connection
 from kthena_router.listeners.http1 import Http1Connection
 from kthena_router.listeners.http1_parser import Http2Spoken
 from kthena_router.listeners.http2 import Http2Connection, Start, agreed_on_http2, shake_hands
@@ -101,6 +102,9 @@ class Client:
     async def _serve_plain(self) -> None:
         """Serve in HTTP/1.1, and in HTTP/2 where the client goes over to it."""
         terms = self._terms
+        if terms.http1.limits.http1 == "h11":
+            await self._serve_h11(_stream(self._socket))
+            return
         plain = self._plain = PlainTransport(self._socket, terms.readiness, terms.stall_seconds)
         connection = Http1Connection(self._app, terms.http1, plain, **self._addresses, secure=False)
         self._take(connection)
@@ -136,6 +140,8 @@ class Client:
                 return
             if agreed_on_http2(stream):
                 await self._serve_http2(stream, Start())
+            elif self._terms.http1.limits.http1 == "h11":
+                await self._serve_h11(stream)
             else:
                 await self._serve_http1_over(stream)
         finally:
@@ -156,6 +162,14 @@ class Client:
     async def _serve_http2(self, stream: trio.abc.Stream, start: Start) -> None:
         connection = Http2Connection(
             self._app, self._terms.http2, stream, **self._addresses, start=start
+        )
+        self._take(connection)
+        await connection.run()
+
+    async def _serve_h11(self, stream: trio.abc.Stream) -> None:
+        timeout = self._terms.http1.limits.header_timeout
+        connection = H11Connection(
+            self._app, self._terms.http2, stream, **self._addresses, header_timeout=timeout
         )
         self._take(connection)
         await connection.run()

@@ -11,7 +11,9 @@ from kthena_router.listeners.calls import Calls
 from kthena_router.listeners.protocols import (
     Address,
     Closed,
+    Ends,
     Event,
+    Http1,
     Http2,
     RawData,
     Terms,
@@ -92,12 +94,8 @@ class Http2Connection:
             self._limit_silence(0.0 if self._served else FIRST_REQUEST_SECONDS)
 
     async def _serve(self, nursery: trio.Nursery) -> None:
-        secure = isinstance(self._stream, trio.SSLStream)
-        client, server = self._addresses
         self._calls = Calls(nursery, self._app, lambda: self._stopping)
-        protocol = make_http2(
-            self._terms, self._calls, self._send, client=client, server=server, secure=secure
-        )
+        protocol = self._make_protocol(self._calls)
         with self._reading:
             self._become_idle()
             await protocol.initiate(self._start.headers, self._start.settings)
@@ -107,7 +105,15 @@ class Http2Connection:
         await protocol.handle(Closed())
         await self._close()
 
-    async def _read(self, protocol: Http2) -> None:
+    def _make_protocol(self, calls: Calls) -> Http1 | Http2:
+        return make_http2(self._terms, calls, self._send, **self._ends())
+
+    def _ends(self) -> Ends:
+        client, server = self._addresses
+        secure = isinstance(self._stream, trio.SSLStream)
+        return {"client": client, "server": server, "secure": secure}
+
+    async def _read(self, protocol: Http1 | Http2) -> None:
         while data := await self._receive():
             await protocol.handle(RawData(data))
 

@@ -1,13 +1,13 @@
-"""HTTP/2 on the server's side: hypercorn's protocol, with its sharp edges filed off.
+"""hypercorn's protocols, with their sharp edges filed off: HTTP/2, and HTTP/1.1 on h11 for `--http1 h11`.
 
 This is the door to hypercorn; its version is pinned, since these classes are not a public interface. Bytes and events go
-in through `handle`, events come out through the `send` that `make_http2` is given.
+in through `handle`, events come out through the `send` that `make_http2` or `make_http1` is given.
 """
 
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import h2.errors
 import h2.events
@@ -17,15 +17,36 @@ from hypercorn.config import Config
 from hypercorn.events import Closed, Event, RawData, Updated
 from hypercorn.protocol.events import Event as StreamEvent, StreamClosed
 from hypercorn.protocol.h2 import H2Protocol
+from hypercorn.protocol.h11 import H2CProtocolRequiredError, H2ProtocolAssumedError, H11Protocol
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState
 
 from kthena_router.listeners.calls import Calls
 
-__all__ = ["Closed", "Event", "Http2", "RawData", "Terms", "Updated", "make_http2"]
+__all__ = [
+    "Closed",
+    "Ends",
+    "Event",
+    "Http1",
+    "Http2",
+    "RawData",
+    "Terms",
+    "Updated",
+    "make_http1",
+    "make_http2",
+]
 
+KIBIBYTE = 1024
 LAST_WORDS_SECONDS = 1.0  # for what is still buffered when an application leaves in mid-answer
 Address = tuple[str, int] | None
+
+
+class Ends(TypedDict):
+    """Who speaks with whom on a connection, and whether over TLS."""
+
+    client: Address
+    server: Address
+    secure: bool
 
 
 class Terms:
@@ -36,6 +57,7 @@ class Terms:
         self.config.errorlog = logging.getLogger("kthena_router.listeners.hypercorn")
         self.config.accesslog = None
         self.config.include_server_header = False
+        self.config.h11_max_incomplete_size = 64 * KIBIBYTE  # long JWTs
         self.config.keep_alive_max_requests = 2**31
         self.context = WorkerContext(max_requests=None)
 
@@ -48,17 +70,57 @@ def make_http2(
     terms: Terms,
     calls: Calls,
     send: Callable[[Event], Awaitable[None]],
-    *,
-    client: Address,
-    server: Address,
-    secure: bool,
+    **ends: Unpack[Ends],
 ) -> "Http2":
-    """Return the protocol of one connection."""
-    context: Any = terms.context
-    group: Any = calls
-    app: Any = None  # Calls has it
-    state = ConnectionState({})
-    return Http2(app, terms.config, context, group, state, secure, client, server, send)
+    """Return the protocol of one connection in HTTP/2."""
+    return Http2(*_parts(terms, calls), ends["secure"], ends["client"], ends["server"], send)
+
+
+def make_http1(
+    terms: Terms,
+    calls: Calls,
+    send: Callable[[Event], Awaitable[None]],
+    **ends: Unpack[Ends],
+) -> "Http1":
+    """Return the protocol of one connection that begins in HTTP/1.1."""
+    return Http1(*_parts(terms, calls), ends["secure"], ends["client"], ends["server"], send)
+
+
+def _parts(terms: Terms, calls: Calls) -> tuple[Any, ...]:
+    app = None  # Calls has it
+    return app, terms.config, terms.context, calls, ConnectionState({})
+
+
+class Http1:
+    """HTTP/1.1 on h11, until the client goes over to HTTP/2 by prior knowledge or by an upgrade."""
+
+    def __init__(self, *parts: Any) -> None:
+        self._parts = parts
+        self._protocol: H11Protocol | Http2 = H11Protocol(*parts)
+
+    @property
+    def shared(self) -> bool:
+        """Return whether streams share the connection: whether it is HTTP/2 by now."""
+        return isinstance(self._protocol, Http2)
+
+    async def initiate(self, headers: object = None, settings: object = None) -> None:
+        """Begin. It takes what `Http2.initiate` takes, and nothing has been upgraded yet."""
+        await self._protocol.initiate()
+
+    async def handle(self, event: Event) -> None:
+        """Take bytes from the client, or the news that it left."""
+        try:
+            await self._protocol.handle(event)
+        except H2ProtocolAssumedError as assumed:
+            await self._go_over(Http2(*self._parts), assumed.data)
+        except H2CProtocolRequiredError as asked:
+            await self._go_over(Http2(*self._parts), asked.data, asked.headers, asked.settings)
+
+    async def _go_over(self, http2: "Http2", unread: bytes, *upgrade: Any) -> None:
+        self._protocol = http2
+        await http2.initiate(*upgrade)
+        if unread:
+            await http2.handle(RawData(unread))
 
 
 class Http2(H2Protocol):

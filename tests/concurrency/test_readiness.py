@@ -50,6 +50,39 @@ def pairs() -> Iterator[list[Pair]]:
         one.close()
 
 
+async def test_task_that_is_woken_just_before_trio_sleeps_runs_at_once(
+    readiness: Readiness, pairs: list[Pair], nursery: trio.Nursery
+) -> None:
+    first, second, _ = pairs
+    for one in pairs:
+        readiness.add(one.descriptor, never)
+
+    def pass_on() -> None:
+        if first.take(b"!"):
+            second.theirs.send(b"!")  # while the first one is served: no round of trio's sees it
+
+    nursery.start_soon(readiness.drive, first.descriptor, pass_on)
+    with trio.fail_after(2):
+        for _ in range(50):
+            await wait_all_tasks_blocked()
+            first.theirs.send(b"!")
+            await readiness.drive(second.descriptor, lambda: second.take(b"!"))
+    for one in pairs:
+        readiness.remove(one.descriptor)
+
+
+async def test_waiting_for_something_to_read(readiness: Readiness, pairs: list[Pair]) -> None:
+    pair = pairs[0]
+    for _ in range(2):
+        pair.theirs.send(b"x")
+        await readiness.wait_readable(pair.descriptor)
+        assert b"x" == pair.ours.recv(2)
+    with trio.move_on_after(0.01) as waiting:
+        await readiness.wait_readable(pair.descriptor)
+    assert waiting.cancelled_caught
+    readiness.remove(pair.descriptor)
+
+
 async def test_step_is_called_until_it_has_a_result(
     readiness: Readiness, pairs: list[Pair], nursery: trio.Nursery
 ) -> None:

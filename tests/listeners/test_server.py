@@ -268,6 +268,7 @@ async def test_without_descriptors_accepting_pauses_and_goes_on(
         listening.listen()
         client.connect(listening.getsockname())
         async with trio.open_nursery() as nursery:
+            nursery.start_soon(server._readiness.run)
             nursery.start_soon(server._accept_on, listening, nursery)
             await enough.wait()
             nursery.cancel_scope.cancel()

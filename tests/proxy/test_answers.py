@@ -3,6 +3,7 @@
 import pytest
 import trio
 from tests.support.house import House, open_house
+from tests.support.http1 import HTTP1
 from tests.support.http_peer import PeerConnection, Script, answering, open_peer
 
 BODY = b'{"model":"m"}'
@@ -78,10 +79,12 @@ async def test_chunks_are_framed_anew_and_trailers_dropped() -> None:
         b"4;ext=1\r\nabcd\r\n0\r\nx-sum: 1\r\n\r\n"
     )
 
-    assert b"abcd" == body
     assert not [line for line in headers if line.startswith((b"trailer", b"x-sum"))]
-    assert b"content-length: 4" in headers  # it came as a whole
-    assert not [line for line in headers if line.startswith(b"transfer-encoding")]
+    framing = [line for line in headers if line.startswith((b"content-length", b"transfer-enc"))]
+    if HTTP1 == "httptools":  # what came as a whole goes on as a whole
+        assert (b"abcd", [b"content-length: 4"]) == (body, framing)
+    else:
+        assert (b"4\r\nabcd\r\n0\r\n\r\n", [b"transfer-encoding: chunked"]) == (body, framing)
 
 
 async def test_body_that_ends_with_the_connection_is_framed() -> None:

@@ -117,7 +117,7 @@ class PortServer:
         for listening in self._sockets:
             if self._nursery is not None:
                 self._take_backlog(listening, self._nursery)
-            trio.lowlevel.notify_closing(listening)
+            self._readiness.remove(listening.fileno())
             listening.close()
         for client in self._clients:
             client.stop_when_idle()
@@ -154,7 +154,7 @@ class PortServer:
         short_of_descriptors = False
         while True:
             await trio.lowlevel.checkpoint_if_cancelled()  # stopped: the socket is closed
-            await trio.lowlevel.wait_readable(listening)
+            await self._readiness.wait_readable(listening.fileno())
             error = self._take_backlog(listening, nursery)
             if error not in OUT_OF_DESCRIPTORS:
                 short_of_descriptors = False

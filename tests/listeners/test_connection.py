@@ -408,6 +408,35 @@ async def test_stopping_leaves_a_new_client_a_second_for_its_request(
         assert (await served.hear_to_the_end()).endswith(b"hello")
 
 
+def sockets() -> tuple[trio.SocketStream, trio.SocketStream]:
+    near, far = trio.socket.socketpair()
+    return trio.SocketStream(near), trio.SocketStream(far)
+
+
+@pytest.mark.parametrize("attempt", range(40))
+async def test_stopping_while_a_request_arrives_answers_it_or_closes_without_a_word(
+    attempt: int,
+) -> None:
+    asked = 0
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal asked
+        asked += 1
+        await trio.lowlevel.checkpoint()
+        await hello(scope, receive, send)
+
+    async with serving(app, sockets) as served:
+        await served.say(GET)
+        await served.hear_until(b"hello")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(served.say, GET)
+            for _ in range(attempt % 4):
+                await trio.lowlevel.checkpoint()
+            served.connection.stop_when_idle()
+        answer = await served.hear_to_the_end()
+    assert answer.endswith(b"hello") if asked == 2 else not answer
+
+
 class Http2Client:
     """The least that speaks HTTP/2 with prior knowledge."""
 

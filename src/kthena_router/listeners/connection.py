@@ -38,7 +38,9 @@ class Connection:
         self._stream = stream
         self._addresses = (client, server)
         self._sending = trio.Lock()
-        self._reading = trio.CancelScope()  # its deadline is how long the client may be silent
+        self._reading = trio.CancelScope()
+        self._waiting = trio.CancelScope()  # for bytes of the client; its deadline is that of `_patience`
+        self._patience = math.inf  # until when the client may be silent
         self._busy = False  # a request is being answered
         self._begun = False  # bytes of a request have come since the connection was last idle
         self._served = False
@@ -90,17 +92,27 @@ class Connection:
         await self._close()
 
     async def _read(self, protocol: Protocols) -> None:
-        while True:
-            try:
-                data = bytes(await self._stream.receive_some(RECEIVE_SIZE))
-            except (trio.BrokenResourceError, trio.ClosedResourceError):
-                return
-            if not data:
-                return  # a client that shuts its sending side has left: documented
+        while data := await self._receive():
             if not self._busy and not self._begun and not protocol.http2:
                 self._begun = True
                 self._limit_silence(HEAD_SECONDS)
             await protocol.handle(RawData(data))
+
+    async def _receive(self) -> bytes:
+        """Return what the client sends, b"" when it has left or was silent for too long.
+
+        The limit is on the waiting alone, so that what has been taken is handled to its end: a request that comes in the
+        moment in which its idle connection closes is answered. One that was sent ahead may begin while this waits.
+        """
+        while True:
+            with trio.CancelScope(deadline=self._patience) as self._waiting:
+                try:
+                    # A client that shuts its sending side has left: documented.
+                    return bytes(await self._stream.receive_some(RECEIVE_SIZE))
+                except (trio.BrokenResourceError, trio.ClosedResourceError):
+                    return b""
+            if not self._busy:
+                return b""
 
     async def _send(self, event: Event) -> None:
         """Carry out what the protocol wants."""
@@ -131,7 +143,7 @@ class Connection:
     def _become_busy(self) -> None:
         self._busy = self._served = True
         self._begun = False
-        self._reading.deadline = math.inf
+        self._be_patient(math.inf)
 
     def _become_idle(self) -> None:
         self._busy = False
@@ -141,7 +153,10 @@ class Connection:
 
     def _limit_silence(self, seconds: float) -> None:
         limit = trio.current_time() + seconds
-        self._reading.deadline = min(self._reading.deadline, limit) if self._begun else limit
+        self._be_patient(min(self._patience, limit) if self._begun else limit)
+
+    def _be_patient(self, until: float) -> None:
+        self._patience = self._waiting.deadline = until
 
     def _hang_up(self) -> None:
         self._hung_up = True

@@ -39,7 +39,9 @@ class Connection:
         self._addresses = (client, server)
         self._sending = trio.Lock()
         self._reading = trio.CancelScope()
-        self._waiting = trio.CancelScope()  # for bytes of the client; its deadline is that of `_patience`
+        self._waiting = (
+            trio.CancelScope()
+        )  # for bytes of the client; its deadline is that of `_patience`
         self._patience = math.inf  # until when the client may be silent
         self._busy = False  # a request is being answered
         self._begun = False  # bytes of a request have come since the connection was last idle

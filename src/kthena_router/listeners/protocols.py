@@ -66,6 +66,7 @@ class Protocols(ProtocolWrapper):
         group: Any = calls
         app: Any = None  # Calls has it
         state = ConnectionState({})
+        self._tell = send
         self._parts = (app, terms.config, context, group, state, secure, client, server, send)
         super().__init__(*self._parts)
         self.protocol = Http2(*self._parts) if http2 else Http1(*self._parts)
@@ -82,6 +83,7 @@ class Protocols(ProtocolWrapper):
         except H2ProtocolAssumedError as assumed:
             self.protocol = Http2(*self._parts)
             await self.protocol.initiate()
+            await self._tell(Updated(idle=True))  # HTTP/1.1 took the preface for a request
             await self.protocol.handle(RawData(data=assumed.data))
 
 
@@ -155,4 +157,13 @@ class Http2(H2Protocol):
                 )
             else:
                 await super()._handle_events([event])
+            if isinstance(event, h2.events.StreamReset) and not self.streams:
+                await self._become_idle()
         await self._flush()
+
+    async def _become_idle(self) -> None:
+        """Say that no stream is left: hypercorn forgets to where it was the client that gave up the last one."""
+        if self.context.terminated.is_set():
+            self.connection.close_connection()
+            await self._flush()
+        await self.send(Updated(idle=True))

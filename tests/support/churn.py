@@ -2,7 +2,8 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -57,6 +58,12 @@ class Api:
         assert answer.is_success, f"{method} {path}: {answer.text}"
         found: dict[str, Any] = answer.json()
         return found
+
+
+@asynccontextmanager
+async def open_api(url: str) -> AsyncIterator[Api]:
+    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as client:
+        yield Api(client)
 
 
 def gateway_document(name: str, listeners: Iterable[Listener]) -> dict[str, Any]:

@@ -54,6 +54,19 @@ def waits_in_mid_stream(port: int, model: str) -> socket.socket:
     return client
 
 
+def reads_a_stream(port: int, model: str) -> socket.socket:
+    """Pieces of the answer keep coming; *model* sets the pace."""
+    client = connect(port)
+    client.sendall(request(model, stream=True, max_tokens=30_000, ignore_eos=True))
+    return client
+
+
+def waits_for_the_first_token(port: int, model: str) -> socket.socket:
+    client = connect(port)
+    client.sendall(request(model, fault="slow-first=600"))
+    return client
+
+
 def does_not_read_http2(port: int, model: str) -> socket.socket:
     """The flow control of HTTP/2 stops the answer: nothing is ever acknowledged."""
     client = connect(port, receive_buffer=4096)

@@ -152,6 +152,17 @@ async def answer_at(
     return answering
 
 
+async def wait_until_served(port: int, model: str) -> None:
+    """Return when *model* answers. Raises trio.TooSlowError after half a minute."""
+    client = Client(random.Random(0))
+    answer = ""
+    with trio.fail_after(30):
+        while answer != model:
+            await trio.sleep(0.05)
+            answer = await answer_at(client, (port, "any"), model=model)
+    client.close()
+
+
 def question(model: str, length: int, *, stream: bool) -> dict[str, Any]:
     """Return the body of a completion request for exactly *length* tokens."""
     return {

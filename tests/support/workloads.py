@@ -1,11 +1,11 @@
 """Engines and ModelServers in the sandbox, as documents, and the wait until they answer."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import httpx
 import trio
-from tests.support.churn import DEPLOYMENTS, SERVERS, Api
+from tests.support.churn import DEPLOYMENTS, ROUTES, SERVERS, Api, open_api, route_document
 
 READY_SECONDS = 60.0
 PODS = "/api/v1/namespaces/default/pods"
@@ -68,6 +68,15 @@ async def deploy(
             await trio.sleep(0.1)
 
 
+async def serve_models(url: str, models: Mapping[str, Sequence[str]]) -> None:
+    """Have each model served by two engines, which get the arguments, through a route on Gateway `default`."""
+    async with open_api(url) as api:
+        for model, arguments in models.items():
+            await deploy(api, model, [model], replicas=2, arguments=arguments)
+            route = route_document("default", model, model, name=model, namespace="kthena-system")
+            await api.create(ROUTES, route)
+
+
 class Engines:
     """What all engines of the namespace saw together."""
 
@@ -78,8 +87,10 @@ class Engines:
         ]
 
     @classmethod
-    async def find(cls, api: Api) -> "Engines":
-        return cls([pod["status"]["podIP"] for pod in (await api.read(PODS))["items"]])
+    async def find(cls, url: str) -> "Engines":
+        """Ask the API server at *url* where they are."""
+        async with open_api(url) as api:
+            return cls([pod["status"]["podIP"] for pod in (await api.read(PODS))["items"]])
 
     async def count(self, name: str) -> int:
         """Return the sum of a counter: `running` and `aborted` are requests, `completed` too."""

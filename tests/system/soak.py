@@ -15,7 +15,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
 import trio
 from tests.support.api_proxy import ApiProxy, open_api_proxy
 from tests.support.churn import (
@@ -26,6 +25,7 @@ from tests.support.churn import (
     Churn,
     gateway_document,
     models_of,
+    open_api,
     route_document,
 )
 from tests.support.observed_router import Inventory, take_inventory
@@ -38,6 +38,7 @@ from tests.support.traffic import (
     answer_at,
     ask_for_ever,
     stream_for_ever,
+    wait_until_served,
 )
 from tests.support.workloads import deploy
 
@@ -194,8 +195,7 @@ def soak(plan: Plan) -> Report:
 async def play(plan: Plan, ground: Ground, report: Report) -> None:
     """Warm up, play for the time of the plan, and compare."""
     router = ground.router
-    async with httpx.AsyncClient(base_url=ground.api, trust_env=False, timeout=30) as client:
-        api = Api(client)
+    async with open_api(ground.api) as api:
         constant = await set_up(api, ground.ports[0])
         churn = Churn(api, random.Random(plan.seed), ground.ports, constant)
         stage = Stage(plan, ground, churn, report)
@@ -228,18 +228,8 @@ async def set_up(api: Api, port: int) -> Gateway:
     listeners = (Listener(port, ""),)
     document = await api.create(GATEWAYS, gateway_document(CONSTANT, listeners))
     await api.create(ROUTES, route_document(CONSTANT, CONSTANT, CONSTANT))
-    await wait_until_served(port)
+    await wait_until_served(port, CONSTANT)
     return Gateway(CONSTANT, document["metadata"]["creationTimestamp"], listeners)
-
-
-async def wait_until_served(port: int) -> None:
-    client = Client(random.Random(0))
-    answer = ""
-    with trio.fail_after(30):
-        while answer != CONSTANT:
-            await trio.sleep(0.1)
-            answer = await answer_at(client, (port, "any"), model=CONSTANT)
-    client.close()
 
 
 def tell_traffic(streams: Tally, questions: Tally, report: Report) -> None:

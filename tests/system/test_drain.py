@@ -6,16 +6,14 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 import trio
 from tests.support.api_proxy import open_api_proxy
-from tests.support.churn import ROUTES, Api, route_document
 from tests.support.http_client import ClientConnection, Reply
 from tests.support.stack import Router, Stack, open_router, open_stack
 from tests.support.stalled_clients import BUSY, IDLE, does_not_read
-from tests.support.traffic import question, stream_fault
-from tests.support.workloads import Engines, deploy
+from tests.support.traffic import question, stream_fault, wait_until_served
+from tests.support.workloads import Engines, serve_models
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
 QUICK, PACED = "quick", "paced"  # models: at full speed, and 20 tokens a second
@@ -28,18 +26,8 @@ StalledClient = Callable[[int, str], socket.socket]
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A cluster without a router; all routers of this module have one port, that of Gateway `default`."""
     with open_stack(tmp_path_factory.mktemp("sandbox"), "--no-router") as stack:
-        trio.run(set_up, stack.api)
+        trio.run(serve_models, stack.api, {QUICK: (), PACED: ("--inter-token-latency", "50ms")})
         yield stack
-
-
-async def set_up(url: str) -> None:
-    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as client:
-        api = Api(client)
-        await deploy(api, QUICK, [QUICK], replicas=2)
-        await deploy(api, PACED, [PACED], replicas=2, arguments=("--inter-token-latency", "50ms"))
-        for model in (QUICK, PACED):
-            route = route_document("default", model, model, name=model, namespace="kthena-system")
-            await api.create(ROUTES, route)
 
 
 @asynccontextmanager
@@ -58,11 +46,8 @@ async def serving(
         *arguments,
         DRAIN_TIMEOUT=drain_timeout,
     ) as router:
-        async with httpx.AsyncClient(base_url=sandbox.api, trust_env=False) as client:
-            engines = await Engines.find(Api(client))
-        with trio.fail_after(30):
-            while (await complete(router, QUICK, 1)).status != 200:  # noqa: ASYNC110 - it is asked
-                await trio.sleep(0.05)
+        engines = await Engines.find(sandbox.api)
+        await wait_until_served(router.port, QUICK)
         await engines.reset()
         yield router, engines
         await engines.aclose()

@@ -47,6 +47,11 @@ class Api:
     async def read(self, path: str) -> dict[str, Any]:
         return await self._send("GET", path)
 
+    async def find(self, path: str) -> dict[str, Any] | None:
+        """Return an object, None where there is none."""
+        answer = await self._client.get(path)
+        return None if answer.status_code == 404 else await self.read(path)
+
     async def _send(
         self,
         method: str,

@@ -31,22 +31,26 @@ class Reply:
 
 
 class ClientConnection:
-    """One connection to a port of 127.0.0.1; opening it raises OSError."""
+    """One connection to a port of 127.0.0.1; opening it raises OSError.
 
-    def __init__(self, sock: trio.socket.SocketType) -> None:
+    *joined*: head and body leave in one piece. An answer to a head alone ends the connection (RFC 9112 9.3).
+    """
+
+    def __init__(self, sock: trio.socket.SocketType, *, joined: bool) -> None:
         self._socket = sock
+        self._joined = joined
         self._http = h11.Connection(h11.CLIENT)
         self._used = False
 
     @classmethod
-    async def open(cls, port: int) -> "ClientConnection":
+    async def open(cls, port: int, *, joined: bool = False) -> "ClientConnection":
         sock = trio.socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         try:
             await sock.connect(("127.0.0.1", port))
         except BaseException:
             sock.close()
             raise
-        return cls(sock)
+        return cls(sock, joined=joined)
 
     @property
     def usable(self) -> bool:
@@ -79,11 +83,11 @@ class ClientConnection:
         request = h11.Request(
             method="POST", target="/v1/completions", headers=list(headers.items())
         )
-        sent = [request, h11.Data(data=body), h11.EndOfMessage()]
+        events = (request, h11.Data(data=body), h11.EndOfMessage())
+        pieces = [data for event in events if (data := self._http.send(event))]
         try:
-            for event in sent:
-                if data := self._http.send(event):
-                    await self._send_all(data)
+            for piece in [b"".join(pieces)] if self._joined else pieces:
+                await self._send_all(piece)
             head = await self._next_event()
         except (OSError, EOFError) as error:
             if self._used:

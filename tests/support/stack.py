@@ -50,6 +50,7 @@ class Stack:
     kubeconfig: Path
     port: int
     management_port: int
+    metrics_port: int
     output: Path
 
     @property
@@ -120,7 +121,7 @@ def open_stack(folder: Path, *arguments: str) -> Iterator[Stack]:
         process = subprocess.Popen(command, stdout=sink, stderr=subprocess.STDOUT, text=True)
     try:
         _wait_for("sandbox ready", output, process)
-        yield Stack(process, kubeconfig, port, management, output)
+        yield Stack(process, kubeconfig, port, management, metrics, output)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=30)

@@ -47,10 +47,11 @@ TOKEN_PAUSE = "250ms"
 ASKERS = 8
 PORTS = 6
 CONVERGED_SECONDS = 5.0
-QUIET_SECONDS = 6.0  # the router keeps connections to engines for 3 s, to the API server for 5 s
+QUIET_SECONDS = 5.0  # longer than the pauses in which the router closes idle connections
 SETTLE_SECONDS = 30.0
 MEMORY_ALLOWANCE_MEBIBYTES = 8.0
-OBJECTS_ALLOWANCE = 1.02
+# trio forgets deadlines in batches of a thousand, and what is seen first becomes a series of the metrics.
+OBJECTS_ALLOWANCE = 3000
 API_REQUESTS_PER_SECOND = 10
 
 
@@ -270,7 +271,7 @@ def compare(before: Held, peak: ProcessFigures, after: Held, report: Report) -> 
         f"{sum(was.values())} before, {sum(now.values())} after; {_listed(Counter(now) - Counter(was))}",
     )
     report.require(
-        sum(now.values()) <= sum(was.values()) * OBJECTS_ALLOWANCE, "objects are left over"
+        sum(now.values()) <= sum(was.values()) + OBJECTS_ALLOWANCE, "objects are left over"
     )
     before_it, most, then = (
         one.resident_mebibytes for one in (before.figures, peak, after.figures)

@@ -14,6 +14,7 @@ from tests.support.stack import Router, Stack, open_router, open_stack
 from tests.support.stalled_clients import BUSY, IDLE, does_not_read
 from tests.support.traffic import question, stream_fault, wait_until_served
 from tests.support.workloads import Engines, serve_models
+from tests.system.port_life import refuses
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
 QUICK, PACED = "quick", "paced"  # models: at full speed, and 20 tokens a second
@@ -76,14 +77,6 @@ async def until(holds: Callable[[], bool], seconds: float = 10) -> None:
             if holds():
                 return
             await trio.sleep(0.01)
-
-
-def refuses(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port)).close()
-    except ConnectionRefusedError:
-        return True
-    return False
 
 
 async def test_fifty_streams_finish(tmp_path: Path, sandbox: Stack) -> None:

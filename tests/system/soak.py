@@ -53,6 +53,7 @@ MEMORY_ALLOWANCE_MEBIBYTES = 8.0
 # trio forgets deadlines in batches of a thousand, and what is seen first becomes a series of the metrics.
 OBJECTS_ALLOWANCE = 3000
 API_REQUESTS_PER_SECOND = 10
+LONGEST_STEP_SECONDS = 0.25  # of CPU: the longest are full collections of garbage
 
 
 @dataclass(frozen=True)
@@ -273,6 +274,9 @@ def compare(before: Held, peak: ProcessFigures, after: Held, report: Report) -> 
     report.require(
         sum(now.values()) <= sum(was.values()) + OBJECTS_ALLOWANCE, "objects are left over"
     )
+    step, task = after.inventory.longest_step
+    report.say("longest step", f"{step * 1000:.0f} ms of CPU in {task}")
+    report.require(step < LONGEST_STEP_SECONDS, "a task has held all others for too long")
     before_it, most, then = (
         one.resident_mebibytes for one in (before.figures, peak, after.figures)
     )

@@ -217,7 +217,7 @@ async def test_sigterm_before_the_first_configuration(
     assert took < DELAY + SLACK
 
 
-@pytest.mark.parametrize("frozen", [False, True], ids=["refuses", "is silent"])
+@pytest.mark.parametrize("frozen", [False, True], ids=["cuts connections", "is silent"])
 async def test_sigterm_while_the_api_is_away(tmp_path: Path, sandbox: Stack, frozen: bool) -> None:
     replies: list[Reply] = []
 
@@ -233,7 +233,7 @@ async def test_sigterm_while_the_api_is_away(tmp_path: Path, sandbox: Stack, fro
             for _ in range(5):
                 nursery.start_soon(take, router)
             await engines.wait_until("running", 5)
-            (proxy.freeze if frozen else proxy.close)()
+            (proxy.freeze if frozen else proxy.go_away)()
             asked = time.monotonic()
             router.terminate()
             code, took = await exit_of(router, asked)

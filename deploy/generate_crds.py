@@ -1,8 +1,11 @@
-"""Write the CRDs of ModelRoute and ModelServer from the structs in kthena_router.api.networking (`make generate`)."""
+"""Write the CRDs of ModelRoute and ModelServer from the structs in kthena_router.api.networking (`make generate`).
+
+What `kubectl explain` says of a field stands in `descriptions.yaml`, since it is for users and not for programmers.
+"""
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 import yaml
@@ -11,6 +14,9 @@ from kthena_router.api import networking
 from kthena_router.api.kinds import MODEL_ROUTE, MODEL_SERVER, Kind
 
 ROOT = Path(__file__).parent.parent
+DESCRIPTIONS: dict[str, dict[str, str]] = yaml.safe_load(
+    (ROOT / "deploy" / "descriptions.yaml").read_text(encoding="utf-8")
+)
 FOLDERS = (ROOT / "deploy" / "crds", ROOT / "src" / "kthena_sandbox" / "crds")
 
 DNS_LABEL = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
@@ -110,25 +116,28 @@ IMMUTABLE_NAME = {"rule": "self == oldSelf", "message": "modelName is immutable"
 AGE = {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}
 
 
-def column(name: str, kind: str, path: str, priority: int = 0) -> dict[str, Any]:
+def column(name: str, kind: str, path: str, about: str, priority: int = 0) -> dict[str, Any]:
     """Return a printer column."""
-    shown = {"name": name, "type": kind, "jsonPath": path}
+    shown = {"name": name, "type": kind, "description": about, "jsonPath": path}
     return {**shown, "priority": priority} if priority else shown
 
 
 ACCEPTED = '.status.conditions[?(@.type=="Accepted")].status'
+REASON = '.status.conditions[?(@.type=="Accepted")].reason'
 ROUTE_COLUMNS = [
-    column("Model", "string", ".spec.modelName"),
-    column("Accepted", "string", ACCEPTED),
+    column("Model", "string", ".spec.modelName", "Model name that is routed"),
+    column("Accepted", "string", ACCEPTED, "Whether a Gateway serves the route"),
     AGE,
-    column("Reason", "string", '.status.conditions[?(@.type=="Accepted")].reason', priority=1),
+    column("Reason", "string", REASON, "Why it does or does not", priority=1),
+    column("Adapters", "string", ".spec.loraAdapters", "LoRA adapters that are routed", priority=1),
 ]
 SERVER_COLUMNS = [
-    column("Engine", "string", ".spec.inferenceEngine"),
-    column("Port", "integer", ".spec.workloadPort.port"),
-    column("Protocol", "string", ".spec.workloadPort.protocol"),
-    column("Ready", "integer", ".status.readyEndpoints"),
+    column("Engine", "string", ".spec.inferenceEngine", "Engine in the pods"),
+    column("Port", "integer", ".spec.workloadPort.port", "Port of the engine"),
+    column("Protocol", "string", ".spec.workloadPort.protocol", "Protocol of the port"),
+    column("Ready", "integer", ".status.readyEndpoints", "Pods that can take requests"),
     AGE,
+    column("Model", "string", ".spec.model", "Model that the engine serves", priority=1),
 ]
 
 
@@ -163,6 +172,22 @@ def structural(schema: dict[str, Any], components: dict[str, Any]) -> dict[str, 
     return found
 
 
+def literal_orders() -> dict[frozenset[str], list[str]]:
+    """Return the values of every enumeration in the order in which it is written; msgspec sorts them."""
+    structs = [one for one in vars(networking).values() if isinstance(one, type)]
+    hints = [hint for one in structs for hint in get_type_hints(one, include_extras=True).values()]
+    found = {}
+    while hints:
+        hint = hints.pop()
+        if get_origin(hint) is Literal:
+            found[frozenset(get_args(hint))] = list(get_args(hint))
+        hints += [one for one in get_args(hint) if not isinstance(one, str)]
+    return found
+
+
+ORDERS = literal_orders()
+
+
 def scalar_part(schema: dict[str, Any]) -> dict[str, Any]:
     """Return type, limits and default of *schema*."""
     found: dict[str, Any] = {}
@@ -181,6 +206,8 @@ def scalar_part(schema: dict[str, Any]) -> dict[str, Any]:
     ):
         if name in schema and schema[name] != []:
             found[name] = schema[name]
+    if "enum" in found:
+        found["enum"] = ORDERS[frozenset(found["enum"])]
     if found.get("type") == "integer":
         found["format"] = "int32"
     if schema.get("default") not in (None, "", [], {}):
@@ -221,6 +248,27 @@ def server_schema() -> dict[str, Any]:
     return schema
 
 
+def described(schema: dict[str, Any], path: str, texts: dict[str, str]) -> dict[str, Any]:
+    """Return *schema* with what *texts* say of it and of all that is below. Raises KeyError where they are silent."""
+    if schema is CONDITION or schema is PARENT_REFERENCE:
+        path, texts = "", DESCRIPTIONS["condition" if schema is CONDITION else "reference"]
+    text = texts.get(path) or DESCRIPTIONS["common"].get(path)
+    if text is None:
+        raise KeyError(f"descriptions.yaml says nothing of {path}")
+    found = {"description": text} | schema
+    if "properties" in schema:
+        found["properties"] = {
+            name: described(one, f"{path}.{name}" if path else name, texts)
+            for name, one in schema["properties"].items()
+        }
+    if "items" in schema:
+        found["items"] = described(schema["items"], f"{path}[]", texts)
+    if "additionalProperties" in schema:
+        values = schema["additionalProperties"]
+        found["additionalProperties"] = described(values, f"{path}{{}}", texts)
+    return found
+
+
 def crd(
     kind: Kind[Any],
     spec: dict[str, Any],
@@ -241,6 +289,7 @@ def crd(
     }
     if required:
         schema["required"] = required
+    schema = described(schema, "", DESCRIPTIONS[kind.kind])
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",

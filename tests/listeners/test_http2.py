@@ -6,6 +6,7 @@ import h2.config
 import h2.connection
 import h2.errors
 import h2.events
+import pytest
 import trio
 import trio.testing
 
@@ -127,6 +128,68 @@ async def test_http2_is_spoken_with_clients_that_know_it(autojump_clock: object)
         data = await client.hear(h2.events.DataReceived)
         assert isinstance(data, h2.events.DataReceived)
         assert data.data == b"hello"
+
+
+async def never_asked(client: Http2Client) -> None:
+    await client.flush()
+    await client.hear(h2.events.RemoteSettingsChanged)
+
+
+async def was_answered(client: Http2Client) -> None:
+    await client.ask(1)
+    await client.hear(h2.events.StreamEnded)
+
+
+async def gave_up(client: Http2Client) -> None:
+    await client.ask(1, "POST", end=False)
+    await client.hear(h2.events.ResponseReceived)
+    client.h2.reset_stream(1)
+    await client.flush()
+
+
+async def gave_up_before_an_answer(client: Http2Client) -> None:
+    await client.ask(1, "DELETE")
+    client.h2.reset_stream(1)
+    await client.flush()
+
+
+IDLE_ON_HTTP2 = [never_asked, was_answered, gave_up, gave_up_before_an_answer]
+
+
+async def answered_on_http2(scope: Scope, receive: Receive, send: Send) -> None:
+    """GET is answered at once, POST without an end, DELETE not at all, until the client gives up."""
+    if scope["method"] == "GET":
+        await hello(scope, receive, send)
+        return
+    if scope["method"] == "POST":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+@pytest.mark.parametrize("become_idle", IDLE_ON_HTTP2)
+async def test_on_http2_stopping_closes_an_idle_connection(
+    autojump_clock: object, become_idle: Callable[[Http2Client], Awaitable[None]]
+) -> None:
+    async with serving(answered_on_http2) as served:
+        await become_idle(Http2Client(served))
+        await trio.sleep(1)
+        stopped = trio.current_time()
+        served.connection.stop_when_idle()
+        await served.ended.wait()
+        patience = 1 if become_idle is never_asked else 0  # it may be about to ask
+        assert trio.current_time() == stopped + patience
+
+
+@pytest.mark.parametrize("become_idle", IDLE_ON_HTTP2)
+async def test_on_http2_an_idle_connection_is_closed_after_two_minutes(
+    autojump_clock: object, become_idle: Callable[[Http2Client], Awaitable[None]]
+) -> None:
+    async with serving(answered_on_http2) as served:
+        began = trio.current_time()
+        await become_idle(Http2Client(served))
+        await served.ended.wait()
+        assert trio.current_time() == began + 120
 
 
 async def test_on_http2_an_application_that_stops_in_mid_answer_resets_its_stream_only(

@@ -247,6 +247,33 @@ async def test_a_server_that_is_stopped_before_it_runs_ends_at_once() -> None:
         await server.run()
 
 
+@pytest.mark.parametrize("attempt", range(20))
+async def test_stopping_while_a_request_arrives_answers_it_or_closes_without_a_word(
+    attempt: int,
+) -> None:
+    asked = 0
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal asked
+        asked += 1
+        await trio.lowlevel.checkpoint()
+        await hello(scope, receive, send)
+
+    async with serving(app) as server, await connect(server) as client:
+        await client.send_all(GET)
+        await hear_until(client, b"hello")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(client.send_all, GET)
+            for _ in range(attempt % 4):
+                await trio.lowlevel.checkpoint()
+            server.stop()
+        try:
+            answer = await hear_to_the_end(client)
+        except trio.BrokenResourceError:
+            answer = b""
+    assert answer.endswith(b"hello") if asked == 2 else not answer, (asked, answer)
+
+
 async def test_without_descriptors_accepting_pauses_and_goes_on(
     autojump_clock: object, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -1,5 +1,6 @@
 """Stands between a router and the API server: notes each request, cuts connections, and can be away."""
 
+import re
 import selectors
 import socket
 import struct
@@ -8,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import httptools
 
@@ -31,6 +33,7 @@ class ApiProxy:
     listener: socket.socket
     noted: list[Noted] = field(default_factory=list)
     away: bool = False
+    flowing: threading.Event = field(default_factory=threading.Event)  # cleared: no byte passes
     _pairs: set["_Pair"] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -59,9 +62,13 @@ class ApiProxy:
     def come_back(self) -> None:
         self.away = False
 
-    def busiest_second(self, since: float) -> int:
+    def freeze(self) -> None:
+        """Pass no byte any more, while connections stay open and new ones are accepted."""
+        self.flowing.clear()
+
+    def busiest_second(self, since: float, until: float = float("inf")) -> int:
         """Return how many requests came in the second with the most of them."""
-        times = [one.at for one in self.noted if one.at >= since]
+        times = [one.at for one in self.noted if since <= one.at <= until]
         return max((sum(start <= one < start + 1 for one in times) for start in times), default=0)
 
     def listed(self, plural: str, since: float) -> bool:
@@ -87,7 +94,7 @@ class ApiProxy:
             self.noted.append(Noted(time.monotonic(), "", ""))
             _reset(client)
             return
-        pair = _Pair(client, server, self.noted)
+        pair = _Pair(client, server, self)
         with self._lock:
             self._pairs.add(pair)
         pair.run()
@@ -98,10 +105,11 @@ class ApiProxy:
 class _Pair:
     """Two connections whose bytes go from one to the other."""
 
-    def __init__(self, client: socket.socket, server: socket.socket, noted: list[Noted]) -> None:
+    def __init__(self, client: socket.socket, server: socket.socket, proxy: ApiProxy) -> None:
         self._sockets = (client, server)
         self._parser = httptools.HttpRequestParser(self)
-        self._noted = noted
+        self._noted = proxy.noted
+        self._flowing = proxy.flowing
         self._cut = False
 
     def on_url(self, url: bytes) -> None:
@@ -129,6 +137,7 @@ class _Pair:
                         raise ConnectionResetError
                     if source is client:
                         self._parser.feed_data(data)
+                    self._flowing.wait()
                     key.data.sendall(data)
         for one in self._sockets:
             _reset(one)
@@ -145,11 +154,24 @@ def open_proxy(target: tuple[str, int]) -> Iterator[ApiProxy]:
     """Serve on a free port of 127.0.0.1 until the block ends."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         proxy = ApiProxy(target, listener)
+        proxy.flowing.set()
         thread = threading.Thread(target=proxy.serve)
         thread.start()
         try:
             yield proxy
         finally:
+            proxy.flowing.set()
             proxy.go_away()
             listener.shutdown(socket.SHUT_RDWR)
             thread.join(5)
+
+
+@contextmanager
+def open_api_proxy(kubeconfig: Path) -> Iterator[tuple[ApiProxy, Path]]:
+    """Stand before the server of *kubeconfig*; the path is that of a kubeconfig that leads through the proxy."""
+    text = kubeconfig.read_text()
+    [(url, host, port)] = re.findall(r"(http://([0-9.]+):([0-9]+))", text)
+    with open_proxy((host, int(port))) as proxy:
+        leading = kubeconfig.with_name("kubeconfig-proxy")
+        leading.write_text(text.replace(url, f"http://127.0.0.1:{proxy.port}"))
+        yield proxy, leading

@@ -1,14 +1,15 @@
 """The real processes: the sandbox with the router in it, on free ports, and the tools of its users."""
 
 import os
+import random
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from tests.support.http1 import HTTP1
 
 ROOT = Path(__file__).parent.parent.parent
 READY_SECONDS = 60
+CLIENT_PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
 def kubectls() -> list[str]:
@@ -29,15 +31,18 @@ def kubectls() -> list[str]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports of 127.0.0.1 that were free a moment ago."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [int(one.getsockname()[1]) for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
+    """Return ports of 127.0.0.1 that were free a moment ago, none of which a client can be given for its own end."""
+    lowest_of_clients = int(CLIENT_PORTS.read_text().split()[0])
+    found: list[int] = []
+    with ExitStack() as held:
+        for port in random.sample(range(10_000, lowest_of_clients), lowest_of_clients - 10_000):
+            one = held.enter_context(socket.socket())
+            with suppress(OSError):
+                one.bind(("127.0.0.1", port))
+                found.append(port)
+            if len(found) == count:
+                return found
+    raise AssertionError(f"there are not {count} free ports")
 
 
 @dataclass
@@ -46,6 +51,7 @@ class Stack:
     kubeconfig: Path
     port: int
     management_port: int
+    metrics_port: int
     output: Path
 
     @property
@@ -117,7 +123,7 @@ def open_stack(folder: Path, *arguments: str) -> Iterator[Stack]:
         process = subprocess.Popen(command, stdout=sink, stderr=subprocess.STDOUT, text=True)
     try:
         _wait_for("sandbox ready", output, process)
-        yield Stack(process, kubeconfig, port, management, output)
+        yield Stack(process, kubeconfig, port, management, metrics, output)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=30)
@@ -131,41 +137,88 @@ def _wait_for(line: str, output: Path, process: subprocess.Popen[str]) -> None:
         time.sleep(0.05)
 
 
+@dataclass
+class Router:
+    """A router of the test's own."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    management_port: int
+    metrics_port: int
+    output: Path
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @property
+    def log(self) -> str:
+        return self.output.read_text()
+
+    def terminate(self) -> None:
+        """Send SIGTERM."""
+        self.process.send_signal(signal.SIGTERM)
+
+    def wait(self, seconds: float = 30) -> int:
+        """Return the exit code; raise subprocess.TimeoutExpired when it does not come."""
+        return self.process.wait(seconds)
+
+    def active_requests(self) -> int:
+        """Return how many requests are being handled, as the router's metrics say."""
+        url = f"http://127.0.0.1:{self.metrics_port}/metrics"
+        lines = httpx.get(url, trust_env=False).text.splitlines()
+        [line] = [line for line in lines if line.startswith("kthena_router_active_requests ")]
+        return int(float(line.split()[1]))
+
+    def readiness(self) -> int | None:
+        """Return the status of /readyz, None where nobody answers."""
+        url = f"http://127.0.0.1:{self.management_port}/readyz"
+        try:
+            return httpx.get(url, trust_env=False).status_code
+        except httpx.TransportError:
+            return None
+
+
 @contextmanager
 def open_router(
-    folder: Path, kubeconfig: Path, port: int, **environment: str
-) -> Iterator[subprocess.Popen[str]]:
-    """Start a router of the test's own beside a sandbox without one, and wait until it is ready."""
+    folder: Path,
+    kubeconfig: Path,
+    port: int,
+    *arguments: str,
+    program: Sequence[str] = ("kthena_router",),
+    ready: bool = True,
+    **environment: str,
+) -> Iterator[Router]:
+    """Start a router of the test's own beside a sandbox without one, and wait until it is ready, or only alive.
+
+    *program* is the module to run and its own arguments, *arguments* are the router's.
+    """
     management, metrics = free_ports(2)
     command = [
-        *(
-            sys.executable,
-            "-m",
-            "kthena_router",
-            "--enable-gateway-api",
-            "--kubeconfig",
-            str(kubeconfig),
-        ),
+        *(sys.executable, "-m", *program, "--enable-gateway-api", "--kubeconfig", str(kubeconfig)),
         *("--bind-address", "127.0.0.1", "--port", str(port), "--management-port", str(management)),
-        *("--metrics-port", str(metrics), "--shutdown-delay", "200ms"),
-        f"--http1={HTTP1}",
+        *(
+            "--metrics-port",
+            str(metrics),
+            "--shutdown-delay",
+            "200ms",
+            f"--http1={HTTP1}",
+            *arguments,
+        ),
     ]
     variables = {**os.environ, "POD_NAMESPACE": "kthena-system", **environment}
-    with (folder / "router.log").open("w") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, text=True, env=variables)
+    output = folder / "router.log"
+    with output.open("w") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=variables, cwd=ROOT)
+    router = Router(process, port, management, metrics, output)
+    wanted = {200} if ready else {200, 503}
     try:
         deadline = time.monotonic() + READY_SECONDS
-        while not _answers(f"http://127.0.0.1:{management}/readyz"):
-            assert time.monotonic() < deadline, (folder / "router.log").read_text()
+        while router.readiness() not in wanted:
+            assert process.poll() is None, router.log
+            assert time.monotonic() < deadline, router.log
             time.sleep(0.05)
-        yield process
+        yield router
     finally:
         process.kill()
         process.wait(30)
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(url, trust_env=False).status_code == 200
-    except httpx.TransportError:
-        return False

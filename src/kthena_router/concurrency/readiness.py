@@ -85,6 +85,12 @@ class Readiness:
         if self._callbacks.pop(descriptor, None) is not None and not self._epoll.closed:
             self._epoll.unregister(descriptor)
 
+    def prod(self, descriptor: int) -> None:
+        """Call back now, as if there were something; nothing happens if *descriptor* is not watched."""
+        callback = self._callbacks.get(descriptor)
+        if callback is not None:
+            callback()
+
     def watches(self, descriptor: int) -> bool:
         """Return whether *descriptor* was added and not removed."""
         return descriptor in self._callbacks

@@ -96,6 +96,7 @@ class Http1:
 
     def __init__(self, *parts: Any) -> None:
         self._parts = parts
+        self._tell = parts[-1]
         self._protocol: H11Protocol | Http2 = H11Protocol(*parts)
 
     @property
@@ -112,6 +113,7 @@ class Http1:
         try:
             await self._protocol.handle(event)
         except H2ProtocolAssumedError as assumed:
+            await self._tell(Updated(idle=True))  # HTTP/1.1 took the preface for a request
             await self._go_over(Http2(*self._parts), assumed.data)
         except H2CProtocolRequiredError as asked:
             await self._go_over(Http2(*self._parts), asked.data, asked.headers, asked.settings)

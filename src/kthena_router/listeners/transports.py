@@ -79,7 +79,7 @@ class PlainTransport:
         if patience != math.inf:
             self._deadline = trio.current_time() + patience
         try:
-            return await self._readiness.drive(self._descriptor, self._read)
+            return await self._readiness.drive(self._descriptor, self._read_in_time)
         finally:
             self._deadline = math.inf
 
@@ -93,8 +93,11 @@ class PlainTransport:
         if now >= self._deadline:
             self._deadline = math.inf
             self.expired = True
-            with suppress(OSError):  # whoever waits sees an end
-                self._socket.shutdown(socket.SHUT_RDWR if self._stalled else socket.SHUT_RD)
+            if self._stalled:
+                with suppress(OSError):  # the send sees an end
+                    self._socket.shutdown(socket.SHUT_RDWR)
+            else:
+                self._readiness.prod(self._descriptor)
 
     def send_nowait(self, data: bytes | memoryview) -> int:
         try:
@@ -155,6 +158,10 @@ class PlainTransport:
         if not data:
             self._end()
         return data
+
+    def _read_in_time(self) -> bytes | None:
+        data = self._read()
+        return b"" if data is None and self.expired else data
 
     def _read_ahead(self) -> None:
         """Something has come, or the client has left, while nobody reads."""

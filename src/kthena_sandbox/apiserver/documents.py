@@ -102,8 +102,8 @@ class Documents:
         types = self.catalogue.of_version(group, version)
         if not types:
             return None
-        page = self._page(name, lambda: self._v3(types))
-        wanted, present = request.query.get("hash"), self._hash(group, version)
+        page = self._v3_page(group, version)
+        wanted, present = request.query.get("hash"), _hash(page)
         if wanted == present:
             return _answer(request, page, _FOR_EVER)
         if wanted is None:
@@ -116,14 +116,18 @@ class Documents:
         for group, versions in sorted(self.catalogue.groups.items()):
             for version in versions:
                 name = f"apis/{group}/{version}" if group else f"api/{version}"
-                address = f"/openapi/v3/{name}?hash={self._hash(group, version)}"
+                address = f"/openapi/v3/{name}?hash={_hash(self._v3_page(group, version))}"
                 paths[name] = {"serverRelativeURL": address}
         return {"paths": paths}
 
-    def _hash(self, group: str, version: str) -> str:
+    def _v3_page(self, group: str, version: str) -> Page:
         types = self.catalogue.of_version(group, version)
-        page = self._page(f"hash {group}/{version}", lambda: repr(types).encode())
-        return hashlib.sha256(page.body).hexdigest().upper()
+        return self._page(f"openapi v3 {group}/{version}", lambda: self._v3(types))
+
+
+def _hash(page: Page) -> str:
+    """Of the document itself, since clients keep it for ever under that."""
+    return hashlib.sha256(page.body).hexdigest().upper()
 
 
 def _group_version(name: str) -> tuple[str, str]:

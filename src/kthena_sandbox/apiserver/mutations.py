@@ -89,7 +89,7 @@ def _named(cluster: Cluster, resource: ResourceType, namespace: str, given: Docu
 
 def _refuse(cluster: Cluster, resource: ResourceType, new: Document, old: Document | None) -> None:
     first, last = lifecycle.causes(resource, new, old, cluster.surroundings())
-    causes = first + schemas.problems(resource, new) + last
+    causes = first + schemas.problems(resource, new, old) + last
     if causes:
         raise invalid(resource, new["metadata"].get("name", ""), causes)
 

@@ -115,11 +115,11 @@ def complaints(duplicates: Iterable[str], unknown: Iterable[str]) -> list[str]:
     return repeated + [f'unknown field "{path}"' for path in unknown]
 
 
-def problems(resource: ResourceType, document: Document) -> list[Cause]:
-    """What the schema does not allow."""
+def problems(resource: ResourceType, document: Document, old: Document | None) -> list[Cause]:
+    """What the schema does not allow; *old* is what an update replaces."""
     if resource.schema is None:
         return []
     return [
         Cause(error.reason, error.message.removeprefix(f"{error.path}: "), error.path)
-        for error in structural.validate(document, resource.schema)
+        for error in structural.validate(document, resource.schema, old)
     ]

@@ -7,6 +7,7 @@ from typing import Any
 
 import re2
 
+from kthena_sandbox.schema.cel.rules import Rule, rule_or_refusal
 from kthena_sandbox.schema.fielderrors import FieldError
 
 Document = dict[str, Any]
@@ -50,6 +51,8 @@ class Node:
     negated: "Node | None" = None
     list_type: str = ""
     list_keys: tuple[str, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    has_rules: bool = False
 
 
 class Definitions(Mapping[str, Mapping[str, Any]]):
@@ -174,6 +177,10 @@ def _fill(node: Node, document: Mapping[str, Any], definitions: Definitions | No
     node.list_keys = tuple(document.get("x-kubernetes-list-map-keys", ()))
     _fill_children(node, document, definitions)
     _fill_alternatives(node, document, definitions)
+    rules = document.get("x-kubernetes-validations") or ()
+    node.rules = tuple(rule_or_refusal(entry) for entry in rules)
+    below = (*node.properties.values(), node.items, node.additional)
+    node.has_rules = bool(rules) or any(child is not None and child.has_rules for child in below)
 
 
 def _fill_type(node: Node, document: Mapping[str, Any]) -> None:

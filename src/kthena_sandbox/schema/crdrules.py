@@ -7,6 +7,8 @@ from typing import Any
 import re2
 
 from kthena_sandbox.schema import fielderrors as errors
+from kthena_sandbox.schema.cel.lexing import CelSyntaxError
+from kthena_sandbox.schema.cel.rules import REASONS, read_rule
 from kthena_sandbox.schema.fielderrors import FieldError
 
 Document = dict[str, Any]
@@ -22,7 +24,7 @@ _KEYWORDS: Mapping[str, type | tuple[type, ...]] = {
     "items": dict, "maxItems": int, "maxLength": int, "maxProperties": int, "maximum": (int, float),
     "minItems": int, "minLength": int, "minProperties": int, "minimum": (int, float),
     "multipleOf": (int, float), "not": dict, "oneOf": list, "properties": dict, "required": list,
-    "x-kubernetes-list-map-keys": list, "x-kubernetes-list-type": str,
+    "x-kubernetes-list-map-keys": list, "x-kubernetes-list-type": str, "x-kubernetes-validations": list,
 }  # fmt: skip
 _SIMPLE = ("array", "boolean", "integer", "number", "object", "string")
 
@@ -127,7 +129,7 @@ def _structural(schema: Mapping[str, Any], path: str) -> list[FieldError]:
         )
     if kind and kind not in _SIMPLE:
         found.append(errors.not_supported(f"{path}.type", kind, _SIMPLE))
-    found += _pattern(schema, path) + _keywords(schema, path)
+    found += _pattern(schema, path) + _keywords(schema, path) + _rules(schema, path)
     for name, entry in _map(schema.get("properties")).items():
         found += _structural(_map(entry), f"{path}.properties[{name}]")
     if kind == "array" and "items" not in schema:
@@ -144,6 +146,25 @@ def _keywords(schema: Mapping[str, Any], path: str) -> list[FieldError]:
         for word, wanted in _KEYWORDS.items()
         if word in schema and not isinstance(schema[word], wanted)
     ]
+
+
+def _rules(schema: Mapping[str, Any], path: str) -> list[FieldError]:
+    """The rules in CEL: each can be asked here, and has a reason that there is."""
+    found = []
+    for index, entry in enumerate(_list(schema.get("x-kubernetes-validations"))):
+        place, rule = f"{path}.x-kubernetes-validations[{index}]", _map(entry)
+        reason = rule.get("reason")
+        if reason and reason not in REASONS:
+            found.append(errors.not_supported(f"{place}.reason", reason, REASONS))
+        if not str(rule.get("rule", "")).strip():
+            found.append(errors.required(f"{place}.rule", "rule is not specified"))
+            continue
+        try:
+            read_rule(rule)
+        except CelSyntaxError as error:
+            detail = f"compilation failed: {error}"
+            found.append(errors.invalid(f"{place}.rule", str(rule["rule"]), detail))
+    return found
 
 
 def _pattern(schema: Mapping[str, Any], path: str) -> list[FieldError]:

@@ -17,6 +17,11 @@ SCALE = full_name("autoscaling", "Scale")
 _ALWAYS = (STATUS, DELETE_OPTIONS, SCALE)
 _UNPUBLISHED = frozenset({PUBLISHED_ONLY})
 _NOT_IN_V2 = frozenset({"nullable", "oneOf", "anyOf", "allOf", "not", "default"})
+_COMMON = {
+    "apiVersion": "Version of this schema, as group/version.",
+    "kind": "Name of the kind.",
+    "metadata": "Name, namespace, labels and what else all objects have.",
+}
 _FREE = "x-kubernetes-preserve-unknown-fields"
 
 
@@ -44,7 +49,7 @@ def schemas(types: Iterable[ResourceType]) -> Document:
     """All schemas that some kinds need, by name, with references into `#/definitions/`."""
     found: Document = {}
     for resource in types:
-        own = _own(resource)
+        own = _explained(resource, _own(resource))
         found[schema_name(resource)] = own | {
             "x-kubernetes-group-version-kind": [kind_of(resource)]
         }
@@ -70,6 +75,19 @@ def _own(resource: ResourceType) -> Document:
         "metadata": {"$ref": f"{REF}{OBJECT_META}"},
     }
     return given | {"properties": given.get("properties", {}) | common}
+
+
+def _explained(resource: ResourceType, schema: Document) -> Document:
+    """With what is the same for every kind said once, here."""
+    if resource.empty:
+        return schema | {"description": f"{resource.kind} is not supported by this sandbox."}
+    properties = schema.get("properties", {})
+    told = {
+        name: properties[name] | {"description": text}
+        for name, text in _COMMON.items()
+        if name in properties and "description" not in properties[name]
+    }
+    return schema | {"properties": properties | told} if told else schema
 
 
 def _list(resource: ResourceType) -> Document:

@@ -14,6 +14,7 @@ from kthena_sandbox.schema.fielderrors import FieldError
 from kthena_sandbox.schema.listtypes import check_lists
 from kthena_sandbox.schema.pruning import Pruner
 from kthena_sandbox.schema.validation import check
+from kthena_sandbox.schema.validationrules import rule_errors
 
 __all__ = ["FieldError", "default", "prune", "validate"]
 
@@ -39,12 +40,15 @@ def default(obj: Document, schema: Mapping[str, Any]) -> Document:
     return filled
 
 
-def validate(obj: Document, schema: Mapping[str, Any]) -> list[FieldError]:
-    """What the schema does not allow, and then what the kind's own rules do not allow."""
+def validate(
+    obj: Document, schema: Mapping[str, Any], old: Document | None = None
+) -> list[FieldError]:
+    """What the schema does not allow, and then what the kind's own rules do not allow; *old* is what an update replaces."""
     held = as_schema(schema)
     found = list(dict.fromkeys(check(obj, held.node, "")))
     if not held.node.native:
-        return found + check_lists(obj, held.node, "")
+        found += check_lists(obj, held.node, "")
+        return found + list(rule_errors(obj, old, held.node, found))
     wrong_types = [error for error in found if error.reason == "FieldValueTypeInvalid"]
     if wrong_types:
         return wrong_types  # a rule may rely on types

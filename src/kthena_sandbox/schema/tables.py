@@ -1,5 +1,6 @@
 """Objects as rows of a `meta.k8s.io/v1` Table, which is what `kubectl get` prints."""
 
+import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from math import isfinite
@@ -77,6 +78,10 @@ def _finder(path: str) -> Callable[[Any], list[Any]]:
         return lambda _: []
 
 
+def _compact(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
 def _cell(found: list[Any], kind: str, now: datetime) -> Any:
     """One cell; null, which kubectl shows as `<none>`, where there is no value of the column's type."""
     if not found or found[0] is None:
@@ -85,7 +90,7 @@ def _cell(found: list[Any], kind: str, now: datetime) -> Any:
     is_number = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
     match kind:
         case "string":
-            return plain(value)
+            return _compact(value) if isinstance(value, dict | list) else plain(value)
         case "integer":
             return int(value) if is_number else None
         case "number":

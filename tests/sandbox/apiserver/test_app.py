@@ -1,3 +1,5 @@
+import hashlib
+
 import pytest
 from tests.sandbox.apiserver.asgi_client import CONFIGMAPS, Client, configmap
 
@@ -68,6 +70,7 @@ async def test_openapi_v3_addresses_carry_a_hash(client: Client) -> None:
     address = paths["apis/apps/v1"]["serverRelativeURL"]
     found = await client.get(address)
     assert found.document["openapi"] == "3.0.0"
+    assert address.endswith(f"?hash={hashlib.sha256(found.body).hexdigest().upper()}")
     assert "immutable" in found.headers["cache-control"]
     moved = await client.get("/openapi/v3/apis/apps/v1?hash=OLD")
     assert (moved.code, moved.headers["location"]) == (301, address)

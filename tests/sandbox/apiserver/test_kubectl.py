@@ -324,3 +324,29 @@ def test_events_of_an_object(kubectl: Kubectl) -> None:
     assert shown.splitlines()[0].split() == ["LAST", "SEEN", "TYPE", "REASON", "OBJECT", "MESSAGE"]
     assert "configmap/a" in shown
     assert "it broke" in kubectl.run("events")
+
+
+def test_pruning_and_kinds_that_are_not_run(kubectl: Kubectl, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        document = {"apiVersion": "v1", "kind": "ConfigMap",
+                    "metadata": {"name": name, "labels": {"app": "pruned"}}}  # fmt: skip
+        (tmp_path / f"{name}.json").write_text(json.dumps(document))
+    kubectl.run("apply", "-f", str(tmp_path))
+    (tmp_path / "b.json").unlink()
+    pruned = kubectl.run("apply", "-f", str(tmp_path), "--prune", "-l", "app=pruned")
+    assert "configmap/a unchanged\n" in pruned
+    assert "configmap/b pruned\n" in pruned
+    refused = kubectl.run("create", "job", "j", "--image=i", code=1)
+    assert "jobs.batch are not supported by this sandbox" in refused
+    assert "No resource quota." in kubectl.run("describe", "ns", kubectl.namespace)
+
+
+def test_our_definitions_from_their_folder(kubectl: Kubectl) -> None:
+    folder = Path(__file__).parents[3] / "deploy" / "crds"
+    kinds = ("modelroutes", "modelservers")
+    for way in ("-f", "-k"):
+        applied = kubectl.run("apply", "--dry-run=server", way, str(folder))
+        for kind in kinds:
+            assert f"/{kind}.networking.serving.volcano.sh configured" in applied
+    explained = kubectl.run("explain", "modelserver.spec.trafficPolicy.timeout")
+    assert "Most time until the answer begins" in explained

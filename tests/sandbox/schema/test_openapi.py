@@ -108,9 +108,9 @@ def test_strategies_and_defaults_stand_beside_references() -> None:
 
 def test_custom_kinds_in_both_forms() -> None:
     three = openapi_v3("things.example.com/v1", TYPES)["components"]["schemas"][NAME]["properties"]
-    assert three["metadata"] == {
-        "$ref": "#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
-    }
+    assert three["metadata"]["allOf"] == [
+        {"$ref": "#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"}
+    ]
     assert three["spec"]["properties"]["maybe"] == {
         "type": "string",
         "nullable": True,
@@ -164,6 +164,16 @@ def only(message: bytes, number: int) -> list[Any]:
 def named(message: bytes, number: int) -> dict[str, bytes]:
     entries = (dict(decoded(entry)) for entry in only(message, number))
     return {entry[1].decode(): entry[2] for entry in entries}
+
+
+def test_what_all_kinds_have_is_explained() -> None:
+    schemas = openapi_v3("apps/v1", TYPES)["components"]["schemas"]
+    properties = schemas["io.k8s.api.apps.v1.Deployment"]["properties"]
+    assert properties["kind"]["description"] == "Name of the kind."
+    assert properties["metadata"] == {
+        "allOf": [{"$ref": "#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"}],
+        "description": "Name, namespace, labels and what else all objects have.",
+    }
 
 
 def test_the_protobuf_form_holds_definitions_paths_and_extensions() -> None:

@@ -57,6 +57,12 @@ def test_custom_columns_come_from_json_paths() -> None:
     assert cells(resource, named(spec={"port": "x"})) == ["n", None, None, None, "60s", None]
 
 
+def test_lists_and_maps_in_columns_of_text() -> None:
+    resource = gateway(PrinterColumn("Names", "string", ".spec.names"))
+    assert cells(resource, named(spec={"names": ["a", "b"]})) == ["n", '["a","b"]']
+    assert cells(resource, named(spec={"names": {"b": 1, "a": True}})) == ["n", '{"a":true,"b":1}']
+
+
 def test_a_custom_kind_without_columns_shows_its_age() -> None:
     assert headers(gateway()) == ["Name", "Age"]
     assert cells(gateway(), named()) == ["n", "60s"]

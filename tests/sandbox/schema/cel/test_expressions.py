@@ -1,0 +1,151 @@
+from typing import Any
+
+import pytest
+
+from kthena_sandbox.schema.cel.compiling import compiled
+from kthena_sandbox.schema.cel.lexing import CelSyntaxError
+from kthena_sandbox.schema.cel.rules import rule_or_refusal
+from kthena_sandbox.schema.cel.values import CelError
+
+SELF: dict[str, Any] = {
+    "name": "web", "port": 80, "ratio": 0.5, "on": True, "none": None, "tags": ["a", "b"],
+    "namespace": "team", "labels": {"a": "1"}, "items": [{"n": 1}, {"n": 2}, {"n": 2}],
+}  # fmt: skip
+
+
+def value(text: str) -> Any:
+    return compiled(text)({"self": SELF, "oldSelf": None})
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1 + 2 * 3 - 4", 3),
+        ("(1 + 2) * 3", 9),
+        ("7 / 2", 3),
+        ("-7 / 2", -3),
+        ("-7 % 2", -1),
+        ("0x1F", 31),
+        ("1.5 + 1.5", 3.0),
+        ("3.0 / 2.0", 1.5),
+        ("2.0 * 3.0 - 1.0", 5.0),
+        ("'a' + \"b\"", "ab"),
+        ("[1] + [2]", [1, 2]),
+        (r"'\n\x41\u00fc\101\\'", "\nA\u00fcA\\"),
+        (r"r'\d'", r"\d"),
+        ("'''it's'''", "it's"),
+        ('r"""a"b"""', 'a"b'),
+        ("self.name", "web"),
+        ("self.__namespace__", "team"),
+        ("self['name']", "web"),
+        ("self.tags[1]", "b"),
+        ("self.port > 79 ? 'high' : 'low'", "high"),
+        ("false ? 1 : true ? 2 : 3", 2),
+        ("size(self.tags) + self.name.size() + size(self.labels)", 6),
+        ("self.items.filter(i, i.n == 2).size()", 2),
+        ("self.items.map(i, i.n)", [1, 2, 2]),
+        ("self.items.map(i, i.n > 1, i.n * 10)", [20, 20]),
+        ("'a/b'.split('/')[0]", "a"),
+        ("'Ab'.lowerAscii() + 'Ab'.upperAscii() + ' x '.trim()", "abABx"),
+        ("'abc'.replace('b', 'x').indexOf('c')", 2),
+        ("int('7') + int(2.9)", 9),
+        ("string(1) + string(true)", "1true"),
+        ("double('1.5')", 1.5),
+        ("dyn(1)", 1),
+        ("1 // with a remark", 1),
+    ],
+)
+def test_values(text: str, expected: Any) -> None:
+    found = value(text)
+    assert (found, type(found)) == (expected, type(expected))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1 == 1.0", "'a' != 'b'", "1 != '1'", "true != 1", "[1, 'a'] == [1, 'a']", "null == self.none",
+        "1 < 2 && 2 <= 2 && 'b' > 'a' && 2.5 >= 2", "'a' in self.tags", "'a' in self.labels",
+        "!('c' in self.tags)", "has(self.name) && !has(self.missing)", "has(self.labels.a)",
+        "self.tags.all(t, t.size() == 1)", "self.tags.exists(t, t == 'b')",
+        "self.items.exists_one(i, i.n == 1) && !self.items.exists_one(i, i.n == 2)",
+        "self.labels.all(key, key == 'a')", "self.name.startsWith('w') && self.name.endsWith('b')",
+        "self.name.contains('e') && self.name.matches('^w.b$') && matches('xwx', 'w')",
+        "duration('1h30m') == duration('5400s') && duration('-1ms') < duration('0s')",
+        "duration('1s') + duration('500ms') == duration('1.5s')",
+        # an error counts only where it decides
+        "self.missing == 1 || true", "true || self.missing == 1", "!(self.missing == 1 && false)",
+        "self.tags.exists(t, t == 'b' || self.missing)", "!self.tags.all(t, t == 'c' && self.missing)",
+        "!false", "!!true", "-self.port == -80", "self.on",
+    ],
+)  # fmt: skip
+def test_what_holds(text: str) -> None:
+    assert value(text) is True
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("self.missing", "no such key: missing"),
+        ("self.name.first", "no such overload: first"),
+        ("self.tags[2]", "index out of bounds: 2"),
+        ("self.labels['b']", "no such key: b"),
+        ("self.port['b']", "no such overload"),
+        ("1 / 0", "division by zero"),
+        ("1.0 / 0.0", "division by zero"),
+        ("1 + 'a'", "no such overload"),
+        ("1 < 'a'", "no such overload"),
+        ("!1", "no such overload"),
+        ("-'a'", "no such overload"),
+        ("1 ? 2 : 3", "no such overload"),
+        ("1 in 2", "no such overload"),
+        ("true && 1", "no such overload"),
+        ("self.port.all(p, true)", "expression of type that is not iterable in a comprehension"),
+        ("self.tags.filter(t, 1)", "no such overload"),
+        ("size(1)", "no such overload: size"),
+        ("size()", "no such overload: size"),
+        ("1.startsWith('a')", "no such overload: startsWith"),
+        ("'a'.startsWith()", "no such overload: startsWith"),
+        ("duration('soon')", "time: invalid duration 'soon'"),
+        ("int('x')", "type conversion error from 'x' to int"),
+        ("double([])", "no such overload"),
+        ("has(self.port.x)", "no such overload"),
+        ("other", "undeclared reference to 'other'"),
+    ],
+)
+def test_what_has_no_value(text: str, why: str) -> None:
+    with pytest.raises(CelError) as failed:
+        value(text)
+    assert str(failed.value) == why
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "extraneous input '<EOF>'"),
+        ("1 +", "extraneous input '<EOF>'"),
+        ("(1", "mismatched input '<EOF>' expecting ')'"),
+        ("1 2", "mismatched input '2' expecting '<EOF>'"),
+        ("self.", "mismatched input '<EOF>' expecting a name"),
+        ("a ? b", "mismatched input '<EOF>' expecting ':'"),
+        ("'open", 'token recognition error at: "\'open"'),
+        ("quantity('1')", "the function 'quantity' is not supported here"),
+        ("self.isSorted()", "the function 'isSorted' is not supported here"),
+        ("self.all(1, true)", "mismatched input '1' expecting a name"),
+        ("self.all(x)", "wrong number of arguments of 'all'"),
+        ("has(self)", "invalid argument to has() macro"),
+        ("has(self.a == 1)", "invalid argument to has() macro"),
+        ("(" * 5000, "the expression is nested too deeply"),
+    ],
+)
+def test_what_is_no_expression(text: str, why: str) -> None:
+    with pytest.raises(CelSyntaxError) as failed:
+        compiled(text)
+    assert str(failed.value) == why
+
+
+def test_a_rule_that_cannot_be_read_never_holds() -> None:
+    rule = rule_or_refusal({"rule": "quantity(self)"})
+    with pytest.raises(CelError, match="the function 'quantity' is not supported here"):
+        rule.code({"self": 1})
+    with pytest.raises(CelError, match="optionalOldSelf is not supported here"):
+        rule_or_refusal({"rule": "true", "optionalOldSelf": True}).code({})

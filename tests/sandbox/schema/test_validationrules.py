@@ -1,0 +1,103 @@
+from typing import Any
+
+import pytest
+
+from kthena_sandbox.schema.crdrules import validate_crd
+from kthena_sandbox.schema.structural import validate
+
+Document = dict[str, Any]
+OWN = ("reason", "fieldPath", "message", "messageExpression")
+
+
+def schema(**fields: Any) -> Document:
+    return {"type": "object", "properties": fields}
+
+
+def ruled(rule: str, kind: str = "string", **more: Any) -> Document:
+    own = {name: more.pop(name) for name in OWN if name in more}
+    return {"type": kind, "x-kubernetes-validations": [{"rule": rule} | own]} | more
+
+
+def messages(of: Document, value: Document, old: Document | None = None) -> list[str]:
+    return [error.message for error in validate(value, of, old)]
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ({}, "a: Invalid value: \"string\": failed rule: self == 'x'"),
+        ({"message": "must be x"}, 'a: Invalid value: "string": must be x'),
+        ({"messageExpression": "'not ' + self"}, 'a: Invalid value: "string": not y'),
+        ({"messageExpression": "self.b", "message": "m"}, 'a: Invalid value: "string": m'),
+        ({"reason": "FieldValueForbidden", "message": "m"}, "a: Forbidden: m"),
+        ({"reason": "FieldValueRequired", "message": "m"}, "a: Required value: m"),
+        ({"reason": "FieldValueDuplicate"}, 'a: Duplicate value: "string"'),
+        ({"fieldPath": ".b", "message": "m"}, 'a.b: Invalid value: "string": m'),
+    ],
+)
+def test_how_a_broken_rule_is_told(more: Document, expected: str) -> None:
+    assert messages(schema(a=ruled("self == 'x'", **more)), {"a": "y"}) == [expected]
+
+
+def test_a_rule_without_a_value_says_so() -> None:
+    of = schema(a=ruled("self.b == 1", "object", properties={"b": {"type": "integer"}}))
+    assert messages(of, {"a": {"b": 1}}) == []
+    assert messages(of, {"a": {}}) == [
+        'a: Invalid value: "object": no such key: b evaluating rule: self.b == 1'
+    ]
+
+
+def test_rules_reach_items_and_values() -> None:
+    of = schema(
+        list={"type": "array", "items": ruled("self > 0", "integer")},
+        map={"type": "object", "additionalProperties": ruled("self > 0", "integer")},
+    )
+    found = validate({"list": [1, 0], "map": {"a": 0}}, of)
+    assert [error.path for error in found] == ["list[1]", "map.a"]
+
+
+def test_rules_about_changes_need_a_past() -> None:
+    grows = ruled("self >= oldSelf", "integer")
+    of = schema(a=grows, list={"type": "array", "items": grows})
+    assert messages(of, {"a": 1}) == []
+    assert messages(of, {"a": 1}, {}) == []
+    assert messages(of, {"a": 2}, {"a": 1}) == []
+    assert len(messages(of, {"a": 1}, {"a": 2})) == 1
+    assert messages(of, {"list": [1]}, {"list": [2]}) == []  # items of such a list have no past
+
+
+def test_items_of_a_map_list_have_a_past() -> None:
+    item = schema(name={"type": "string"}, size=ruled("self >= oldSelf", "integer"))
+    of = schema(list={"type": "array", "items": item, "x-kubernetes-list-type": "map",
+                      "x-kubernetes-list-map-keys": ["name"]})  # fmt: skip
+    old = {"list": [{"name": "a", "size": 5}, {"name": "b", "size": 1}]}
+    new = {"list": [{"name": "b", "size": 2}, {"name": "a", "size": 4}, {"name": "c", "size": 0}]}
+    assert [error.path for error in validate(new, of, old)] == ["list[1].size"]
+
+
+def test_what_stays_as_it_was_is_not_asked_about_again() -> None:
+    of = schema(a=ruled("self == 'x'"), b={"type": "string"})
+    assert messages(of, {"a": "y", "b": "2"}, {"a": "y", "b": "1"}) == []
+    assert len(messages(of, {"a": "z"}, {"a": "y"})) == 1
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        ({"rule": "quantity(self) > 1"},
+         (".rule: Invalid value: \"quantity(self) > 1\": compilation failed: the function 'quantity' "
+          "is not supported here")),
+        ({"rule": " "}, ".rule: Required value: rule is not specified"),
+        ({"rule": "true", "reason": "Other"},
+         ('.reason: Unsupported value: "Other": supported values: "FieldValueInvalid", '
+          '"FieldValueForbidden", "FieldValueRequired", "FieldValueDuplicate"')),
+    ],
+)  # fmt: skip
+def test_a_definition_whose_rules_cannot_be_asked_is_refused(rule: Document, message: str) -> None:
+    root = {"type": "object", "x-kubernetes-validations": [rule]}
+    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": root}}
+    spec = {"group": "example.com", "scope": "Namespaced", "versions": [version],
+            "names": {"plural": "widgets", "kind": "Widget"}}  # fmt: skip
+    found = validate_crd({"metadata": {"name": "widgets.example.com"}, "spec": spec})
+    place = "spec.versions[0].schema.openAPIV3Schema.x-kubernetes-validations[0]"
+    assert [error.message for error in found] == [place + message]

@@ -1,0 +1,317 @@
+"""Streams on one Gateway while others come and go: `python -m tests.system.soak --seconds 60 --streams 200 --seed 1`.
+
+The real processes: the sandbox, and a router whose way to the API server is counted. Everything runs twice: briefly, so
+that what a router sets up once is there, then for as long as was asked. What the router holds after either is compared.
+Prints a table of figures, then what is wrong, and exits with 0 or 1.
+"""
+
+import argparse
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import trio
+from tests.support.api_proxy import ApiProxy, open_api_proxy
+from tests.support.churn import (
+    CHANGED,
+    GATEWAYS,
+    ROUTES,
+    Api,
+    Churn,
+    gateway_document,
+    models_of,
+    open_api,
+    route_document,
+)
+from tests.support.observed_router import Inventory, take_inventory
+from tests.support.oracle import Gateway, Listener
+from tests.support.process_figures import ProcessFigures, figures_of
+from tests.support.stack import Router, free_ports, open_router, open_stack
+from tests.support.traffic import (
+    Client,
+    Tally,
+    answer_at,
+    ask_for_ever,
+    stream_for_ever,
+    wait_until_served,
+)
+from tests.support.workloads import deploy
+
+CONSTANT = "constant"  # the Gateway that nobody touches, its route and its model
+TOKEN_PAUSE = "250ms"
+ASKERS = 8
+PORTS = 6
+CONVERGED_SECONDS = 5.0
+QUIET_SECONDS = 5.0  # longer than the pauses in which the router closes idle connections
+SETTLE_SECONDS = 30.0
+MEMORY_ALLOWANCE_MEBIBYTES = 8.0
+# trio forgets deadlines in batches of a thousand, and what is seen first becomes a series of the metrics.
+OBJECTS_ALLOWANCE = 3000
+API_REQUESTS_PER_SECOND = 10
+LONGEST_STEP_SECONDS = 0.25  # of CPU: the longest are full collections of garbage
+
+
+@dataclass(frozen=True)
+class Plan:
+    seconds: float = 60.0
+    streams: int = 200
+    seed: int = 1
+    warm_up: float = 10.0
+
+
+@dataclass
+class Report:
+    """The figures, and what is wrong with them."""
+
+    lines: list[tuple[str, str]] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        width = max(len(name) for name, _ in self.lines)
+        table = [f"{name:<{width}}  {value}" for name, value in self.lines]
+        return "\n".join([*table, *(f"FAULT: {one}" for one in self.faults)])
+
+    def say(self, name: str, value: str) -> None:
+        self.lines.append((name, value))
+
+    def require(self, holds: bool, fault: str) -> None:
+        if not holds:
+            self.faults.append(fault)
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a router holds."""
+
+    figures: ProcessFigures
+    inventory: Inventory
+
+
+@dataclass(frozen=True)
+class Ground:
+    """The processes; *api* is the address of the API server, *inventory* where the router tells what lives in it."""
+
+    api: str
+    proxy: ApiProxy
+    router: Router
+    inventory: Path
+    ports: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What a soak plays on."""
+
+    plan: Plan
+    ground: Ground
+    churn: Churn
+    report: Report
+
+    async def run_for(self, seconds: float, streams: Tally, questions: Tally) -> ProcessFigures:
+        """Let clients and changes loose; when all has ended and is deleted, return the most that the router held."""
+        dice = self.churn.dice
+        stop = trio.Event()
+        port = self.churn.constant.listeners[0].port
+        async with trio.open_nursery() as nursery:
+            for _ in range(self.plan.streams):
+                one = random.Random(dice.random())
+                nursery.start_soon(stream_for_ever, port, CONSTANT, one, streams, stop)
+            for _ in range(ASKERS):
+                one = random.Random(dice.random())
+                nursery.start_soon(ask_for_ever, self.churn, one, questions, stop)
+            nursery.start_soon(self.churn.run, stop)
+            peak = await self._watch(seconds)
+            stop.set()
+        self.report.faults += streams.faults + questions.faults
+        return peak
+
+    async def _watch(self, seconds: float) -> ProcessFigures:
+        peak = figures_of(self.ground.router.pid)
+        end = trio.current_time() + seconds
+        while trio.current_time() < end:
+            await trio.sleep(1)
+            now = figures_of(self.ground.router.pid)
+            peak = max(peak, now, key=lambda one: one.resident_mebibytes)
+        return peak
+
+    async def converge(self) -> float:
+        """Return the seconds until every port and host answers as the newest configuration says."""
+        began = trio.current_time()
+        wanted = self.churn.expected()
+        while True:
+            found: dict[tuple[int, str], str] = {}
+            async with trio.open_nursery() as nursery:
+                for place in wanted:
+                    nursery.start_soon(self._look, place, found)
+            took = trio.current_time() - began
+            if found == wanted or took > CONVERGED_SECONDS:
+                self.report.faults += [
+                    f"in the end {place} answers {found[place]}, not {right}"
+                    for place, right in wanted.items()
+                    if found[place] != right
+                ]
+                return took
+
+    async def _look(self, place: tuple[int, str], found: dict[tuple[int, str], str]) -> None:
+        client = Client(self.churn.dice)
+        found[place] = await answer_at(client, place)
+        client.close()
+
+    async def clear(self) -> Held:
+        """Delete all that changes, and return what the router holds when it has become quiet."""
+        await self.churn.delete_all()
+        end = trio.current_time() + SETTLE_SECONDS
+        since, descriptors = trio.current_time(), -1
+        while (now := trio.current_time()) < min(since + QUIET_SECONDS, end):
+            await trio.sleep(0.2)
+            if (found := figures_of(self.ground.router.pid).descriptors) != descriptors:
+                since, descriptors = now, found
+        inventory = take_inventory(self.ground.inventory)  # collects garbage first
+        return Held(figures_of(self.ground.router.pid), inventory)
+
+
+def soak(plan: Plan) -> Report:
+    """Start everything, play, end everything."""
+    report = Report()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="soak-")))
+        sandbox = stack.enter_context(open_stack(folder, "--no-router"))
+        proxy, kubeconfig = stack.enter_context(open_api_proxy(sandbox.kubeconfig))
+        inventory = folder / "inventory"
+        port, *ports = free_ports(1 + PORTS)
+        program = ("tests.support.observed_router", str(inventory))
+        router = stack.enter_context(open_router(folder, kubeconfig, port, program=program))
+        trio.run(play, plan, Ground(sandbox.api, proxy, router, inventory, tuple(ports)), report)
+        router.terminate()
+        report.require(router.wait() == 0, "the router did not exit with 0")
+        check_log(router.log, report)
+    return report
+
+
+async def play(plan: Plan, ground: Ground, report: Report) -> None:
+    """Warm up, play for the time of the plan, and compare."""
+    router = ground.router
+    async with open_api(ground.api) as api:
+        constant = await set_up(api, ground.ports[0])
+        churn = Churn(api, random.Random(plan.seed), ground.ports, constant)
+        stage = Stage(plan, ground, churn, report)
+        await stage.run_for(plan.warm_up, Tally(), Tally())
+        before = await stage.clear()
+        streams, questions = Tally(), Tally()
+        churn.done.clear()
+        began, used = time.monotonic(), figures_of(router.pid).cpu_seconds
+        peak = await stage.run_for(plan.seconds, streams, questions)
+        took = time.monotonic() - began
+        used = figures_of(router.pid).cpu_seconds - used
+        converged = await stage.converge()
+        after = await stage.clear()
+    tell_traffic(streams, questions, report)
+    report.say(
+        "changes",
+        f"{churn.done.total()}: {_listed(churn.done)}; in force {converged:.2f} s after the last",
+    )
+    report.require(converged < CONVERGED_SECONDS, f"not in force after {CONVERGED_SECONDS} s")
+    tell_costs(used / took, requests_to_the_api(ground.proxy, began, began + took), report)
+    compare(before, peak, after, report)
+
+
+async def set_up(api: Api, port: int) -> Gateway:
+    """Create engines, and the Gateway that stays; return when it serves."""
+    pace = ("--inter-token-latency", TOKEN_PAUSE)
+    await deploy(api, CONSTANT, [CONSTANT], replicas=3, arguments=pace)
+    models = [model for gateway in CHANGED for model in models_of(gateway)]
+    await deploy(api, "changed", models, replicas=2, arguments=("--inter-token-latency", "30ms"))
+    listeners = (Listener(port, ""),)
+    document = await api.create(GATEWAYS, gateway_document(CONSTANT, listeners))
+    await api.create(ROUTES, route_document(CONSTANT, CONSTANT, CONSTANT))
+    await wait_until_served(port, CONSTANT)
+    return Gateway(CONSTANT, document["metadata"]["creationTimestamp"], listeners)
+
+
+def tell_traffic(streams: Tally, questions: Tally, report: Report) -> None:
+    pauses = sorted(streams.pauses)
+    longest, usual = pauses[-1], pauses[len(pauses) * 99 // 100]
+    report.say(
+        "untouched Gateway",
+        f"{streams.answers.total()} streams, {streams.events} events, {len(streams.faults)} faults; "
+        f"longest pause between events {longest:.2f} s, 99th percentile {usual:.2f} s ({TOKEN_PAUSE} by the engine)",
+    )
+    report.say(
+        "changed Gateways",
+        f"{questions.answers.total()} answers: {_listed(questions.answers)}; {len(questions.faults)} faults; "
+        f"{questions.exact} had one right answer only",
+    )
+
+
+def requests_to_the_api(proxy: ApiProxy, since: float, until: float) -> tuple[float, int]:
+    """Return how many the router made per second, and the most within any one second."""
+    count = sum(since <= one.at <= until for one in proxy.noted)
+    return count / (until - since), proxy.busiest_second(since, until)
+
+
+def tell_costs(cpu: float, rates: tuple[float, int], report: Report) -> None:
+    report.say("router's CPU", f"{cpu:.0%} of a core")
+    mean, most = rates
+    report.say("requests to the API", f"{mean:.1f} per second, at most {most} within a second")
+    report.require(most < API_REQUESTS_PER_SECOND, f"{most} requests to the API within a second")
+
+
+def compare(before: Held, peak: ProcessFigures, after: Held, report: Report) -> None:
+    """Require that the router holds what it held before."""
+    for name in ("descriptors", "sockets", "threads"):
+        was, now, most = (getattr(one, name) for one in (before.figures, after.figures, peak))
+        report.say(name, f"{was} before, {now} after, {most} in between")
+        report.require(now <= was, f"{now} {name}, {was} before")
+    was, now = before.inventory.tasks, after.inventory.tasks
+    report.say("tasks", f"{sum(was.values())} before, {sum(now.values())} after")
+    for name, count in (Counter(now) - Counter(was)).items():
+        report.require(False, f"{count} tasks {name} are left over")
+    was, now = before.inventory.objects, after.inventory.objects
+    report.say(
+        "objects",
+        f"{sum(was.values())} before, {sum(now.values())} after; {_listed(Counter(now) - Counter(was))}",
+    )
+    report.require(
+        sum(now.values()) <= sum(was.values()) + OBJECTS_ALLOWANCE, "objects are left over"
+    )
+    step, task = after.inventory.longest_step
+    report.say("longest step", f"{step * 1000:.0f} ms of CPU in {task}")
+    report.require(step < LONGEST_STEP_SECONDS, "a task has held all others for too long")
+    before_it, most, then = (
+        one.resident_mebibytes for one in (before.figures, peak, after.figures)
+    )
+    report.say("memory", f"{before_it:.1f} MiB before, {then:.1f} after, {most:.1f} in between")
+    report.require(then <= before_it + MEMORY_ALLOWANCE_MEBIBYTES, "memory has grown")
+
+
+def check_log(log: str, report: Report) -> None:
+    lines = log.splitlines()
+    warnings = [line for line in lines if " WARNING " in line]
+    report.say("router's log", f"{len(lines)} lines, {len(warnings)} warnings")
+    for line in lines:
+        report.require(" ERROR " not in line and "Traceback" not in line, f"router's log: {line}")
+
+
+def _listed(counts: Counter[str]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.most_common(8))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.system.soak", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=60.0, help="after warming up")
+    parser.add_argument("--streams", type=int, default=200, help="at the same time")
+    parser.add_argument("--seed", type=int, default=1, help="of all that is left to chance")
+    parser.add_argument("--warm-up", type=float, default=10.0, help="seconds")
+    report = soak(Plan(**vars(parser.parse_args())))
+    print(report.text)
+    return 1 if report.faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

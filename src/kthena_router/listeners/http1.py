@@ -146,4 +146,5 @@ class Http1Connection:
         answer = writer.begin(error.status, [JSON_CONTENT], date, body, more=False, closing=True)
         with suppress(ClientLeft):
             await self.transport.send(answer)
-        await self.transport.close(LINGER_SECONDS)
+        silent = self.stopping and self.transport.expired  # it holds up the exit
+        await self.transport.close(0.0 if silent else LINGER_SECONDS)

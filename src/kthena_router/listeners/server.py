@@ -115,8 +115,9 @@ class PortServer:
         self._stopping.set()
         self._accepting.cancel()
         for listening in self._sockets:
-            if self._nursery is not None:
-                self._take_backlog(listening, self._nursery)
+            nursery = self._nursery
+            while nursery is not None and self._take_backlog(listening, nursery) is None:
+                pass  # all that have connected, however many
             self._readiness.remove(listening.fileno())
             listening.close()
         for client in self._clients:

@@ -88,5 +88,5 @@ async def test_an_engine_stops_within_a_tenth_of_a_second(sandbox: Stack, phase:
 async def test_engines_stop_when_fifty_clients_leave_at_once(
     sandbox: Stack, phase: Phase, reset: bool
 ) -> None:
-    # 30 to 80 ms where the machine has nothing else to do; the work for fifty takes 1 ms of CPU each.
+    # 10 to 95 ms where the machine has nothing else to do: each of them takes 1 ms of CPU in router and engine.
     assert await time_until_engines_stop(sandbox, phase, 50, reset=reset) < 0.5

@@ -1,11 +1,12 @@
 import socket
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from kthena_router.concurrency.readiness import Readiness
+from kthena_router.concurrency.readiness import Readiness, _Linger
 
 
 @pytest.fixture
@@ -223,3 +224,37 @@ async def test_greedy_descriptor_does_not_starve_the_others(
 
 def never() -> None:
     pytest.fail("nothing is expected here")
+
+
+class Scripted:
+    """Stands for the epoll set and for trio's token: a few gos with events, then none."""
+
+    def __init__(self, gos: int) -> None:
+        self.gos = gos
+        self.polls = 0
+        self.alarms = 0
+
+    def poll(self, timeout: float, most: int) -> list[tuple[int, int]]:
+        self.polls += 1
+        return [(7, 1)] if self.polls <= self.gos else []
+
+    def run_sync_soon(self, _: object) -> None:
+        self.alarms += 1
+
+
+@pytest.mark.parametrize(
+    ("may", "timeout", "woken", "polls", "alarms"),
+    [
+        (True, 1.0, False, 4, 0),  # all three gos, and one that finds nothing
+        (True, 1.0, True, 1, 1),  # a task has something to do: trio must not sleep
+        (False, 1.0, False, 0, 0),  # the last go woke a task, which may wait for a socket of trio's
+        (True, 0.0, False, 0, 0),  # trio has something to do
+    ],
+)
+def test_lingering(may: bool, timeout: float, woken: bool, polls: int, alarms: int) -> None:
+    script: Any = Scripted(3)
+    linger = _Linger(script, lambda _: woken, script, lambda: 0.0)
+    linger.may = may
+    linger.before_io_wait(timeout)
+    assert (polls, alarms) == (script.polls, script.alarms)
+    assert not linger.may or timeout == 0.0

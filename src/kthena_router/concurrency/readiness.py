@@ -44,8 +44,7 @@ class Readiness:
         try:
             while True:
                 await trio.lowlevel.wait_readable(self._epoll)
-                self._go(self._epoll.poll(0, MOST_AT_ONCE))
-                linger.may = True
+                linger.may = not self._go(self._epoll.poll(0, MOST_AT_ONCE))
         finally:
             trio.lowlevel.remove_instrument(linger)
             trio.lowlevel.notify_closing(self._epoll)
@@ -138,30 +137,35 @@ class Readiness:
 
 
 class _Linger(trio.abc.Instrument):
-    """Serves, before trio sleeps, what comes within a moment. It may do so once after each go that trio knows of."""
+    """Serves, before trio sleeps, what comes within a moment. It may do so once after each go that trio knows of.
+
+    Not after a go that has woken a task: that may be about to connect, and trio's own sockets would have to wait.
+    """
 
     def __init__(
         self,
         epoll: select.epoll,
         go: Callable[[list[tuple[int, int]]], bool],
         token: trio.lowlevel.TrioToken,
+        clock: Callable[[], float] = perf_counter,
     ) -> None:
         self.may = False
         self._epoll = epoll
         self._go = go
         self._token = token
+        self._clock = clock
 
     def before_io_wait(self, timeout: float) -> None:
         """Trio is about to sleep for at most *timeout* seconds, and knows of nothing else to do."""
         if not self.may or timeout < LINGER_SECONDS:
             return
         self.may = False
-        end = perf_counter() + LINGER_SECONDS
+        end = self._clock() + LINGER_SECONDS
         while events := self._epoll.poll(LINGER_SECONDS, MOST_AT_ONCE):
             if self._go(events):
                 self._token.run_sync_soon(_nothing)  # it must not sleep now
                 return
-            if perf_counter() >= end:
+            if self._clock() >= end:
                 return
 
 

@@ -18,6 +18,8 @@ _LIBC = ctypes.CDLL(None)
 _PR_SET_PDEATHSIG = 1
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 _PATIENCE_SECONDS = 2.0
+_LOOK_SECONDS = 0.1
+_IDLE_SHARE = 0.1  # of a core
 # Below Linux's ephemeral ports, so that no outgoing connection takes a port between choice and use.
 _PORTS = range(20000, 32000)
 _GIVEN: set[int] = set()  # peers start at the same time, and take their ports a moment later
@@ -49,9 +51,10 @@ def _precise(process: Path) -> float:
     /proc/PID/stat counts in hundredths of a second, too coarse for a second at a light load.
     """
     total = 0
-    for path in process.glob("task/*/schedstat"):
-        with contextlib.suppress(OSError):
-            total += int(path.read_text().split()[0])
+    with contextlib.suppress(OSError):  # it ends while it is looked at
+        for path in process.glob("task/*/schedstat"):
+            with contextlib.suppress(OSError):
+                total += int(path.read_text().split()[0])
     return total / 1e9
 
 
@@ -108,6 +111,15 @@ class Group:
     def cpu_seconds(self) -> float:
         """User and system time of all members so far: of their threads in ns, where the kernel tells."""
         return sum(_precise(path) or usage.cpu_seconds for path, usage in self._members())
+
+    async def rest(self) -> None:
+        """Return when the group has done what was asked of it, or is still at it after `_PATIENCE_SECONDS`."""
+        with trio.move_on_after(_PATIENCE_SECONDS):
+            while True:
+                before = self.cpu_seconds()
+                await trio.sleep(_LOOK_SECONDS)
+                if self.cpu_seconds() - before < _LOOK_SECONDS * _IDLE_SHARE:
+                    return
 
     def resident_bytes(self) -> int:
         """Resident memory of all members; what they share counts for each of them."""

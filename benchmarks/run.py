@@ -94,6 +94,9 @@ class Run:
             self._results.samples.append(sample)
         if part.fresh:
             await self._fleet.stop(peer)
+        elif running.group is not None:
+            # A slow one goes on with what its clients have given up, on the core that the next one is measured on.
+            await running.group.rest()
 
     def _fail(self, part: Part, case: Case, peer: Peer, reason: str) -> None:
         failure = Failure(peer.name, reason, part.name, case.name)

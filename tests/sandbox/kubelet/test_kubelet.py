@@ -155,6 +155,9 @@ async def test_a_pod_with_an_address_stands_for_a_server_elsewhere(tmp_path: Pat
         await cluster.create(PODS, "engine", metadata=annotated, spec=spec)
         pod = await cluster.until(_ready(cluster))
         assert (pod["status"]["phase"], pod["status"]["podIP"]) == ("Running", "127.0.0.1")
+        assert await _logs(cluster) == (
+            "INFO: the log of the server at 127.0.0.1 is not here, but with it\n"
+        )
         await listener.aclose()
 
         async def unready() -> bool:

@@ -79,7 +79,7 @@ class Deployments:
         if current is None:
             current = await self._create(deployment, scale, revision)
         else:
-            current = await self._set_revision(current, revision)
+            current = await self._annotate(deployment, current, revision)
             current = await self._scale(deployment, current, scale)
         scales = rollout.scales_of_old(deployment, current, old)
         old = [
@@ -146,10 +146,13 @@ class Deployments:
         text = f"Scaled {direction} replica set {name} from {before} to {after}"
         self._events.tell(deployment, "ScalingReplicaSet", text)
 
-    async def _set_revision(self, replica_set: Document, revision: int) -> Document:
-        if rollout.revision_of(replica_set) == revision:
+    async def _annotate(
+        self, deployment: Document, replica_set: Document, revision: int
+    ) -> Document:
+        wanted = rollout.annotations_of_current(deployment, replica_set, revision)
+        if wanted == replica_set["metadata"].get("annotations"):
             return replica_set
-        change = {"metadata": {"annotations": {REVISION: str(revision)}}}
+        change = {"metadata": {"annotations": wanted}}
         changed = await self._client.patch(REPLICA_SETS, key_of(replica_set), change)
         return self._replica_sets.note(changed)
 

@@ -13,6 +13,9 @@ from kthena_sandbox.kinds import Document
 
 HASH_LABEL = "pod-template-hash"
 REVISION = "deployment.kubernetes.io/revision"
+_PAST_REVISIONS = "deployment.kubernetes.io/revision-history"
+_DESIRED = "deployment.kubernetes.io/desired-replicas"
+_MOST = "deployment.kubernetes.io/max-replicas"
 _LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 _HASH_LENGTH = 10
 
@@ -72,16 +75,28 @@ def new_replica_set(
         "name": f"{deployment['metadata']['name']}-{digest}",
         "namespace": deployment["metadata"]["namespace"],
         "labels": template["metadata"]["labels"],
-        "annotations": _annotations(deployment) | {REVISION: str(revision)},
+        "annotations": annotations_of_current(deployment, None, revision),
         "ownerReferences": [reference_to(deployment)],
     }
     return {"metadata": metadata, "spec": own}
 
 
-def _annotations(deployment: Document) -> dict[str, str]:
+def annotations_of_current(
+    deployment: Document, current: Document | None, revision: int
+) -> dict[str, str]:
+    """What the present ReplicaSet is told: the Deployment's own annotations, its revisions and its size."""
+    own = {_PAST_REVISIONS, _DESIRED, _MOST, REVISION}
+    skipped = own | {"kubectl.kubernetes.io/last-applied-configuration"}
     given = deployment["metadata"].get("annotations") or {}
-    skipped = {REVISION, "kubectl.kubernetes.io/last-applied-configuration"}
-    return {name: value for name, value in given.items() if name not in skipped}
+    copied = {name: value for name, value in given.items() if name not in skipped}
+    replicas = int(deployment["spec"].get("replicas", 1))
+    sizes = {_DESIRED: str(replicas), _MOST: str(replicas + limits(deployment)[0])}
+    before = (current["metadata"].get("annotations") or {}) if current is not None else {}
+    past = [entry for entry in before.get(_PAST_REVISIONS, "").split(",") if entry]
+    if current is not None and revision_of(current) not in {0, revision}:
+        past.append(before[REVISION])
+    history = {_PAST_REVISIONS: ",".join(past)} if past else {}
+    return before | copied | sizes | history | {REVISION: str(revision)}
 
 
 def limits(deployment: Document) -> tuple[int, int]:

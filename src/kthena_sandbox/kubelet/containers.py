@@ -81,6 +81,7 @@ class Container:
         name = self._document["name"]
         self._set(running=self._wall_clock(), started=True)
         self._tell("Started", f"Container {name} stands for a server at {self._address}", False)
+        self.log.write(f"INFO: the log of the server at {self._address} is not here, but with it")
         probe = read_probe(self._document, "readinessProbe") or self._static_probe()
         if probe is None:
             self._set(ready=True)

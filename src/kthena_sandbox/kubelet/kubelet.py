@@ -80,6 +80,12 @@ class Kubelet:
                 worker.cancel()
         elif after["spec"].get("nodeName") == NODE_NAME:
             self._handle_ours(nursery, after)
+        elif is_leaving(after) and not self._has_node(after):
+            nursery.start_soon(let_go, self._client, after)
+
+    def _has_node(self, pod: Document) -> bool:
+        name = pod["spec"].get("nodeName")
+        return not name or Key("", name) in self._nodes.objects
 
     def _handle_ours(self, nursery: trio.Nursery, pod: Document) -> None:
         worker = self._workers.get(uid_of(pod))

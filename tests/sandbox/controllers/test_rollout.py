@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from kthena_sandbox.controllers.rollout import (
+    annotations_of_current,
     current_of,
     limits,
     new_replica_set,
@@ -51,9 +52,28 @@ def test_the_replica_set_of_a_template_is_found_again() -> None:
     assert made["spec"]["selector"]["matchLabels"] == {"app": "a", "pod-template-hash": digest}
     assert made["metadata"]["annotations"] == {
         "x": "y", "deployment.kubernetes.io/revision": "1",
+        "deployment.kubernetes.io/desired-replicas": "2",
+        "deployment.kubernetes.io/max-replicas": "3",
     }  # fmt: skip
     assert current_of(deployment, [made]) is made
     assert current_of(_deployment(2, template={"spec": {}}), [made]) is None
+
+
+def test_a_replica_set_that_is_rolled_back_to_remembers_its_revisions() -> None:
+    deployment = _deployment(4)
+    deployment["metadata"]["annotations"]["kubernetes.io/change-cause"] = "back"
+    current = _set("old", 0, 0, annotations={"deployment.kubernetes.io/revision": "1", "z": "kept"})
+    once = annotations_of_current(deployment, current, 3)
+    assert once == {
+        "x": "y", "z": "kept", "kubernetes.io/change-cause": "back",
+        "deployment.kubernetes.io/revision": "3",
+        "deployment.kubernetes.io/revision-history": "1",
+        "deployment.kubernetes.io/desired-replicas": "4",
+        "deployment.kubernetes.io/max-replicas": "5",
+    }  # fmt: skip
+    again = annotations_of_current(deployment, _set("old", 0, 0, annotations=once), 5)
+    assert again["deployment.kubernetes.io/revision-history"] == "1,3"
+    assert annotations_of_current(deployment, _set("old", 0, 0, annotations=again), 5) == again
 
 
 @pytest.mark.parametrize(

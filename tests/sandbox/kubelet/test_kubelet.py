@@ -52,6 +52,21 @@ def _event(cluster: Cluster, reason: str) -> Callable[[], Awaitable[str]]:
     return look
 
 
+def _about(cluster: Cluster, name: str) -> Callable[[], Awaitable[list[Document]]]:
+    async def look() -> list[Document]:
+        events = await cluster.client.list(EVENTS, "default")
+        return [event for event in events if event["involvedObject"]["name"] == name]
+
+    return look
+
+
+async def test_a_pod_on_a_node_that_is_not_there_can_be_deleted(tmp_path: Path) -> None:
+    async with running(tmp_path, kubelet=True) as cluster:
+        await cluster.create(PODS, "engine", spec=engine_pod() | {"nodeName": "nowhere"})
+        await cluster.client.delete(PODS, POD)
+        await cluster.gone(PODS, POD)
+
+
 async def test_the_node_says_where_logs_are(tmp_path: Path) -> None:
     async with running(tmp_path, kubelet=True) as cluster:
 
@@ -140,6 +155,9 @@ async def test_a_pod_with_an_address_stands_for_a_server_elsewhere(tmp_path: Pat
         await cluster.create(PODS, "engine", metadata=annotated, spec=spec)
         pod = await cluster.until(_ready(cluster))
         assert (pod["status"]["phase"], pod["status"]["podIP"]) == ("Running", "127.0.0.1")
+        assert await _logs(cluster) == (
+            "INFO: the log of the server at 127.0.0.1 is not here, but with it\n"
+        )
         await listener.aclose()
 
         async def unready() -> bool:
@@ -308,6 +326,10 @@ async def test_a_cordoned_node_takes_no_pods_until_it_is_uncordoned(tmp_path: Pa
         await cluster.create(PODS, "engine", spec=engine_pod())
         message = await cluster.until(_event(cluster, "FailedScheduling"))
         assert message.startswith("0/1 nodes are available: 1 node(s) were unschedulable.")
+        await cluster.create(PODS, "second", spec=engine_pod())
+        await cluster.until(_about(cluster, "second"))
+        events = await cluster.client.list(EVENTS, "default")
+        assert [event["count"] for event in events] == [1, 1]
         await cluster.client.patch(NODES, node, {"spec": {"unschedulable": None}})
         await cluster.until(_ready(cluster))
 

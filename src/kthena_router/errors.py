@@ -60,7 +60,7 @@ class BodyTooLarge(InvalidRequest):
 
 
 class RequestTimeout(InvalidRequest):
-    """The client did not send its whole body in time."""
+    """The client did not send the whole head, or the whole body, of its request in time."""
 
     status = 408
     code = "request_timeout"

@@ -47,7 +47,7 @@ class Start:
 
 
 class Http2Connection:
-    """Serves one client until it leaves, is idle for too long, or `shut` or `stop_when_idle` is called."""
+    """Serves one client until it leaves, is idle for too long, or `stop_when_idle` is called."""
 
     def __init__(
         self,

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 import trio
 import trio.testing
-from tests.listeners.test_http1 import GET, hello, serving, streaming
+from tests.listeners.test_http1 import GET, serving
+from tests.support.apps import hello, streaming
 
 from kthena_router.listeners.asgi import ASGIApp, ClientLeft, Message, Receive, Scope, Send, respond
 

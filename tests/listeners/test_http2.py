@@ -9,6 +9,8 @@ import h2.events
 import pytest
 import trio
 import trio.testing
+from tests.support.apps import hello, streaming
+from tests.support.client_end import Client, ClientEnd
 
 from kthena_router.listeners.asgi import ASGIApp, Receive, Scope, Send, respond
 from kthena_router.listeners.http2 import Http2Connection, Start
@@ -19,34 +21,15 @@ SERVER = ("192.0.2.2", 80)
 GET = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
 CHUNKED_END = b"0\r\n\r\n"
 
-Client = trio.StapledStream[trio.abc.SendStream, trio.abc.ReceiveStream]
 
-
-class Served:
+class Served(ClientEnd):
     """A client's end of a connection, and the connection."""
 
     def __init__(self, client: Client, connection: Http2Connection, terms: Terms) -> None:
-        self.client = client
+        super().__init__(client)
         self.connection = connection
         self.terms = terms
         self.ended = trio.Event()
-
-    async def say(self, data: bytes) -> None:
-        await self.client.send_all(data)
-
-    async def hear_to_the_end(self) -> bytes:
-        heard = b""
-        while piece := await self.client.receive_some(65536):
-            heard += bytes(piece)
-        return heard
-
-    async def hear_until(self, ending: bytes) -> bytes:
-        heard = b""
-        while not heard.endswith(ending):
-            piece = await self.client.receive_some(65536)
-            assert piece, f"ended after {heard!r}"
-            heard += bytes(piece)
-        return heard
 
 
 @asynccontextmanager
@@ -68,24 +51,6 @@ async def serving(
         with trio.fail_after(1000):
             await near.aclose()
             await served.ended.wait()
-
-
-async def hello(scope: Scope, receive: Receive, send: Send) -> None:
-    await respond(send, 200, b"hello")
-
-
-def streaming(
-    pieces: int, pause: float, after: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint
-) -> ASGIApp:
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        for number in range(pieces):
-            await send({"type": "http.response.body", "body": b"%d" % number, "more_body": True})
-            await trio.sleep(pause)
-        await after()
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-    return app
 
 
 class Http2Client:

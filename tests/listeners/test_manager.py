@@ -118,10 +118,6 @@ async def running(machine: Machine | None = None) -> AsyncIterator[Running]:
         house.manager.cut_all()
 
 
-async def hello(scope: Scope, receive: Receive, send: Send) -> None:
-    await respond(send, 200, b"hello")
-
-
 def test_a_plan_opens_what_is_missing_and_closes_what_is_not_wanted() -> None:
     assert plan_ports({80, 82, 81}, {81, 83}) == ((80, 82), (83,))
 

@@ -13,6 +13,7 @@ import h2.connection
 import pytest
 import trio
 import trustme
+from tests.support.apps import hello
 from tests.support.http1 import LIMITS
 
 from kthena_router.listeners.asgi import ASGIApp, Receive, Scope, Send, respond
@@ -22,10 +23,6 @@ from kthena_router.listeners.sockets import bind
 from kthena_router.listeners.tls import BadCertificate, load_tls
 
 GET = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
-
-
-async def hello(scope: Scope, receive: Receive, send: Send) -> None:
-    await respond(send, 200, b"hello")
 
 
 class Tap:

@@ -80,12 +80,19 @@ class Api:
 
     async def _guarded(self, request: Request) -> Answer:
         try:
-            return await self._answer(request)
-        except ApiError as error:
-            return status_response(error)
+            return await self._settled(request)
         except Exception as error:  # noqa: BLE001  one bad request must not end the server
             _LOG.exception("%s %s failed", request.method, request.path)
             return status_response(internal(f"{type(error).__name__}: {error}"))
+
+    async def _settled(self, request: Request) -> Answer:
+        """The answer, when what it tells can no longer be lost. Raises OSError when it was."""
+        try:
+            answered = await self._answer(request)
+        except ApiError as error:
+            answered = status_response(error)
+        await self.cluster.store.settled()
+        return answered
 
     async def _answer(self, request: Request) -> Answer:
         path = request.path.rstrip("/") or "/"

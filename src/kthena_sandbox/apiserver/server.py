@@ -4,8 +4,8 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from random import SystemRandom
 from typing import cast
@@ -32,16 +32,21 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-@contextmanager
-def _open_store(settings: Settings) -> Iterator[Store]:
+@asynccontextmanager
+async def _open_store(settings: Settings) -> AsyncIterator[Store]:
+    first = first_revision(_now())
     if settings.state is None:
-        yield Store(revision=first_revision(_now()), history=settings.history)
+        yield Store(revision=first, history=settings.history)
         return
-    with open_journal(settings.state) as journal:
-        revision = max(journal.revision(), 1)
-        yield Store(
-            revision=revision, history=settings.history, records=journal.records(), journal=journal
-        )
+    with open_journal(settings.state, first) as journal:
+        store = Store(
+            revision=journal.kept, compacted=journal.compacted,
+            history=settings.history, entries=journal.entries(), journal=journal,
+        )  # fmt: skip
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(journal.run)
+            yield store
+            nursery.cancel_scope.cancel()
 
 
 def bind(port: int) -> socket.socket:
@@ -83,16 +88,18 @@ async def serve(
 
     The value of the started task is the server's URL. Raises OSError where port or files cannot be had.
     """
-    with _open_store(settings) as store, bind(settings.port) as bound:
-        port = bound.getsockname()[1]
-        cluster = start_cluster(store, _now, SystemRandom(), port)
-        api = Api(cluster, settings.bookmark_seconds)
-        url = f"http://{HOST}:{port}"
-        write_kubeconfig(settings.kubeconfig, url)
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(run_expiry, cluster)
-            nursery.start_soon(_serve_until_cancelled, api, _config(bound))
-            task_status.started(url)
+    async with _open_store(settings) as store:
+        with bind(settings.port) as bound:
+            port = bound.getsockname()[1]
+            cluster = start_cluster(store, _now, SystemRandom(), port)
+            await store.settled()
+            api = Api(cluster, settings.bookmark_seconds)
+            url = f"http://{HOST}:{port}"
+            write_kubeconfig(settings.kubeconfig, url)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(run_expiry, cluster)
+                nursery.start_soon(_serve_until_cancelled, api, _config(bound))
+                task_status.started(url)
 
 
 async def _serve_until_cancelled(api: Api, config: Config) -> None:

@@ -1,14 +1,16 @@
 """Objects under one global revision, with the latest changes of each collection kept for watchers.
 
-Nothing here waits: what happens between two awaits of the caller is one transaction. Stored
-documents are never changed in place.
+Reads and writes never wait: what happens between two awaits of the caller is one transaction. Whoever
+tells others what he has seen waits for `settled` first, so that nothing is told that a crash could
+take back. Stored documents are never changed in place.
 """
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
+import msgspec
 import trio
 
 Document = dict[str, Any]
@@ -28,7 +30,7 @@ class Key(NamedTuple):
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Change:
     """One write: `before` is None for a creation, `after` for a deletion.
 
@@ -40,29 +42,50 @@ class Change:
     before: Document | None
     after: Document | None
     last: Document
+    _encoded: bytes = field(default=b"", compare=False, repr=False)
+
+    @property
+    def encoded(self) -> bytes:
+        """`last` as JSON, made once for the journal and all watchers."""
+        if not self._encoded:
+            self._encoded = msgspec.json.encode(self.last)
+        return self._encoded
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
-    """A stored object as the journal keeps it."""
+class Entry:
+    """One write as the journal keeps it; `document` is None for a deletion."""
 
+    revision: int
     collection: CollectionKey
     key: Key
-    document: Document
+    document: Document | None
 
 
 class Journal(Protocol):
-    """Keeps what was answered, over a restart."""
+    """Keeps what was written, over a restart."""
 
-    def write(self, revision: int, record: Record, *, deleted: bool) -> None:
-        """Make one change durable; raises OSError when it cannot."""
+    def append(self, collection: CollectionKey, change: Change) -> None:
+        """Take a change up, to be kept soon."""
+
+    def compact(self, revision: int) -> None:
+        """Forget what was superseded up to *revision*."""
+
+    async def wait_kept(self, revision: int) -> None:
+        """Return when all changes up to *revision* are kept; raises OSError when they cannot be."""
 
 
 class Memory:
     """The journal of a server that forgets."""
 
-    def write(self, revision: int, record: Record, *, deleted: bool) -> None:
+    def append(self, collection: CollectionKey, change: Change) -> None:
         """Keep nothing."""
+
+    def compact(self, revision: int) -> None:
+        """Nothing is kept."""
+
+    async def wait_kept(self, revision: int) -> None:
+        """There is nothing to wait for."""
 
 
 class Expired(Exception):
@@ -150,23 +173,36 @@ def _undo(documents: dict[Key, Document], change: Change) -> None:
 
 
 class Store:
-    """All collections, and the revision that every write raises by one."""
+    """All collections, and the revision that every write raises by one.
+
+    `entries` is the log to begin with, in the order of revisions. Up to `compacted` it has only what was present then.
+    """
 
     def __init__(
         self,
         *,
         revision: int = 1,
+        compacted: int | None = None,
         history: int = 1000,
-        records: Iterable[Record] = (),
+        entries: Iterable[Entry] = (),
         journal: Journal | None = None,
     ) -> None:
         self.revision = revision
         self._history = history
-        self._first = revision
+        self._first = revision if compacted is None else compacted
         self._journal = journal or Memory()
         self._collections: dict[CollectionKey, Collection] = {}
-        for record in records:
-            self.collection(record.collection).documents[record.key] = record.document
+        for entry in entries:
+            self._restore(entry)
+
+    def _restore(self, entry: Entry) -> None:
+        place = self.collection(entry.collection)
+        before = place.documents.get(entry.key)
+        if entry.revision > self._first:
+            last = entry.document or _at_revision(before or {"metadata": {}}, entry.revision)
+            place.apply(Change(entry.revision, entry.key, before, entry.document, last))
+        elif entry.document is not None:
+            place.documents[entry.key] = entry.document
 
     def collection(self, key: CollectionKey) -> Collection:
         """The collection of that kind, empty when it has never been written."""
@@ -193,18 +229,23 @@ class Store:
     def _commit(
         self, collection: CollectionKey, key: Key, document: Document, *, deleted: bool
     ) -> None:
-        revision = self.revision + 1
-        self._journal.write(revision, Record(collection, key, document), deleted=deleted)
-        self.revision = revision
+        self.revision += 1
         place = self.collection(collection)
         before = place.documents.get(key)
-        place.apply(Change(revision, key, before, None if deleted else document, document))
+        change = Change(self.revision, key, before, None if deleted else document, document)
+        self._journal.append(collection, change)
+        place.apply(change)
+
+    async def settled(self) -> None:
+        """Return when all that can be seen now is kept; raises OSError when it cannot be."""
+        await self._journal.wait_kept(self.revision)
 
     def compact(self) -> int:
         """Forget the history of all collections, as etcd's compaction does; returns the revision."""
         for collection in self._collections.values():
             collection.compact(self.revision)
         self._first = self.revision
+        self._journal.compact(self.revision)
         return self.revision
 
 

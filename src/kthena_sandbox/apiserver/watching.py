@@ -43,9 +43,15 @@ class Watch:
 
     async def run(self, write: Write) -> None:
         """Write events until the time is up, the history is gone, or the caller cancels."""
+        settled = self.cluster.store.settled
+
+        async def write_settled(lines: bytes) -> None:
+            await settled()
+            await write(lines)
+
         with trio.move_on_after(self.timeout_seconds):
             try:
-                await self._follow(write, await self._begin(write))
+                await self._follow(write_settled, await self._begin(write_settled))
             except ApiError as error:
                 await write(_line("ERROR", error.status()))
 

@@ -1,10 +1,15 @@
+import json
 import signal
 import stat
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import httpx
 import kr8s.asyncio
@@ -52,9 +57,10 @@ async def test_state_outlives_the_server_on_the_same_port(tmp_path: Path) -> Non
         later = (await client.post(CONFIGMAPS, json=configmap("b"))).json()
         before = int(created["metadata"]["resourceVersion"])
         assert int(later["metadata"]["resourceVersion"]) == before + 1
-        old = {"watch": "true", "resourceVersion": str(before - 1)}
-        async with client.stream("GET", CONFIGMAPS, params=old) as stream:
-            assert b'"code":410' in await stream.aread()
+        old = {"watch": "true", "resourceVersion": str(before - 1), "timeoutSeconds": "1"}
+        seen = (await client.get(CONFIGMAPS, params=old)).text.splitlines()
+        events = [json.loads(line) for line in seen]
+        assert [event["object"] for event in events] == [created, later]
 
 
 async def test_a_forgetful_server_never_gives_out_a_revision_twice(tmp_path: Path) -> None:
@@ -141,24 +147,56 @@ async def test_kr8s_works_with_it(tmp_path: Path) -> None:
         assert any('"name":"default"' in line for line in lines)
 
 
+@dataclass
+class Written:
+    """What a server has answered: the last version of each object, and the last revision of all."""
+
+    versions: dict[str, str] = field(default_factory=dict)
+    latest: int = 0
+
+    def take(self, document: dict[str, Any]) -> None:
+        metadata = document["metadata"]
+        version = metadata["resourceVersion"]
+        assert int(version) > self.latest
+        self.versions[metadata["name"]], self.latest = version, int(version)
+
+
+def _write_until_killed(url: str, name: str, written: Written, most: int) -> None:
+    with httpx.Client(base_url=url, trust_env=False) as client, suppress(httpx.TransportError):
+        written.take(client.post(CONFIGMAPS, json=configmap(name)).json())
+        for number in range(most):
+            change = {"data": {"key": f"{name} {number}"}}
+            headers = {"content-type": "application/merge-patch+json"}
+            answer = client.patch(f"{CONFIGMAPS}/{name}", json=change, headers=headers)
+            assert answer.status_code == 200
+            written.take(answer.json())
+
+
 @pytest.mark.system
-def test_every_answered_write_survives_a_kill(tmp_path: Path) -> None:
+def test_every_answered_write_survives_kills_at_random(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "kthena_sandbox.apiserver", "--port", "0", "--kubeconfig",
                str(tmp_path / "kubeconfig"), "--state", str(tmp_path / "state")]  # fmt: skip
-    answered = 0
-    for round_number in range(3):
+    chance = Random(1)
+    answered: dict[str, str] = {}
+    for turn in range(10):
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
             assert server.stdout is not None
             url = server.stdout.readline().split()[-1]
-            with httpx.Client(base_url=url, trust_env=False) as client:
-                kept = client.get(CONFIGMAPS).json()["items"]
-                assert len(kept) == answered
-                for number in range(50):
-                    name = f"a{round_number}-{number}"
-                    assert client.post(CONFIGMAPS, json=configmap(name)).status_code == 201
-                    answered += 1
-                server.send_signal(signal.SIGKILL)
-                server.wait()
+            listed = httpx.get(url + CONFIGMAPS, trust_env=False).json()
+            reached = int(listed["metadata"]["resourceVersion"])
+            kept = {item["metadata"]["name"]: item["metadata"] for item in listed["items"]}
+            for name, version in answered.items():
+                assert int(kept[name]["resourceVersion"]) >= int(version)
+            writers = [Written(latest=reached) for _ in range(4)]
+            with ThreadPoolExecutor() as pool:
+                ends = [pool.submit(_write_until_killed, url, f"a{turn}-{number}", written, 10_000)
+                        for number, written in enumerate(writers)]  # fmt: skip
+                wait(ends, timeout=chance.uniform(0.05, 0.4))
+                server.kill()
+            for end, written in zip(ends, writers, strict=True):
+                end.result()
+                answered |= written.versions
+    assert len(answered) > 20
 
 
 @pytest.mark.system

@@ -7,7 +7,6 @@ from kthena_sandbox.apiserver.storage import (
     Document,
     Expired,
     Key,
-    Record,
     Store,
 )
 
@@ -90,18 +89,6 @@ def test_the_state_at_an_earlier_revision_can_be_seen() -> None:
     assert maps.at(1) == {}
     assert maps.at(2) == {A: first}
     assert maps.at(3) == {A: first, B: other}
-
-
-def test_a_write_that_cannot_be_kept_has_not_happened() -> None:
-    class Full:
-        def write(self, revision: int, record: Record, *, deleted: bool) -> None:
-            raise OSError("disk full")
-
-    store = Store(journal=Full())
-    with pytest.raises(OSError, match="disk full"):
-        store.put(MAPS, A, _document("a"))
-    assert store.revision == 1
-    assert store.get(MAPS, A) is None
 
 
 @given(

@@ -58,22 +58,52 @@ def _annotated(document: Document) -> Document:
     return document | {"metadata": metadata | {"annotations": annotations}}
 
 
+async def placed(client: Client, document: Document) -> Document:
+    """The document with the namespace that it means. Raises ApplyError, ApiError, ApiAway."""
+    kind = await kind_of(client, document["apiVersion"], document["kind"])
+    metadata = document["metadata"]
+    if not isinstance(metadata, dict) or not metadata.get("name"):
+        raise ApplyError(f"{kind.name} without a name")
+    home = {"namespace": metadata.get("namespace") or "default"} if kind.namespaced else {}
+    return document | {"metadata": metadata | home}
+
+
 async def apply(client: Client, document: Document) -> str:
     """Create or merge one object; returns what happened to it, as kubectl says it.
 
     Raises ApplyError, ApiError, ApiAway.
     """
     kind = await kind_of(client, document["apiVersion"], document["kind"])
-    namespace = document["metadata"].get("namespace") or ("default" if kind.namespaced else "")
-    placed = {"metadata": document["metadata"] | ({"namespace": namespace} if namespace else {})}
-    wanted: dict[str, Any] = _annotated(document | placed)
-    key = Key(namespace, document["metadata"]["name"])
+    wanted = _annotated(await placed(client, document))
+    key = Key(wanted["metadata"].get("namespace", ""), wanted["metadata"]["name"])
     shown = f"{kind.name.lower()}{'.' + kind.group if kind.group else ''}/{key.name}"
     try:
-        await client.create(kind, wanted)
+        present = await client.find(kind, key)
+        if present is None:
+            await client.create(kind, wanted)
+            return f"{shown} created"
+        patched = await client.patch(kind, key, _with_removals(wanted, present))
     except ApiError as error:
-        if error.reason != "AlreadyExists":
-            raise ApplyError(f"{shown}: {error}") from error
-        await client.patch(kind, key, wanted)
-        return f"{shown} configured"
-    return f"{shown} created"
+        raise ApplyError(f"{shown}: {error}") from error
+    versions = [entry["metadata"]["resourceVersion"] for entry in (present, patched)]
+    return f"{shown} {'unchanged' if versions[0] == versions[1] else 'configured'}"
+
+
+def _with_removals(wanted: Document, present: Document) -> Document:
+    """The merge patch to what is wanted: null for what was applied before and is wanted no more."""
+    annotations = present["metadata"].get("annotations") or {}
+    try:
+        applied = msgspec.json.decode(annotations.get(LAST_APPLIED, "{}"))
+    except msgspec.DecodeError:
+        return wanted
+    return _patch(applied, wanted)
+
+
+def _patch(before: Any, after: Document) -> Document:
+    if not isinstance(before, dict):
+        return after
+    removed = dict.fromkeys(name for name in before if name not in after)
+    return removed | {
+        name: _patch(before.get(name), value) if isinstance(value, dict) else value
+        for name, value in after.items()
+    }

@@ -32,6 +32,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--state", type=Path, help="file that keeps all objects over a restart of the sandbox")
     add("--apply", type=Path, action="append", default=[], metavar="FILE", help="file or folder")
+    add("--manifests", type=Path, metavar="DIR",
+        help="folder of manifests to apply and to follow: changed files are applied, what goes is pruned")  # fmt: skip
     add("--router", action=argparse.BooleanOptionalAction, default=True, help="start the router")
     for flag, default, use in _PORTS:
         add(flag, type=port_number(1), default=default, metavar="PORT",
@@ -44,12 +46,16 @@ def _parser() -> argparse.ArgumentParser:
 
 def parse(argv: Sequence[str]) -> Settings:
     """The settings of `up`; ends the process with a usage message where they are wrong."""
-    given = _parser().parse_args(argv)
+    parser = _parser()
+    given = parser.parse_args(argv)
+    if given.manifests and not given.manifests.is_dir():
+        parser.error(f"argument --manifests: {given.manifests} is no folder")
     return Settings(
         api_port=given.api_port,
         kubeconfig=given.kubeconfig,
         state=given.state,
         apply=tuple(given.apply),
+        manifests=given.manifests,
         router=given.router,
         router_port=given.router_port,
         management_port=given.management_port,

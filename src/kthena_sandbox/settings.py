@@ -17,6 +17,7 @@ class Settings:
     kubeconfig: Path | None = None
     state: Path | None = None
     apply: tuple[Path, ...] = ()
+    manifests: Path | None = None
     router: bool = True
     router_port: int = 8080
     management_port: int = 15021

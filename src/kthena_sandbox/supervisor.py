@@ -6,7 +6,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from kthena_sandbox.check import run_check
 from kthena_sandbox.client import ApiAway, ApiError, Client
 from kthena_sandbox.cluster import ensure_router_service, running_cluster
 from kthena_sandbox.demo import run_demo, wait_for_default_gateway
+from kthena_sandbox.manifests import Manifests
 from kthena_sandbox.ports import check_ports
 from kthena_sandbox.processes import Children
 from kthena_sandbox.routerprocess import ADDRESS, RouterProcess
@@ -56,15 +57,22 @@ class Supervisor:
                 self.settings.api_port, kubeconfig.absolute(),
                 self.settings.state or folder / "state", self.children, self.environ, say,
             )  # fmt: skip
-            async with _running(server.run), running_cluster(server.url) as client:
+            async with (
+                _running(server.run),
+                running_cluster(server.url) as client,
+                AsyncExitStack() as parts,
+            ):
                 await self._prepare(client)
+                if self.settings.manifests:
+                    manifests = Manifests(self.settings.manifests, client, say)
+                    await parts.enter_async_context(_running(manifests.run))
                 if not self.settings.router:
                     return await self._use(client, server)
                 router = RouterProcess(
                     self.settings, server.kubeconfig, self.children, self.environ, say
                 )
-                async with _running(router.run):
-                    return await self._use(client, server)
+                await parts.enter_async_context(_running(router.run))
+                return await self._use(client, server)
 
     async def _prepare(self, client: Client) -> None:
         await ensure_router_service(client, self.settings.router_port)

@@ -16,7 +16,6 @@ from kthena_sandbox.kinds import PODS, Document, Key, Kind
 from kthena_sandbox.kubelet.kubelet import Kubelet
 from kthena_sandbox.mirror import Mirror
 
-CONFIG_MAPS = Kind("", "v1", "ConfigMap", "configmaps")
 _PATIENCE = 10.0
 
 

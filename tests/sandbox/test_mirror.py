@@ -1,12 +1,12 @@
 from pathlib import Path
 
 import trio
-from tests.sandbox.house import CONFIG_MAPS, Cluster, running_api
+from tests.sandbox.house import Cluster, running_api
 
 from kthena_sandbox.apiserver.server import serve
 from kthena_sandbox.apiserver.settings import Settings
 from kthena_sandbox.client import open_client
-from kthena_sandbox.kinds import Document, Key
+from kthena_sandbox.kinds import CONFIG_MAPS, Document, Key
 from kthena_sandbox.mirror import Mirror
 
 A, B = Key("default", "a"), Key("default", "b")

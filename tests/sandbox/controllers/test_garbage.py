@@ -1,9 +1,9 @@
 from pathlib import Path
 from typing import Any
 
-from tests.sandbox.house import CONFIG_MAPS, running
+from tests.sandbox.house import running
 
-from kthena_sandbox.kinds import DEFINITIONS, Document, Key, Kind, uid_of
+from kthena_sandbox.kinds import CONFIG_MAPS, DEFINITIONS, Document, Key, Kind, uid_of
 
 OWNER, CHILD = Key("default", "owner"), Key("default", "child")
 

@@ -2,11 +2,11 @@ from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.sandbox.house import CONFIG_MAPS, engine_pod, running
+from tests.sandbox.house import engine_pod, running
 
 from kthena_sandbox.controllers.conditions import is_true
 from kthena_sandbox.controllers.namespaces import Remains, conditions_of
-from kthena_sandbox.kinds import NAMESPACES, PODS, SERVICE_ACCOUNTS, Key
+from kthena_sandbox.kinds import CONFIG_MAPS, NAMESPACES, PODS, SERVICE_ACCOUNTS, Key
 
 
 async def test_a_deleted_namespace_takes_its_contents_along(tmp_path: Path) -> None:

@@ -1,0 +1,102 @@
+"""A folder of manifests against a real API server: what is applied, told and pruned."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import trio
+from tests.sandbox.house import Cluster, running_api
+
+from kthena_sandbox.cli import main
+from kthena_sandbox.kinds import CONFIG_MAPS, Key
+from kthena_sandbox.manifests import Manifests, Reference, gone
+
+MAP = """
+apiVersion: v1
+kind: ConfigMap
+metadata: {{name: {name}}}
+data: {{colour: {colour}}}
+"""
+
+
+@asynccontextmanager
+async def _following(cluster: Cluster, folder: Path) -> AsyncIterator[list[str]]:
+    said: list[str] = []
+    async with trio.open_nursery() as nursery:
+        await nursery.start(Manifests(folder, cluster.client, said.append).run)
+        yield said
+        nursery.cancel_scope.cancel()
+
+
+async def _until(said: list[str], line: str) -> None:
+    with trio.fail_after(10):
+        while not any(line in entry for entry in said):  # noqa: ASYNC110  what it tells is a list
+            await trio.sleep(0.02)
+
+
+async def test_files_are_applied_followed_and_pruned(tmp_path: Path) -> None:
+    folder = tmp_path / "manifests"
+    (folder / "more").mkdir(parents=True)
+    first, second = folder / "a.yaml", folder / "more" / "b.yaml"
+    first.write_text(MAP.format(name="a", colour="red"))
+    second.write_text(MAP.format(name="b", colour="red"))
+    async with running_api(tmp_path) as cluster, _following(cluster, folder) as said:
+        assert said == ["configmap/a created", "configmap/b created"]
+        first.write_text(MAP.format(name="a", colour="blue").replace("colour", "other"))
+        await _until(said, "configmap/a configured")
+        found = await cluster.client.get(CONFIG_MAPS, Key("default", "a"))
+        assert found["data"] == {"other": "blue"}
+        second.unlink()
+        await _until(said, "configmap/b pruned")
+        await cluster.gone(CONFIG_MAPS, Key("default", "b"))
+        assert said[2:] == ["configmap/a configured", "configmap/b pruned"]
+
+
+async def test_a_bad_file_is_told_about_and_costs_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "manifests"
+    folder.mkdir()
+    first, second = folder / "a.yaml", folder / "b.yaml"
+    first.write_text(MAP.format(name="a", colour="red"))
+    async with running_api(tmp_path) as cluster, _following(cluster, folder) as said:
+        first.write_text("a: [")
+        second.write_text(MAP.format(name="b", colour="red") + "---\nkind: Nothing\n")
+        await _until(said, f"manifests: {first}: while parsing a flow node")
+        await _until(said, f"manifests: {second}: a document without apiVersion")
+        third = folder / "c.yaml"
+        third.write_text(
+            MAP.format(name="c", colour="1") + "---\n" + MAP.format(name="C", colour="x")
+        )
+        await _until(said, f'manifests: {third}: configmap/C: ConfigMap "C" is invalid')
+        assert await cluster.client.find(CONFIG_MAPS, Key("default", "a")) is not None
+        assert not any("pruned" in line for line in said)
+        third.write_text(MAP.format(name="c", colour="x"))
+        await _until(said, "configmap/c created")
+
+
+async def test_what_went_while_it_was_down_is_pruned_at_the_start(tmp_path: Path) -> None:
+    folder = tmp_path / "manifests"
+    folder.mkdir()
+    for name in "ab":
+        (folder / f"{name}.yaml").write_text(MAP.format(name=name, colour="red"))
+    async with running_api(tmp_path) as cluster:
+        async with _following(cluster, folder) as said:
+            assert len(said) == 2
+        (folder / "b.yaml").unlink()
+        async with _following(cluster, folder) as said:
+            assert said == ["configmap/b pruned"]
+        async with _following(cluster, folder) as said:
+            assert said == []
+
+
+def test_an_object_that_moved_to_another_file_stays() -> None:
+    here = Reference("v1", "ConfigMap", "default", "a")
+    space = Reference("v1", "Namespace", "", "n")
+    assert gone({"a.yaml": frozenset({here})}, {"b.yaml": frozenset({here})}) == []
+    assert gone({"a.yaml": frozenset({space, here})}, {}) == [here, space]
+
+
+def test_a_folder_that_is_not_there_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--manifests", "/nowhere/at/all"])
+    assert "argument --manifests: /nowhere/at/all is no folder" in capsys.readouterr().err

@@ -9,6 +9,7 @@ from kthena_sandbox.client import Client, open_client
 from kthena_sandbox.controllers.run import run_controllers, utc_now
 from kthena_sandbox.kinds import PODS, SERVICES, Document, Key
 from kthena_sandbox.kubelet.kubelet import Kubelet
+from kthena_sandbox.kubelet.runtime import Host
 from kthena_sandbox.mirror import Mirror
 
 ROUTER_SERVICE = Key("kthena-system", "kthena-router")
@@ -16,11 +17,11 @@ _ADDRESS = "127.0.0.1"
 
 
 @asynccontextmanager
-async def running_cluster(url: str) -> AsyncIterator[Client]:
-    """The cluster over the API server at *url*, ready to run pods; a client of it."""
-    async with open_client(url) as client, trio.open_nursery() as nursery:
+async def running_cluster(host: Host) -> AsyncIterator[Client]:
+    """The cluster over the host's API server, ready to run pods; a client of it."""
+    async with open_client(host.server) as client, trio.open_nursery() as nursery:
         pods = Mirror(client, PODS)
-        kubelet = Kubelet(client, pods, utc_now)
+        kubelet = Kubelet(client, pods, utc_now, host)
         await nursery.start(kubelet.run)
         nursery.start_soon(pods.run)
         await nursery.start(run_controllers, client, pods)

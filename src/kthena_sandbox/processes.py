@@ -5,8 +5,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
 from functools import partial
 
 import trio
@@ -73,6 +73,37 @@ async def lines(stream: trio.abc.ReceiveStream) -> AsyncGenerator[str, None]:
         yield rest.decode(errors="replace")
 
 
+class Child:
+    """One child that lives, or has ended."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+
+    def terminate(self) -> None:
+        """SIGTERM, if it still lives."""
+        if self._process.poll() is None:
+            self._process.terminate()
+
+    def kill(self) -> None:
+        """SIGKILL, if it still lives."""
+        if self._process.poll() is None:
+            self._process.kill()
+
+    async def wait(self) -> int:
+        """Wait for its end; its code, negative for a signal."""
+        code = self._process.poll()
+        return await _wait(self._process) if code is None else code
+
+    async def end(self, patience: float) -> None:
+        """SIGTERM and, *patience* seconds later, SIGKILL; returns when it has ended."""
+        self.terminate()
+        with trio.move_on_after(patience):
+            await self.wait()
+            return
+        self.kill()
+        await self.wait()
+
+
 class Children:
     """All children that live. `kill` ends them at once, for those who cannot wait."""
 
@@ -92,19 +123,27 @@ class Children:
 
         When cancelled it gets SIGTERM and, *patience* seconds later, SIGKILL. Raises OSError.
         """
+        async with self.running(command, environ, tell, patience=patience) as child:
+            return await child.wait()
+
+    @asynccontextmanager
+    async def running(
+        self, command: Sequence[str], environ: Mapping[str, str], tell: Callable[[str], None], *,
+        patience: float = 10.0,
+    ) -> AsyncIterator[Child]:  # fmt: skip
+        """The same with a child to handle; one that lives at the end of the block is ended. Raises OSError."""
         process, output = _start(command, environ)
         self._alive.add(process)
-        code = 0
+        child = Child(process)
         async with trio.open_nursery() as nursery:
             last_words = await nursery.start(_forward, output, tell)
             try:
-                code = await _wait(process)
+                yield child
             finally:
                 with trio.CancelScope(shield=True):
-                    await _end(process, patience)
+                    await child.end(patience)
                 self._alive.discard(process)
                 last_words.deadline = trio.current_time() + _LAST_WORDS_SECONDS
-        return code
 
 
 async def _forward(
@@ -119,14 +158,3 @@ async def _forward(
         async with stream, aclosing(lines(stream)) as told:
             async for line in told:
                 tell(line)
-
-
-async def _end(process: subprocess.Popen[bytes], patience: float) -> None:
-    if process.poll() is not None:
-        return
-    process.terminate()
-    with trio.move_on_after(patience):
-        await _wait(process)
-        return
-    process.kill()
-    await _wait(process)

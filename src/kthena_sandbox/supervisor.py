@@ -18,6 +18,7 @@ from kthena_sandbox.check import run_check
 from kthena_sandbox.client import ApiAway, ApiError, Client
 from kthena_sandbox.cluster import ensure_router_service, running_cluster
 from kthena_sandbox.demo import run_demo, wait_for_default_gateway
+from kthena_sandbox.kubelet.runtime import Host
 from kthena_sandbox.manifests import Manifests
 from kthena_sandbox.ports import check_ports
 from kthena_sandbox.processes import Children
@@ -59,7 +60,7 @@ class Supervisor:
             )  # fmt: skip
             async with (
                 _running(server.run),
-                running_cluster(server.url) as client,
+                self._cluster(server, folder) as client,
                 AsyncExitStack() as parts,
             ):
                 await self._prepare(client)
@@ -73,6 +74,12 @@ class Supervisor:
                 )
                 await parts.enter_async_context(_running(router.run))
                 return await self._use(client, server)
+
+    @asynccontextmanager
+    async def _cluster(self, server: ApiProcess, folder: Path) -> AsyncIterator[Client]:
+        host = Host(server.url, folder / "kubelet", self.environ, self.children)
+        async with running_cluster(host) as client:
+            yield client
 
     async def _prepare(self, client: Client) -> None:
         await ensure_router_service(client, self.settings.router_port)

@@ -1,5 +1,6 @@
 """A cluster in this process: the real API server on a free port, with controllers and kubelet as asked."""
 
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,7 +15,9 @@ from kthena_sandbox.client import Client, open_client
 from kthena_sandbox.controllers.run import run_controllers, utc_now
 from kthena_sandbox.kinds import PODS, Document, Key, Kind
 from kthena_sandbox.kubelet.kubelet import Kubelet
+from kthena_sandbox.kubelet.runtime import Host
 from kthena_sandbox.mirror import Mirror
+from kthena_sandbox.processes import Children
 
 _PATIENCE = 10.0
 
@@ -55,6 +58,11 @@ async def running_api(folder: Path) -> AsyncIterator[Cluster]:
         nursery.cancel_scope.cancel()
 
 
+def make_kubelet(cluster: Cluster, pods: Mirror, folder: Path) -> Kubelet:
+    host = Host(cluster.url, folder / "kubelet", os.environ, Children())
+    return Kubelet(cluster.client, pods, utc_now, host)
+
+
 @asynccontextmanager
 async def running(
     folder: Path, *, controllers: bool = False, kubelet: bool = False
@@ -62,7 +70,7 @@ async def running(
     async with running_api(folder) as cluster, trio.open_nursery() as nursery:
         pods = Mirror(cluster.client, PODS)
         if kubelet:
-            await nursery.start(Kubelet(cluster.client, pods, utc_now).run)
+            await nursery.start(make_kubelet(cluster, pods, folder).run)
         nursery.start_soon(pods.run)
         if controllers:
             await nursery.start(run_controllers, cluster.client, pods)

@@ -1,37 +1,34 @@
-"""Runs one container: an engine for a known image, nothing for a static one; restarts, probes, states."""
+"""Runs one container: a workload for a known image, nothing for a static one; restarts, probes, hooks, states."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import trio
 
+from kthena_sandbox.client import ApiAway, ApiError
 from kthena_sandbox.controllers.conditions import parse_time
-from kthena_sandbox.engine import Engine, SettingsError, parse_settings
+from kthena_sandbox.engine import SettingsError
 from kthena_sandbox.kinds import Document
 from kthena_sandbox.kubelet import images
-from kthena_sandbox.kubelet.environment import ConfigError, arguments_of, variables_of
+from kthena_sandbox.kubelet.hooks import run_hook
 from kthena_sandbox.kubelet.logs import ContainerLog
 from kthena_sandbox.kubelet.podstatus import ContainerState, Termination
+from kthena_sandbox.kubelet.podvolumes import Tell
 from kthena_sandbox.kubelet.probes import Probe, check, read_probe, run_probe
+from kthena_sandbox.kubelet.references import ConfigError
+from kthena_sandbox.kubelet.workloads import KILLED, Exit, Workload
 
 _LOG = logging.getLogger(__name__)
-Tell = Callable[[str, str, bool], None]  # reason, message, whether it is a warning
+MakeWorkload = Callable[[Document, Callable[[str], None]], Awaitable[Workload]]
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 30.0
 _STEADY_SECONDS = 60.0  # who ran that long is not in a crash loop
 _STATIC_PERIOD = 1.0
-_KILLED = 137
-
-
-class _Ended(Exception):
-    """The workload stopped by itself."""
-
-    def __init__(self, exit_code: int, message: str) -> None:
-        super().__init__(message)
-        self.exit_code = exit_code
+_RETRY_SECONDS = 1.0
+_LEAST_SECONDS = 2.0  # for a container whose preStop hook took all of its time
 
 
 class Container:
@@ -50,7 +47,12 @@ class Container:
         self._changed = changed
         self._tell = tell
         self.finished = False  # for good
-        self._engine: Engine | None = None
+        self._workload: Workload | None = None
+        self._stopping = False
+        self._closed = False  # takes no more connections
+        self._condemned = ""  # why it is ended before its restart
+        self._grace = 0.0
+        self._sentence = trio.Event()
         self.state = self._first_state()
 
     def _first_state(self) -> ContainerState:
@@ -63,7 +65,7 @@ class Container:
         ended = None
         if ran:
             started = parse_time(ran["startedAt"])
-            ended = Termination(_KILLED, "Error", "", started, self._wall_clock())
+            ended = Termination(KILLED, "Error", "", started, self._wall_clock())
         return ContainerState(name, self._document["image"], restarts=restarts, before=ended)
 
     def _set(self, **changes: Any) -> None:
@@ -92,26 +94,24 @@ class Container:
         ports = [entry["containerPort"] for entry in self._document.get("ports") or []]
         return Probe(port=ports[0], period=_STATIC_PERIOD, failures=1) if ports else None
 
-    async def run_known(self) -> None:
-        """Run the engine of the image, again and again as `restartPolicy` says."""
-        name = self.state.name
-        if mounts := [entry["mountPath"] for entry in self._document.get("volumeMounts") or []]:
-            why = (
-                f"The sandbox mounts no volumes: container {name} runs without {', '.join(mounts)}"
-            )
-            self._tell("NotMounted", why, True)
+    async def run_known(self, make: MakeWorkload) -> None:
+        """Run what *make* makes, again and again as `restartPolicy` says."""
         failures = 0
         while True:
             began = trio.current_time()
-            ended = await self._run_once(name)
+            ended = await self._run_once(make)
             policy = self._pod["spec"].get("restartPolicy", "Always")
-            if policy == "Never" or (policy == "OnFailure" and not ended.exit_code):
+            if (
+                self._stopping
+                or policy == "Never"
+                or (policy == "OnFailure" and not ended.exit_code)
+            ):
                 self.finished = True
                 return
             steady = trio.current_time() - began > _STEADY_SECONDS
             failures = 1 if steady else failures + 1
             self.state = replace(self.state, before=ended, restarts=self.state.restarts + 1)
-            await self._back_off(failures - (ended.exit_code == _KILLED))
+            await self._back_off(failures - bool(self._condemned))
             self.previous_log, self.log = self.log, ContainerLog(self._wall_clock)
 
     async def _back_off(self, failures: int) -> None:
@@ -126,94 +126,118 @@ class Container:
         self._tell("BackOff", f"Back-off restarting failed container {name} in pod {pod}", True)
         await trio.sleep(pause)
 
-    async def _run_once(self, name: str) -> Termination:
+    async def _run_once(self, make: MakeWorkload) -> Termination:
         started = self._wall_clock()
+        self._condemned = ""
         image = self.state.image
         self._tell("Pulled", f'Container image "{image}" already present on machine', False)
         try:
-            engine = self._make_engine()
-        except ConfigError as error:
-            self._wait("CreateContainerConfigError", str(error))
-            self._tell("Failed", f"Error: {error}", True)
-            await trio.sleep_forever()
+            workload = await self._made(make)
         except SettingsError as error:
-            self._tell_running(name)
+            self._tell_running()
             self.log.write(f"error: {error}")
-            failure = _Ended(2, str(error))
+            exit_ = Exit(2, str(error))
         else:
-            failure = await self._run_engine(engine, name, started)
+            exit_ = await self._run_workload(workload, started)
         self.log.close()
-        ended = Termination(failure.exit_code, "Error", str(failure), started, self._wall_clock())
+        reason = "Error" if exit_.code else "Completed"
+        ended = Termination(
+            exit_.code, reason, self._condemned or exit_.message, started, self._wall_clock()
+        )
         self._set(running=None, ended=ended, ready=False, started=False)
         return ended
 
-    def _tell_running(self, name: str) -> None:
-        self._tell("Created", f"Created container: {name}", False)
-        self._tell("Started", f"Started container {name}", False)
+    async def _made(self, make: MakeWorkload) -> Workload:
+        """Made when what it takes its environment from is there. Raises SettingsError."""
+        while True:
+            try:
+                return await make(self._document, self.log.write)
+            except ApiAway:
+                pass
+            except (ConfigError, ApiError, OSError) as error:
+                if self.state.message != str(error):
+                    self._wait("CreateContainerConfigError", str(error))
+                    self._tell("Failed", f"Error: {error}", True)
+            await trio.sleep(_RETRY_SECONDS)
 
-    def _make_engine(self) -> Engine:
-        variables = variables_of(self._document, self._pod, self._address)
-        defaults = images.defaults_of(self.state.image) or {}
-        arguments = arguments_of(self._document, variables)
-        settings, ignored = parse_settings(arguments, variables, defaults=defaults)
-        if ignored:
-            self.log.write(f"INFO: not simulated: {' '.join(ignored)}")
-        return Engine(replace(settings, host=self._address), log=self.log.write)
+    def _tell_running(self) -> None:
+        self._tell("Created", f"Created container: {self.state.name}", False)
+        self._tell("Started", f"Started container {self.state.name}", False)
 
-    async def _run_engine(self, engine: Engine, name: str, started: datetime) -> _Ended:
-        failure = _Ended(_KILLED, "")
+    async def _run_workload(self, workload: Workload, started: datetime) -> Exit:
+        exit_ = Exit(KILLED)
         try:
             async with trio.open_nursery() as nursery:
-                address = await nursery.start(engine.run)
-                self._engine = engine
-                names = ", ".join(engine.settings.models)
-                where = f"http://{address.host}:{address.port}"
-                self.log.write(f"INFO: {engine.settings.engine} engine for {names} on {where}")
-                self._set(running=started, ended=None)
-                self._tell_running(name)
-                await self._watch_over()
-        except* OSError as errors:
-            port = engine.settings.port
-            failure = _Ended(1, f"cannot listen on {self._address}:{port}: {_first(errors)}")
-            self.log.write(f"error: {failure}")
-        except* _Ended as errors:
-            failure = _Ended(_KILLED, str(_first(errors)))
-        except* Exception as errors:  # noqa: BLE001  one bad engine must not stop the kubelet
-            _LOG.exception("container %s", name)
-            failure = _Ended(1, repr(_first(errors)))
-        self._engine = None
-        return failure
 
-    async def _watch_over(self) -> None:
-        """Run the probes while the engine serves. Raises _Ended where it is found dead."""
-        startup = read_probe(self._document, "startupProbe")
-        if startup is not None:
-            await self._wait_for_start(startup)
-        self._set(started=True)
-        readiness = read_probe(self._document, "readinessProbe")
-        liveness = read_probe(self._document, "livenessProbe")
+                async def run(*, task_status: trio.TaskStatus[None]) -> None:
+                    nonlocal exit_
+                    exit_ = await workload.run(task_status=task_status)
+                    nursery.cancel_scope.cancel()
+
+                await nursery.start(run)
+                self._workload = workload
+                self._set(running=started, ended=None)
+                self._tell_running()
+                await self._watch_over(workload)
+        except* OSError as errors:
+            exit_ = Exit(1, str(_first(errors)))
+            self.log.write(f"error: {exit_.message}")
+        except* Exception as errors:  # noqa: BLE001  one bad workload must not stop the kubelet
+            _LOG.exception("container %s", self.state.name)
+            exit_ = Exit(1, repr(_first(errors)))
+        self._workload = None
+        return exit_
+
+    async def _watch_over(self, workload: Workload) -> None:
+        """Run hook and probes while the workload runs, and end it where one finds it dead."""
         async with trio.open_nursery() as nursery:
-            if liveness is not None:
+            await nursery.start(self._execute, workload)
+            hook = (self._document.get("lifecycle") or {}).get("postStart")
+            if hook and (why := await run_hook(hook, self._document, self._address)):
+                self._tell("FailedPostStartHook", f"PostStartHook failed: {why}", True)
+                self._condemn(f"PostStartHook failed: {why}", "FailedPostStartHook", None)
+            startup = read_probe(self._document, "startupProbe")
+            if startup is not None:
+                await self._wait_for_start(startup)
+            self._set(started=True)
+            if (liveness := read_probe(self._document, "livenessProbe")) is not None:
                 nursery.start_soon(self._keep_alive, liveness, "Liveness")
-            if readiness is None:
+            if (readiness := read_probe(self._document, "readinessProbe")) is None:
                 self._set(ready=True)
-                await trio.sleep_forever()
+                return
             await self._keep_ready(readiness)
+
+    async def _execute(self, workload: Workload, *, task_status: trio.TaskStatus[None]) -> None:
+        """End the workload when it is condemned; how it ended is seen where it runs."""
+        self._sentence = trio.Event()
+        task_status.started()
+        await self._sentence.wait()
+        await self._end(workload, self._grace)
+        await trio.sleep_forever()
+
+    def _condemn(self, message: str, why: str, grace: float | None) -> None:
+        if self._stopping or self._condemned:
+            return
+        usual = self._pod["spec"].get("terminationGracePeriodSeconds", 30)
+        self._grace = float(usual if grace is None else grace)
+        self._condemned = message
+        self._tell("Killing", why, False)
+        self._sentence.set()
 
     async def _wait_for_start(self, probe: Probe) -> None:
         with trio.CancelScope() as scope:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._probe, probe, scope.cancel, self._die("Startup"))
+                nursery.start_soon(self._probe, probe, scope.cancel, self._die(probe, "Startup"))
 
     async def _keep_alive(self, probe: Probe, name: str) -> None:
-        await self._probe(probe, lambda: None, self._die(name))
+        await self._probe(probe, lambda: None, self._die(probe, name))
 
-    def _die(self, probe: str) -> Callable[[str], None]:
+    def _die(self, probe: Probe, name: str) -> Callable[[str], None]:
         def failed(message: str) -> None:
-            self._tell("Unhealthy", f"{probe} probe failed: {message}", True)
-            why = f"Container {self.state.name} failed {probe.lower()} probe, will be restarted"
-            self._tell("Killing", why, False)
-            raise _Ended(_KILLED, message)
+            if not self._stopping:
+                self._tell("Unhealthy", f"{name} probe failed: {message}", True)
+            why = f"Container {self.state.name} failed {name.lower()} probe, will be restarted"
+            self._condemn(message, why, probe.grace)
 
         return failed
 
@@ -222,7 +246,10 @@ class Container:
             self._tell("Unhealthy", f"Readiness probe failed: {message}", True)
             self._set(ready=False)
 
-        await self._probe(probe, lambda: self._set(ready=True), failed)
+        def passed() -> None:
+            self._set(ready=not self._closed)
+
+        await self._probe(probe, passed, failed)
 
     async def _probe(
         self, probe: Probe, passed: Callable[[], None], failed: Callable[[str], None]
@@ -245,13 +272,31 @@ class Container:
         self._wait("ErrImagePull", message)
         self._tell("Failed", f'Failed to pull image "{image}": {message}', True)
 
-    async def drain(self, seconds: float) -> None:
-        """Stop accepting and let requests finish for *seconds*."""
-        if self._engine is not None:
-            self.log.write("INFO: Shutting down")
-            self._set(ready=False)
-            await self._engine.server.drain(seconds)
+    async def stop(self, seconds: float) -> None:
+        """End it for good: its hook, then the workload, both within *seconds*."""
+        self._stopping = True
+        workload = self._workload
+        if workload is not None:
+            began = trio.current_time()
+            hook = (self._document.get("lifecycle") or {}).get("preStop")
+            if hook and seconds:
+                await self._run_pre_stop(hook, seconds)
+                seconds = max(seconds - (trio.current_time() - began), _LEAST_SECONDS)
+            await self._end(workload, seconds)
         self.log.close()
+
+    async def _run_pre_stop(self, hook: Document, seconds: float) -> None:
+        why = "it did not end within the grace period"
+        with trio.move_on_after(seconds):
+            why = await run_hook(hook, self._document, self._address)
+        if why:
+            self._tell("FailedPreStopHook", f"PreStopHook failed: {why}", True)
+
+    async def _end(self, workload: Workload, seconds: float) -> None:
+        if not workload.serves_while_it_ends:
+            self._closed = True
+            self._set(ready=False)
+        await workload.end(seconds)
 
 
 def _first(error: BaseException) -> BaseException:

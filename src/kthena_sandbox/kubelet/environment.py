@@ -2,14 +2,13 @@
 
 import re
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from kthena_sandbox.kinds import Document
+from kthena_sandbox.kubelet.fields import field_of, resource_of
+from kthena_sandbox.kubelet.references import ConfigError, Sources, imported, selected
 
 _REFERENCE = re.compile(r"\$(\$|\((\w[\w.-]*)\))")
-
-
-class ConfigError(Exception):
-    """The container cannot be configured; the text says why."""
 
 
 def expand(text: str, variables: Mapping[str, str]) -> str:
@@ -23,41 +22,42 @@ def expand(text: str, variables: Mapping[str, str]) -> str:
     return _REFERENCE.sub(value, text)
 
 
-def variables_of(container: Document, pod: Document, address: str) -> dict[str, str]:
-    """The environment. Raises ConfigError for sources that the sandbox does not read."""
+class _Place(NamedTuple):
+    container: Document
+    pod: Document
+    address: str
+
+
+def variables_of(
+    container: Document, pod: Document, address: str, sources: Sources
+) -> dict[str, str]:
+    """The environment: `envFrom` in its order, then `env`, which wins. Raises ConfigError."""
+    namespace = pod["metadata"].get("namespace", "")
+    place = _Place(container, pod, address)
     found: dict[str, str] = {}
-    if container.get("envFrom"):
-        raise ConfigError("envFrom is not supported in the sandbox")
+    for entry in container.get("envFrom") or []:
+        found |= imported(entry, namespace, sources)
     for entry in container.get("env") or []:
-        source = entry.get("valueFrom")
-        if source is None:
-            found[entry["name"]] = expand(entry.get("value", ""), found)
-        elif "fieldRef" in source:
-            found[entry["name"]] = _field(source["fieldRef"]["fieldPath"], pod, address)
-        else:
-            kind = next(iter(source))
-            raise ConfigError(f"env {entry['name']}: {kind} is not supported in the sandbox")
+        value = _value(entry, place, sources, found)
+        if value is not None:
+            found[entry["name"]] = value
     return found
 
 
-def _field(path: str, pod: Document, address: str) -> str:
-    metadata, spec = pod["metadata"], pod["spec"]
-    simple = {
-        "metadata.name": metadata["name"],
-        "metadata.namespace": metadata.get("namespace", ""),
-        "metadata.uid": metadata["uid"],
-        "spec.nodeName": spec.get("nodeName", ""),
-        "spec.serviceAccountName": spec.get("serviceAccountName", "default"),
-        "status.podIP": address,
-        "status.podIPs": address,
-        "status.hostIP": "127.0.0.1",
-    }
-    match = re.fullmatch(r"metadata\.(labels|annotations)\['(.+)'\]", path)
-    if match is not None:
-        return str((metadata.get(match[1]) or {}).get(match[2], ""))
-    if path not in simple:
-        raise ConfigError(f"fieldPath {path} is not supported in the sandbox")
-    return str(simple[path])
+def _value(
+    entry: Document, place: _Place, sources: Sources, found: Mapping[str, str]
+) -> str | None:
+    source = entry.get("valueFrom")
+    if source is None:
+        return expand(entry.get("value", ""), found)
+    if "fieldRef" in source:
+        return field_of(source["fieldRef"]["fieldPath"], place.pod, place.address)
+    if "resourceFieldRef" in source:
+        return resource_of(source["resourceFieldRef"], place.container)
+    if "configMapKeyRef" in source or "secretKeyRef" in source:
+        return selected(source, place.pod["metadata"].get("namespace", ""), sources)
+    kind = next(iter(source))
+    raise ConfigError(f"env {entry['name']}: {kind} is not supported in the sandbox")
 
 
 def arguments_of(container: Document, variables: Mapping[str, str]) -> list[str]:

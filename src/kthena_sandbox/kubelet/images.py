@@ -1,16 +1,20 @@
-"""The images that the sandbox knows, and the engines that they become. Pure."""
+"""The images that the sandbox knows, and what runs in their place. Pure."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
+Program = Literal["engine", "router"]
 _SGLANG: dict[str, Any] = {"engine": "sglang"}
-KNOWN: Mapping[str, Mapping[str, Any]] = {
+ENGINES: Mapping[str, Mapping[str, Any]] = {
     "kthena/mock-engine": {},
     "ghcr.io/faust-benchou/dynamo-mocker-vllm": {},
     "ghcr.io/faust-benchou/dynamo-mocker-sglang": _SGLANG,
     "ghcr.io/llm-d/llm-d-inference-sim": {},
     "ghcr.io/faust-benchou/sglang-inference-sim": _SGLANG,
 }
+ROUTER = (
+    "kthena-router"  # by the last part of its name: everybody pushes it to a registry of their own
+)
 
 
 def repository(image: str) -> str:
@@ -21,14 +25,22 @@ def repository(image: str) -> str:
     return name.removeprefix("docker.io/").removeprefix("library/")
 
 
-def defaults_of(image: str) -> Mapping[str, Any] | None:
-    """The arguments that an image sets for its engine; None for an unknown image."""
-    return KNOWN.get(repository(image))
+def program_of(image: str) -> Program | None:
+    """What runs for an image; None for an unknown one."""
+    name = repository(image)
+    if name in ENGINES:
+        return "engine"
+    return "router" if name.rpartition("/")[2] == ROUTER else None
+
+
+def defaults_of(image: str) -> Mapping[str, Any]:
+    """The arguments that an image sets for its engine."""
+    return ENGINES.get(repository(image), {})
 
 
 def refusal(image: str, annotation: str) -> str:
     """Why an image is not run, and what to do instead."""
-    known = ", ".join(KNOWN)
+    known = ", ".join([*ENGINES, ROUTER])
     return (
         f'the sandbox pulls no images; it runs these itself: {known}. "{image}" is none of them: '
         f"annotate the pod with {annotation} to let it stand for a server that runs elsewhere."

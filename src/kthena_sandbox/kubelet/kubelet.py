@@ -1,5 +1,6 @@
 """Starts a worker for every pod of the node, and ends those whose pods go."""
 
+import shutil
 from collections.abc import Callable
 from datetime import datetime
 
@@ -13,7 +14,9 @@ from kthena_sandbox.kubelet.addresses import AddressPool
 from kthena_sandbox.kubelet.containers import Container
 from kthena_sandbox.kubelet.logserver import LogServer
 from kthena_sandbox.kubelet.node import NODE_NAME, NodeKeeper
+from kthena_sandbox.kubelet.runtime import Host, Runtime
 from kthena_sandbox.kubelet.scheduler import Scheduler
+from kthena_sandbox.kubelet.sources import SourceReader
 from kthena_sandbox.kubelet.worker import PodWorker, let_go
 from kthena_sandbox.mirror import Mirror
 
@@ -28,6 +31,7 @@ class Kubelet:
         client: Client,
         pods: Mirror,
         wall_clock: Callable[[], datetime],
+        host: Host,
         addresses: AddressPool | None = None,
     ) -> None:
         self._client = client
@@ -36,6 +40,9 @@ class Kubelet:
         self._addresses = addresses or AddressPool()
         self._events = EventRecorder(client, "kubelet", wall_clock)
         self._scheduling = EventRecorder(client, "default-scheduler", wall_clock)
+        self._host = host
+        self._sources = SourceReader(client)
+        self._runtime = Runtime(host, self._sources)
         self._workers: dict[str, PodWorker] = {}
         self._send, self._receive = trio.open_memory_channel[
             tuple[Document | None, Document | None]
@@ -56,6 +63,7 @@ class Kubelet:
             nursery.start_soon(self._events.run)
             nursery.start_soon(self._scheduling.run)
             nursery.start_soon(self._nodes.run)
+            nursery.start_soon(self._sources.run)
             nursery.start_soon(keeper.loop.run)
             nursery.start_soon(self._scheduler.loop.run)
             await keeper.in_place.wait()
@@ -100,7 +108,7 @@ class Kubelet:
     async def _work(self, pod: Document) -> None:
         worker = PodWorker(
             pod, self._client, self._pods, self._addresses,
-            events=self._events, wall_clock=self._wall_clock,
+            runtime=self._runtime, events=self._events, wall_clock=self._wall_clock,
         )  # fmt: skip
         if self._workers.setdefault(worker.uid, worker) is not worker:
             return
@@ -109,3 +117,4 @@ class Kubelet:
         finally:
             del self._workers[worker.uid]
             self._addresses.give_back(worker.uid)
+            shutil.rmtree(self._host.folder_of(pod), ignore_errors=True)

@@ -11,6 +11,7 @@ from kthena_sandbox.client import ApiError, Client
 from kthena_sandbox.controllers.loop import Reconciler
 from kthena_sandbox.events import timestamp
 from kthena_sandbox.kinds import LEASES, NODES, Document, Key, key_of, uid_of
+from kthena_sandbox.kubelet.fields import ALLOCATABLE
 from kthena_sandbox.mirror import Mirror
 
 NODE_NAME = "sandbox"
@@ -36,15 +37,14 @@ _RENEW_SECONDS = 10.0
 def node_status(address: str, port: int, now: datetime) -> Document:
     """The status with the place where logs are served."""
     time = timestamp(now)
-    resources = {"cpu": "1000", "memory": "1000Gi", "pods": "10000", "ephemeral-storage": "1000Gi"}
     return {
         "addresses": [
             {"type": "InternalIP", "address": address},
             {"type": "Hostname", "address": NODE_NAME},
         ],
         "daemonEndpoints": {"kubeletEndpoint": {"Port": port}},
-        "capacity": resources,
-        "allocatable": resources,
+        "capacity": ALLOCATABLE,
+        "allocatable": ALLOCATABLE,
         "conditions": [
             {"type": kind, "status": status, "reason": reason, "message": message,
              "lastHeartbeatTime": time, "lastTransitionTime": time}

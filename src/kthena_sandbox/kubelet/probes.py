@@ -28,6 +28,7 @@ class Probe:
     timeout: float = 1.0
     successes: int = 1
     failures: int = 3
+    grace: float | None = None  # for the container when it is ended for this probe's sake
     unsupported: str = ""
 
 
@@ -42,17 +43,23 @@ def read_probe(container: Document, name: str) -> Probe | None:
         "timeout": float(given.get("timeoutSeconds") or 1),
         "successes": int(given.get("successThreshold") or 1),
         "failures": int(given.get("failureThreshold") or 3),
+        "grace": given.get("terminationGracePeriodSeconds"),
     }
+    return read_handler(given, container, **times)
+
+
+def read_handler(given: Document, container: Document, **times: Any) -> Probe:
+    """What a probe or a hook is to ask."""
     if http := given.get("httpGet"):
         headers = tuple((entry["name"], entry["value"]) for entry in http.get("httpHeaders") or [])
         return Probe(
-            scheme=http.get("scheme", "HTTP").lower(), port=_port(container, http["port"]),
+            scheme=(http.get("scheme") or "HTTP").lower(), port=_port(container, http["port"]),
             path=http.get("path") or "/", host=http.get("host", ""), headers=headers, **times,
         )  # fmt: skip
     if tcp := given.get("tcpSocket"):
         return Probe(port=_port(container, tcp["port"]), host=tcp.get("host", ""), **times)
     kind = "exec" if "exec" in given else "grpc"
-    return Probe(unsupported=f"{kind} probes are not supported in the sandbox", **times)
+    return Probe(unsupported=f"{kind} is not supported in the sandbox", **times)
 
 
 def _port(container: Document, port: int | str) -> int:

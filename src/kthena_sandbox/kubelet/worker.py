@@ -13,6 +13,10 @@ from kthena_sandbox.kubelet import images
 from kthena_sandbox.kubelet.addresses import ANNOTATION, AddressPool, NoAddress
 from kthena_sandbox.kubelet.containers import Container
 from kthena_sandbox.kubelet.podstatus import ContainerState, status_of
+from kthena_sandbox.kubelet.podvolumes import PodVolumes
+from kthena_sandbox.kubelet.runtime import Runtime
+from kthena_sandbox.kubelet.tokens import PodTokens
+from kthena_sandbox.kubelet.workloads import Workload
 from kthena_sandbox.mirror import Mirror
 
 _AWAY_PAUSE = 0.3
@@ -46,7 +50,7 @@ class PodWorker:
 
     def __init__(
         self, pod: Document, client: Client, mirror: Mirror, addresses: AddressPool, *,
-        events: EventRecorder, wall_clock: Callable[[], datetime],
+        runtime: Runtime, events: EventRecorder, wall_clock: Callable[[], datetime],
     ) -> None:  # fmt: skip
         self.pod = pod
         self.containers: list[Container] = []
@@ -54,8 +58,13 @@ class PodWorker:
         self._client = client
         self._mirror = mirror
         self._addresses = addresses
+        self._runtime = runtime
         self._events = events
         self._wall_clock = wall_clock
+        self._volumes = PodVolumes(
+            runtime.host.folder_of(pod), runtime.sources, PodTokens(client, wall_clock), pod,
+            self._tell,
+        )  # fmt: skip
         self._address = ""
         self._started = wall_clock()
         self._news = trio.Event()
@@ -72,6 +81,7 @@ class PodWorker:
     def update(self, pod: Document) -> None:
         """Take over the pod's newest state; one on its way out is ended."""
         self.pod = pod
+        self._volumes.pod_changed(pod)
         grace = pod["metadata"].get("deletionGracePeriodSeconds")
         if grace is not None and (self._ending is None or grace < self._ending):
             self._ending = float(grace)
@@ -116,8 +126,16 @@ class PodWorker:
             self._tell("Failed", text, True)
             return
         async with trio.open_nursery() as nursery:
+            if not static and self.pod["spec"].get("volumes"):
+                self._tell_unmounted()
+                await nursery.start(self._volumes.run, self._address)
             for index in range(len(self.containers)):
                 nursery.start_soon(self._run_container, index, static)
+
+    def _tell_unmounted(self) -> None:
+        if missing := self._volumes.unsupported():
+            why = f"The sandbox has no such volumes, and the pod runs without: {', '.join(missing)}"
+            self._tell("NotMounted", why, True)
 
     def _make_containers(self) -> None:
         documents = self.pod["spec"]["containers"]
@@ -135,13 +153,16 @@ class PodWorker:
 
     async def _run_as(self, container: Container, static: str) -> None:
         documents = self.pod["spec"]["containers"]
-        known = any(images.defaults_of(entry["image"]) is not None for entry in documents)
-        if images.defaults_of(container.state.image) is not None:
-            await container.run_known()
+        known = any(images.program_of(entry["image"]) is not None for entry in documents)
+        if images.program_of(container.state.image) is not None:
+            await container.run_known(self._make)
         elif static and not known:
             await container.run_static()
         else:
             container.refuse_image(ANNOTATION)
+
+    async def _make(self, document: Document, say: Callable[[str], None]) -> Workload:
+        return await self._runtime.make(document, self.pod, self._address, say)
 
     async def _replace(self, index: int) -> None:
         """Stop a container whose image is no longer that of the pod, and make its successor."""
@@ -150,7 +171,7 @@ class PodWorker:
         if before.state.running is not None:
             why = f"Container {before.state.name} definition changed, will be restarted"
             self._tell("Killing", why, False)
-            await before.drain(float(self.pod["spec"].get("terminationGracePeriodSeconds", 30)))
+            await before.stop(float(self.pod["spec"].get("terminationGracePeriodSeconds", 30)))
         after = self._container(self.pod["spec"]["containers"][index])
         after.previous_log = before.log
         self.containers[index] = after
@@ -212,7 +233,7 @@ class PodWorker:
             nursery.start_soon(self._shorten, nursery.cancel_scope)
             async with trio.open_nursery() as draining:
                 for container in self.containers:
-                    draining.start_soon(container.drain, self._ending or 0.0)
+                    draining.start_soon(container.stop, self._ending or 0.0)
             nursery.cancel_scope.cancel()
 
     async def _shorten(self, scope: trio.CancelScope) -> None:

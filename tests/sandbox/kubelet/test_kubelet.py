@@ -6,14 +6,12 @@ from typing import Any
 import httpx
 import pytest
 import trio
-from tests.sandbox.house import Cluster, engine_pod, running, running_api
+from tests.sandbox.house import Cluster, engine_pod, make_kubelet, running, running_api
 
 from kthena_sandbox.client import ApiError
 from kthena_sandbox.controllers.conditions import condition_of, is_true
-from kthena_sandbox.controllers.run import utc_now
 from kthena_sandbox.kinds import EVENTS, LEASES, NODES, PODS, Document, Key
 from kthena_sandbox.kubelet.addresses import ANNOTATION, POD_NETWORK
-from kthena_sandbox.kubelet.kubelet import Kubelet
 from kthena_sandbox.mirror import Mirror
 
 POD = Key("default", "engine")
@@ -288,7 +286,7 @@ async def test_an_environment_that_cannot_be_read_is_said(tmp_path: Path) -> Non
     async with running(tmp_path, kubelet=True) as cluster:
         await cluster.create(PODS, "engine", spec=spec)
         waiting = await cluster.until(_waiting_for(cluster, "CreateContainerConfigError"))
-        assert waiting["message"] == "env X: configMapKeyRef is not supported in the sandbox"
+        assert waiting["message"] == 'configmap "a" not found'
 
 
 async def test_init_containers_are_refused(tmp_path: Path) -> None:
@@ -414,7 +412,7 @@ async def test_engines_outlive_the_kubelets_client_and_a_new_kubelet_takes_them_
         for restarts in (0, 1):
             async with trio.open_nursery() as nursery:
                 pods = Mirror(cluster.client, PODS)
-                await nursery.start(Kubelet(cluster.client, pods, utc_now).run)
+                await nursery.start(make_kubelet(cluster, pods, tmp_path).run)
                 nursery.start_soon(pods.run)
                 if not restarts:
                     await cluster.create(PODS, "engine", spec=engine_pod())

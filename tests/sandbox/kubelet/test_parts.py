@@ -1,4 +1,4 @@
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -6,14 +6,18 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from kthena_sandbox.engine import SettingsError
+from kthena_sandbox.kinds import Document
 from kthena_sandbox.kubelet.addresses import AddressPool, NoAddress
 from kthena_sandbox.kubelet.containers import Container
-from kthena_sandbox.kubelet.environment import ConfigError, arguments_of, expand, variables_of
-from kthena_sandbox.kubelet.images import defaults_of, repository
+from kthena_sandbox.kubelet.environment import arguments_of, expand, variables_of
+from kthena_sandbox.kubelet.images import defaults_of, program_of, repository
 from kthena_sandbox.kubelet.logs import ContainerLog
 from kthena_sandbox.kubelet.logserver import lines, read_options
 from kthena_sandbox.kubelet.podstatus import ContainerState, Termination, phase_of
 from kthena_sandbox.kubelet.probes import Probe, read_probe, run_probe
+from kthena_sandbox.kubelet.references import ConfigError
+from kthena_sandbox.kubelet.workloads import Workload
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -35,7 +39,9 @@ def test_images_are_known_by_repository(image: str, name: str) -> None:
 def test_known_images_say_which_engine_they_are() -> None:
     assert defaults_of("ghcr.io/llm-d/llm-d-inference-sim:latest") == {}
     assert defaults_of("ghcr.io/faust-benchou/dynamo-mocker-sglang") == {"engine": "sglang"}
-    assert defaults_of("nginx") is None
+    assert program_of("nginx") is None
+    assert program_of("docker.io/kthena/mock-engine:v1") == "engine"
+    assert program_of("localhost:5000/team/kthena-router:0.1.0") == "router"
 
 
 def _pool(busy: set[str]) -> AddressPool:
@@ -79,15 +85,13 @@ def test_the_environment_of_a_container() -> None:
         {"name": "APP", "valueFrom": field("metadata.labels['app']")},
     ]
     container = {"env": env, "command": ["serve", "--port"], "args": ["$(B)"]}
-    variables = variables_of(container, _pod_document(), "127.1.0.2")
+    variables = variables_of(container, _pod_document(), "127.1.0.2", {})
     assert variables == {"A": "1", "B": "12", "IP": "127.1.0.2", "APP": "a"}
     assert arguments_of(container, variables) == ["--port", "12"]
     with pytest.raises(ConfigError):
         variables_of(
-            {"env": [{"name": "X", "valueFrom": field("spec.other")}]}, _pod_document(), ""
+            {"env": [{"name": "X", "valueFrom": field("spec.other")}]}, _pod_document(), "", {}
         )
-    with pytest.raises(ConfigError):
-        variables_of({"envFrom": [{}]}, _pod_document(), "")
 
 
 def _state(**changes: Any) -> ContainerState:
@@ -114,7 +118,7 @@ def test_probes_are_read() -> None:
     )
     liveness = read_probe(container, "livenessProbe")
     assert liveness is not None
-    assert liveness.unsupported == "exec probes are not supported in the sandbox"
+    assert liveness.unsupported == "exec is not supported in the sandbox"
     assert read_probe(container, "startupProbe") is None
 
 
@@ -170,6 +174,10 @@ async def test_crashes_are_answered_with_growing_pauses(autojump_clock: MockCloc
         wall_clock=lambda: NOW, changed=changed, tell=lambda reason, message, warning: None,
     )  # fmt: skip
     began = trio.current_time()
+
+    async def make(document: Document, say: Callable[[str], None]) -> Workload:
+        raise SettingsError("cannot start")
+
     with trio.move_on_after(65):
-        await container.run_known()
+        await container.run_known(make)
     assert dict(seen) == {0: "1s", 1: "2s", 3: "4s", 7: "8s", 15: "16s", 31: "30s", 61: "30s"}

@@ -1,0 +1,110 @@
+"""Makes what runs in a container: its command line, its environment, and its way to the API."""
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import yaml
+
+from kthena_sandbox.apiserver.kubeconfig import kubeconfig
+from kthena_sandbox.engine import Engine, parse_settings
+from kthena_sandbox.kinds import Document
+from kthena_sandbox.kubelet import images
+from kthena_sandbox.kubelet.environment import arguments_of, variables_of
+from kthena_sandbox.kubelet.references import of_environment
+from kthena_sandbox.kubelet.sources import SourceReader
+from kthena_sandbox.kubelet.volumes import mounts_of, pointed
+from kthena_sandbox.kubelet.workloads import EngineWorkload, ProcessWorkload, Workload
+from kthena_sandbox.processes import Children
+
+_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+_CONFIGURATION = "/etc/config"
+_INHERITED = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "TZ", "TMPDIR")
+_ENTRYPOINT = ["python", "-m", "kthena_router"]
+
+
+@dataclass(frozen=True)
+class Host:
+    """What the node has of this machine. `home` gets a folder for each pod; processes reach the API at `server`."""
+
+    server: str
+    home: Path
+    environ: Mapping[str, str]
+    children: Children
+
+    def folder_of(self, pod: Document) -> Path:
+        """The pod's own folder."""
+        return self.home / "pods" / str(pod["metadata"]["uid"])
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Makes the workloads of all pods."""
+
+    host: Host
+    sources: SourceReader
+
+    async def make(
+        self, container: Document, pod: Document, address: str, say: Callable[[str], None]
+    ) -> Workload:
+        """The workload of a container with a known image.
+
+        Raises ConfigError, SettingsError, ApiError, ApiAway, OSError.
+        """
+        namespace = pod["metadata"]["namespace"]
+        sources = await self.sources.read(namespace, set(of_environment(container)))
+        variables = variables_of(container, pod, address, sources)
+        arguments = arguments_of(container, variables)
+        if images.program_of(container["image"]) == "router":
+            command = self._router_command(container, pod, arguments, variables)
+            environ = self._environ(container, pod, variables)
+            return ProcessWorkload(
+                self.host.children, [*command, f"--bind-address={address}"], environ, say
+            )
+        defaults = images.defaults_of(container["image"])
+        settings, ignored = parse_settings(arguments, variables, defaults=defaults)
+        if ignored:
+            say(f"INFO: not simulated: {' '.join(ignored)}")
+        return EngineWorkload(Engine(replace(settings, host=address), log=say), say)
+
+    def _router_command(
+        self, container: Document, pod: Document, arguments: list[str], variables: Mapping[str, str]
+    ) -> list[str]:
+        folder = self.host.folder_of(pod)
+        mounts = mounts_of(container, pod, folder, variables)
+        if (container.get("command") or [])[:3] == _ENTRYPOINT:
+            arguments = arguments[2:]
+        given = [f"--kubeconfig={self._kubeconfig(folder, mounts)}"]
+        if _CONFIGURATION in mounts:  # where the router looks of itself
+            given.append(f"--config={mounts[_CONFIGURATION] / 'routerConfiguration.yaml'}")
+        given += [pointed(argument, mounts) for argument in arguments]
+        return [sys.executable, "-m", "kthena_router", *given]
+
+    def _environ(
+        self, container: Document, pod: Document, variables: Mapping[str, str]
+    ) -> dict[str, str]:
+        """What the image, the kubelet and the pod set, in this order."""
+        folder = self.host.folder_of(pod)
+        found = {name: self.host.environ[name] for name in _INHERITED if name in self.host.environ}
+        url = urlsplit(self.host.server)
+        found |= {
+            "HOSTNAME": str(pod["spec"].get("hostname") or pod["metadata"]["name"]),
+            "HOME": str(folder),
+            "KUBERNETES_SERVICE_HOST": url.hostname or "",
+            "KUBERNETES_SERVICE_PORT": str(url.port or ""),
+            "PYTHONUNBUFFERED": "1",
+        }
+        mounts = mounts_of(container, pod, folder, variables)
+        return found | {name: pointed(value, mounts) for name, value in variables.items()}
+
+    def _kubeconfig(self, folder: Path, mounts: Mapping[str, Path]) -> Path:
+        """In the place of what a client in a pod finds at a path that no process of the sandbox has."""
+        document = kubeconfig(self.host.server)
+        if _ACCOUNT in mounts:
+            document["users"][0]["user"] = {"tokenFile": str(mounts[_ACCOUNT] / "token")}
+        folder.mkdir(parents=True, exist_ok=True)
+        file = folder / "kubeconfig"
+        file.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+        return file

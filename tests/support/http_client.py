@@ -13,7 +13,11 @@ RECEIVE_BYTES = 65_536
 
 
 class Broken(Exception):
-    """The answer is not what HTTP allows, or it ended before its end."""
+    """The answer is not what HTTP allows, or it ended before its end; *body* is what had come of it until then."""
+
+    def __init__(self, message: str, body: bytes = b"") -> None:
+        super().__init__(message)
+        self.body = body
 
 
 class Closed(Exception):
@@ -113,7 +117,8 @@ class ClientConnection:
                 if leave_early:
                     break
         except (OSError, EOFError, h11.RemoteProtocolError) as error:
-            raise Broken(f"cut after {b''.join(pieces)[-80:]!r}: {error!r}") from error
+            body = b"".join(pieces)
+            raise Broken(f"cut after {body[-80:]!r}: {error!r}", body) from error
         if not leave_early and self._http.their_state is h11.DONE:
             self._http.start_next_cycle()
         headers = {name.decode(): value.decode("latin-1") for name, value in head.headers}

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -165,10 +166,17 @@ class Router:
 
     def active_requests(self) -> int:
         """Return how many requests are being handled, as the router's metrics say."""
+        return self.in_flight()["kthena_router_active_requests"]
+
+    def in_flight(self) -> Counter[str]:
+        """Return what the router's metrics say of what goes on, by the names of the gauges, over all of their labels."""
         url = f"http://127.0.0.1:{self.metrics_port}/metrics"
-        lines = httpx.get(url, trust_env=False).text.splitlines()
-        [line] = [line for line in lines if line.startswith("kthena_router_active_requests ")]
-        return int(float(line.split()[1]))
+        found: Counter[str] = Counter()
+        for line in httpx.get(url, trust_env=False).text.splitlines():
+            if line.startswith("kthena_router_active_"):
+                series, _, value = line.rpartition(" ")
+                found[series.partition("{")[0]] += int(float(value))
+        return found
 
     def readiness(self) -> int | None:
         """Return the status of /readyz, None where nobody answers."""

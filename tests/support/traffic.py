@@ -1,4 +1,4 @@
-"""Clients without end: streams on a Gateway that nobody touches, and questions to those that change."""
+"""Clients without end that ask the Gateways which change, and what they make of the answers."""
 
 import random
 from collections import Counter
@@ -31,17 +31,18 @@ class Tally:
 
 
 class Client:
-    """Asks one question after the other, on a connection that it keeps, or on a new one."""
+    """Asks one question after the other, on a connection that it keeps, or on a new one; *patience* is in seconds."""
 
-    def __init__(self, dice: random.Random) -> None:
+    def __init__(self, dice: random.Random, patience: float = PATIENCE_SECONDS) -> None:
         self._dice = dice
+        self._patience = patience
         self._kept: dict[int, ClientConnection] = {}
 
     async def ask(
         self, port: int, host: str, document: dict[str, Any], *, leave_early: bool = False
     ) -> Reply:
         """Return the answer. Raises OSError where no connection can be had, Broken, trio.TooSlowError."""
-        with trio.fail_after(PATIENCE_SECONDS):
+        with trio.fail_after(self._patience):
             kept = self._kept.pop(port, None)
             if kept is not None:
                 try:
@@ -74,28 +75,6 @@ class Client:
         for connection in self._kept.values():
             connection.close()
         self._kept.clear()
-
-
-async def stream_for_ever(
-    port: int, model: str, dice: random.Random, tally: Tally, stop: trio.Event
-) -> None:
-    """Take one stream of 8 to 20 tokens after the other from *model*, until *stop*; the last one to its end."""
-    client = Client(dice)
-    while not stop.is_set():
-        length = dice.randint(8, 20)
-        try:
-            reply = await client.ask(
-                port, f"127.0.0.1:{port}", question(model, length, stream=True)
-            )
-        except (OSError, Broken, trio.TooSlowError) as error:
-            tally.fault(f"a stream on the untouched Gateway failed: {error!r}")
-            continue
-        tally.answers[str(reply.status)] += 1
-        tally.pauses.append(reply.longest_pause)
-        tally.events += length
-        if wrong := stream_fault(reply, model, length):
-            tally.fault(f"a stream on the untouched Gateway: {wrong}")
-    client.close()
 
 
 async def ask_for_ever(churn: Churn, dice: random.Random, tally: Tally, stop: trio.Event) -> None:

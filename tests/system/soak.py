@@ -1,5 +1,8 @@
 """Streams on one Gateway while others come and go: `python -m tests.system.soak --seconds 60 --streams 200 --seed 1`.
 
+With `--leaving 0.1` a tenth of the clients leave in the middle of their streams and come back, with `--restart-engines`
+the engines are killed one after the other: only the streams that ran on them may end early, and must say so.
+
 The real processes: the sandbox, and a router whose way to the API server is counted. Everything runs twice: briefly, so
 that what a router sets up once is there, then for as long as was asked. What the router holds after either is compared.
 Prints a table of figures, then what is wrong, and exits with 0 or 1.
@@ -28,6 +31,7 @@ from tests.support.churn import (
     open_api,
     route_document,
 )
+from tests.support.crowd import Crowd, Losses, Reaper
 from tests.support.observed_router import Inventory, take_inventory
 from tests.support.oracle import Gateway, Listener
 from tests.support.process_figures import ProcessFigures, figures_of
@@ -37,13 +41,12 @@ from tests.support.traffic import (
     Tally,
     answer_at,
     ask_for_ever,
-    stream_for_ever,
     wait_until_served,
 )
 from tests.support.workloads import deploy
 
 CONSTANT = "constant"  # the Gateway that nobody touches, its route and its model
-TOKEN_PAUSE = "250ms"
+ENGINES = 4  # of the Gateway that nobody touches
 ASKERS = 8
 PORTS = 6
 CONVERGED_SECONDS = 5.0
@@ -62,6 +65,9 @@ class Plan:
     streams: int = 200
     seed: int = 1
     warm_up: float = 10.0
+    token_pause: float = 0.25
+    leaving: float = 0.0
+    restart_engines: bool = False
 
 
 @dataclass
@@ -86,11 +92,21 @@ class Report:
 
 
 @dataclass(frozen=True)
+class Seen:
+    """What the clients saw in one run."""
+
+    streams: Tally = field(default_factory=Tally)
+    questions: Tally = field(default_factory=Tally)
+    losses: Losses = field(default_factory=Losses)
+
+
+@dataclass(frozen=True)
 class Held:
-    """What a router holds."""
+    """What a router holds; *in_flight* is what its gauges say of it."""
 
     figures: ProcessFigures
     inventory: Inventory
+    in_flight: Counter[str]
 
 
 @dataclass(frozen=True)
@@ -113,22 +129,25 @@ class Stage:
     churn: Churn
     report: Report
 
-    async def run_for(self, seconds: float, streams: Tally, questions: Tally) -> ProcessFigures:
+    async def run_for(self, seconds: float, seen: Seen) -> ProcessFigures:
         """Let clients and changes loose; when all has ended and is deleted, return the most that the router held."""
-        dice = self.churn.dice
+        plan, dice = self.plan, self.churn.dice
         stop = trio.Event()
+        streams, questions = seen.streams, seen.questions
         port = self.churn.constant.listeners[0].port
+        crowd = Crowd(port, CONSTANT, plan.token_pause, plan.leaving, streams, seen.losses)
         async with trio.open_nursery() as nursery:
-            for _ in range(self.plan.streams):
-                one = random.Random(dice.random())
-                nursery.start_soon(stream_for_ever, port, CONSTANT, one, streams, stop)
+            nursery.start_soon(crowd.run, plan.streams, random.Random(dice.random()), stop)
+            if plan.restart_engines:
+                reaper = Reaper(self.churn.api, CONSTANT, dice, seen.losses)
+                nursery.start_soon(reaper.run, stop)
             for _ in range(ASKERS):
                 one = random.Random(dice.random())
                 nursery.start_soon(ask_for_ever, self.churn, one, questions, stop)
             nursery.start_soon(self.churn.run, stop)
             peak = await self._watch(seconds)
             stop.set()
-        self.report.faults += streams.faults + questions.faults
+        self.report.faults += streams.faults + questions.faults + seen.losses.faults()
         return peak
 
     async def _watch(self, seconds: float) -> ProcessFigures:
@@ -173,7 +192,8 @@ class Stage:
             if (found := figures_of(self.ground.router.pid).descriptors) != descriptors:
                 since, descriptors = now, found
         inventory = take_inventory(self.ground.inventory)  # collects garbage first
-        return Held(figures_of(self.ground.router.pid), inventory)
+        in_flight = await trio.to_thread.run_sync(self.ground.router.in_flight)
+        return Held(figures_of(self.ground.router.pid), inventory, in_flight)
 
 
 def soak(plan: Plan) -> Report:
@@ -198,20 +218,20 @@ async def play(plan: Plan, ground: Ground, report: Report) -> None:
     """Warm up, play for the time of the plan, and compare."""
     router = ground.router
     async with open_api(ground.api) as api:
-        constant = await set_up(api, ground.ports[0])
+        constant = await set_up(api, ground.ports[0], plan)
         churn = Churn(api, random.Random(plan.seed), ground.ports, constant)
         stage = Stage(plan, ground, churn, report)
-        await stage.run_for(plan.warm_up, Tally(), Tally())
+        await stage.run_for(plan.warm_up, Seen())
         before = await stage.clear()
-        streams, questions = Tally(), Tally()
+        seen = Seen()
         churn.done.clear()
         began, used = time.monotonic(), figures_of(router.pid).cpu_seconds
-        peak = await stage.run_for(plan.seconds, streams, questions)
+        peak = await stage.run_for(plan.seconds, seen)
         took = time.monotonic() - began
         used = figures_of(router.pid).cpu_seconds - used
         converged = await stage.converge()
         after = await stage.clear()
-    tell_traffic(streams, questions, report)
+    tell_traffic(plan, seen, report)
     report.say(
         "changes",
         f"{churn.done.total()}: {_listed(churn.done)}; in force {converged:.2f} s after the last",
@@ -221,10 +241,10 @@ async def play(plan: Plan, ground: Ground, report: Report) -> None:
     compare(before, peak, after, report)
 
 
-async def set_up(api: Api, port: int) -> Gateway:
+async def set_up(api: Api, port: int, plan: Plan) -> Gateway:
     """Create engines, and the Gateway that stays; return when it serves."""
-    pace = ("--inter-token-latency", TOKEN_PAUSE)
-    await deploy(api, CONSTANT, [CONSTANT], replicas=3, arguments=pace)
+    pace = ("--inter-token-latency", f"{plan.token_pause}s", "--max-num-seqs", str(plan.streams))
+    await deploy(api, CONSTANT, [CONSTANT], replicas=ENGINES, arguments=pace)
     models = [model for gateway in CHANGED for model in models_of(gateway)]
     await deploy(api, "changed", models, replicas=2, arguments=("--inter-token-latency", "30ms"))
     listeners = (Listener(port, ""),)
@@ -234,13 +254,20 @@ async def set_up(api: Api, port: int) -> Gateway:
     return Gateway(CONSTANT, document["metadata"]["creationTimestamp"], listeners)
 
 
-def tell_traffic(streams: Tally, questions: Tally, report: Report) -> None:
+def tell_traffic(plan: Plan, seen: Seen, report: Report) -> None:
+    streams, questions, losses = seen.streams, seen.questions, seen.losses
     pauses = sorted(streams.pauses)
     longest, usual = pauses[-1], pauses[len(pauses) * 99 // 100]
     report.say(
         "untouched Gateway",
-        f"{streams.answers.total()} streams, {streams.events} events, {len(streams.faults)} faults; "
-        f"longest pause between events {longest:.2f} s, 99th percentile {usual:.2f} s ({TOKEN_PAUSE} by the engine)",
+        f"{streams.answers.total()} streams: {_listed(streams.answers)}; {streams.events} events, "
+        f"{len(streams.faults)} faults; longest pause between events {longest:.2f} s, "
+        f"99th percentile {usual:.2f} s ({plan.token_pause} s by the engine)",
+    )
+    report.say(
+        "killed engines",
+        f"{len(losses.kills)}, on which {sum(one.running for one in losses.kills)} streams ran; "
+        f"{len(losses.lost)} were cut and say so, {len(losses.refused)} answered with an error",
     )
     report.say(
         "changed Gateways",
@@ -268,6 +295,9 @@ def compare(before: Held, peak: ProcessFigures, after: Held, report: Report) -> 
         was, now, most = (getattr(one, name) for one in (before.figures, after.figures, peak))
         report.say(name, f"{was} before, {now} after, {most} in between")
         report.require(now <= was, f"{now} {name}, {was} before")
+    was, now = before.in_flight, after.in_flight
+    report.say("in flight", f"{was.total()} before, {now.total()} after, by {len(now)} gauges")
+    report.require(not now.total(), f"requests are left over: {_listed(now)}")
     was, now = before.inventory.tasks, after.inventory.tasks
     report.say("tasks", f"{sum(was.values())} before, {sum(now.values())} after")
     for name, count in (Counter(now) - Counter(was)).items():
@@ -308,6 +338,11 @@ def main() -> int:
     parser.add_argument("--streams", type=int, default=200, help="at the same time")
     parser.add_argument("--seed", type=int, default=1, help="of all that is left to chance")
     parser.add_argument("--warm-up", type=float, default=10.0, help="seconds")
+    parser.add_argument(
+        "--token-pause", type=float, default=0.25, help="of the engines, in seconds"
+    )
+    parser.add_argument("--leaving", type=float, default=0.0, help="share of clients that leave")
+    parser.add_argument("--restart-engines", action="store_true", help="kill one after the other")
     report = soak(Plan(**vars(parser.parse_args())))
     print(report.text)
     return 1 if report.faults else 0

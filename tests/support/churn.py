@@ -50,7 +50,7 @@ class Api:
     async def find(self, path: str) -> dict[str, Any] | None:
         """Return an object, None where there is none."""
         answer = await self._client.get(path)
-        return None if answer.status_code == 404 else await self.read(path)
+        return None if answer.status_code == 404 else _document(answer)
 
     async def _send(
         self,
@@ -59,10 +59,13 @@ class Api:
         document: dict[str, Any] | None = None,
         headers: dict[str, str] | None = None,
     ) -> dict[str, Any]:
-        answer = await self._client.request(method, path, json=document, headers=headers)
-        assert answer.is_success, f"{method} {path}: {answer.text}"
-        found: dict[str, Any] = answer.json()
-        return found
+        return _document(await self._client.request(method, path, json=document, headers=headers))
+
+
+def _document(answer: httpx.Response) -> dict[str, Any]:
+    assert answer.is_success, f"{answer.request.method} {answer.request.url}: {answer.text}"
+    found: dict[str, Any] = answer.json()
+    return found
 
 
 @asynccontextmanager

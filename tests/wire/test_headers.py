@@ -82,6 +82,11 @@ def test_an_endpoint_is_not_sent_what_the_transport_writes_itself() -> None:
     assert request_headers(headers, b"id-1") == ((b"x-request-id", b"id-1"),)
 
 
+@pytest.mark.parametrize("name", [b"Transfer_Encoding", b"content_length"])
+def test_what_a_server_behind_might_take_for_framing_is_left_out(name: bytes) -> None:
+    assert request_headers([(name, b"0")], b"id-1") == ((b"x-request-id", b"id-1"),)
+
+
 def test_a_client_is_sent_one_request_id_and_the_length() -> None:
     headers = [
         (b"Content-Length", b"3"),

@@ -16,6 +16,7 @@ from kthena_router.listeners.h11 import H11Connection
 from kthena_router.listeners.http1 import Http1Connection
 from kthena_router.listeners.http1_parser import Http2Spoken
 from kthena_router.listeners.http2 import Http2Connection, Start, agreed_on_http2, shake_hands
+from kthena_router.listeners.http2_requests import strict
 from kthena_router.listeners.http2_upgrade import Http2Upgrade
 from kthena_router.listeners.transports import PlainTransport, StreamTransport
 from kthena_router.wire.payloads import error_body
@@ -160,9 +161,8 @@ class Client:
                 nursery.cancel_scope.cancel()
 
     async def _serve_http2(self, stream: trio.abc.Stream, start: Start) -> None:
-        connection = Http2Connection(
-            self._app, self._terms.http2, stream, **self._addresses, start=start
-        )
+        app = strict(self._app)
+        connection = Http2Connection(app, self._terms.http2, stream, **self._addresses, start=start)
         self._take(connection)
         await connection.run()
 

@@ -21,16 +21,13 @@ from kthena_router.listeners.http1_refusals import (
     TargetTooLong,
     VersionNotSupported,
 )
+from kthena_router.listeners.targets import check_target, the_host
 
 Header = tuple[bytes, bytes]
 
 HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"  # RFC 9113 3.4
 
 _LINE = re.compile(rb"(" + TOKEN + rb") ([\x21-\x7e]++) HTTP/([0-9])\.([0-9])\r\n")
-_HOST = re.compile(
-    rb"(?:[A-Za-z0-9\-._~!$&'()*+,;=%]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?"  # RFC 3986 3.2.2
-)
-_ABSOLUTE = re.compile(rb"(?i:https?)://([^/?]+)(?:[/?].*)?")
 _LENGTH = re.compile(rb"[0-9]{1,19}")  # fits into 64 bits
 _CODED = re.compile(rb"(?im)^transfer-encoding:")
 _SIZED = re.compile(rb"(?im)^content-length:")
@@ -181,7 +178,8 @@ class RequestParser:
         for name, value in headers:
             if name in _FRAMING:
                 framing.setdefault(name, []).append(value)
-        _check_target(line[1], line[2], _the_host(framing.get(b"host", []), http_1_0=http_1_0))
+        host = the_host(framing.get(b"host", ()), required=not http_1_0)
+        check_target(line[1], line[2], host)
         self._body = self._choose_body(framing, http_1_0=http_1_0)
         options = _options(framing.get(b"connection"))
         return RequestHead(
@@ -231,32 +229,6 @@ def _read_headers(head: bytes) -> list[Header]:
             raise NotImplementedHere(_ONLY_CHUNKED) from None
         raise MalformedRequest(f"malformed request: {error}") from None
     return sink.headers
-
-
-def _the_host(hosts: list[bytes], *, http_1_0: bool) -> bytes | None:
-    """Return the one Host. RFC 9112 3.2: one there must be, and only one, and a valid one."""
-    if not hosts and http_1_0:
-        return None
-    if len(hosts) != 1 or not _HOST.fullmatch(hosts[0]):
-        raise MalformedRequest(
-            "Host must be given once, as a name or an address with or without port"
-        )
-    return hosts[0]
-
-
-def _check_target(method: bytes, target: bytes, host: bytes | None) -> None:
-    """RFC 9112 3.2: a path, or a whole URI that names the Host, or for OPTIONS an asterisk."""
-    if method == b"CONNECT":
-        raise NotImplementedHere("this server is no tunnel")
-    if b"#" in target:
-        raise MalformedRequest("a request target has no fragment")
-    if target[:1] == b"/" or (target == b"*" and method == b"OPTIONS"):
-        return
-    absolute = _ABSOLUTE.fullmatch(target)
-    if absolute is None:
-        raise MalformedRequest("a request target is a path or a URI of http or https")
-    if host is not None and absolute[1].lower() != host.lower():
-        raise MalformedRequest("the request target names another host than Host")
 
 
 def _options(values: list[bytes] | None) -> list[bytes]:

@@ -5,7 +5,7 @@ in through `handle`, events come out through the `send` that `make_http2` or `ma
 """
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from typing import Any, TypedDict, Unpack
 
@@ -179,7 +179,10 @@ class Http2(H2Protocol):
 
     async def _handle_events(self, events: list[Any]) -> None:
         for event in events:
-            if isinstance(event, h2.events.DataReceived) and event.stream_id not in self.streams:
+            if isinstance(event, h2.events.RequestReceived) and not _is_ascii(event.headers):
+                # RFC 9113 8.1.1; hypercorn would end the whole connection with a UnicodeDecodeError.
+                self.connection.reset_stream(event.stream_id, h2.errors.ErrorCodes.PROTOCOL_ERROR)
+            elif isinstance(event, h2.events.DataReceived) and event.stream_id not in self.streams:
                 # Its answer is complete: hypercorn would end the whole connection with a KeyError.
                 self.connection.acknowledge_received_data(
                     event.flow_controlled_length, event.stream_id
@@ -196,3 +199,8 @@ class Http2(H2Protocol):
             self.connection.close_connection()
             await self._flush()
         await self.send(Updated(idle=True))
+
+
+def _is_ascii(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Return whether the request line, as far as HTTP/2 has one, is ASCII."""
+    return all(value.isascii() for name, value in headers if name.startswith(b":"))

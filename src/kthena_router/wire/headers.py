@@ -26,8 +26,11 @@ HOP_BY_HOP = frozenset(
     }
 )
 
-# The upstream connection writes its own framing, sends the body at once, and is told the host apart.
-_WRITTEN_BY_TRANSPORT = frozenset({b"content-length", b"expect", b"host"})
+# The upstream connection writes its own framing, sends the body at once, and is told the host apart. Servers that hand
+# headers on as variables read `_` as `-` (RFC 3875 4.1.18): to them the last two are framing too.
+_WRITTEN_BY_TRANSPORT = frozenset(
+    {b"content-length", b"expect", b"host", b"content_length", b"transfer_encoding"}
+)
 
 _SANE_REQUEST_ID = re.compile(rb"[A-Za-z0-9._~:/+=@|-]{1,128}")
 

@@ -1,0 +1,42 @@
+"""Requests in HTTP/2, as strictly as in HTTP/1.1: h2 refuses what breaks its framing, and lets odd words pass.
+
+A method with a space or a path without a slash is harmless here, and something else to whoever writes it down as HTTP/1.1
+(RFC 9113 10.3, intermediary encapsulation attacks).
+"""
+
+import re
+
+from kthena_router.errors import RouterError
+from kthena_router.listeners.asgi import JSON_CONTENT, ASGIApp, Receive, Scope, Send, respond
+from kthena_router.listeners.http1_grammar import TOKEN
+from kthena_router.listeners.http1_refusals import MalformedRequest
+from kthena_router.listeners.targets import check_target, the_host
+from kthena_router.wire.payloads import error_body
+
+_METHOD = re.compile(TOKEN)
+_TARGET = re.compile(rb"[\x21-\x7e]++")
+
+
+def strict(app: ASGIApp) -> ASGIApp:
+    """Return an application that answers odd requests itself, and leaves all others to *app*."""
+
+    async def checked(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            check(scope)
+        except RouterError as error:
+            await respond(send, error.status, error_body(error), [JSON_CONTENT])
+            return
+        await app(scope, receive, send)
+
+    return checked
+
+
+def check(scope: Scope) -> None:
+    """Raise an InvalidRequest for what HTTP/1.1 would not allow in a request line or a Host."""
+    method, target = scope["method"].encode("latin-1"), scope["raw_path"]
+    if scope["query_string"]:
+        target = b"%b?%b" % (target, scope["query_string"])
+    if not _METHOD.fullmatch(method) or not _TARGET.fullmatch(target):
+        raise MalformedRequest("the method or the path contains forbidden characters")
+    hosts = [value for name, value in scope["headers"] if name == b"host"]
+    check_target(method, target, the_host(hosts, required=True))

@@ -67,7 +67,7 @@ def test_a_listener_is_found_and_a_route_chosen(benchmark: BenchmarkFixture) -> 
 
 def test_endpoints_are_ordered_by_load(benchmark: BenchmarkFixture) -> None:
     snapshot = compile_snapshot(_objects(), OPTIONS)
-    candidates = Candidates(snapshot.endpoints, [1] * len(snapshot.endpoints))
+    candidates = Candidates(snapshot.endpoints, {one.key: 1 for one in snapshot.endpoints[::3]})
     wanted = InferenceRequest("bench")
 
     def choose() -> Endpoint:

@@ -1,12 +1,19 @@
 import socket
-from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from functools import partial
 
 import pytest
 import trio
+from trio._core._run import SystemClock
 from trio.testing import wait_all_tasks_blocked
 
-from kthena_router.concurrency.readiness import Readiness, _Linger
+from kthena_router.concurrency.readiness import Readiness, ReadinessClock, trios_epoll
+
+
+@pytest.fixture(params=["within trio", "around trio"], autouse=True)
+def clock(request: pytest.FixtureRequest) -> trio.abc.Clock:
+    """Every test here has the set within trio's own, and trio's within the set."""
+    return ReadinessClock() if request.param == "around trio" else SystemClock()
 
 
 @pytest.fixture
@@ -226,35 +233,73 @@ def never() -> None:
     pytest.fail("nothing is expected here")
 
 
-class Scripted:
-    """Stands for the epoll set and for trio's token: a few gos with events, then none."""
+async def test_trio_has_its_own_sockets_timers_and_threads_meanwhile(
+    readiness: Readiness, pairs: list[Pair], nursery: trio.Nursery
+) -> None:
+    done: list[str] = []
 
-    def __init__(self, gos: int) -> None:
-        self.gos = gos
-        self.polls = 0
-        self.alarms = 0
+    async def note(name: str, wait: Callable[[], Awaitable[object]]) -> None:
+        await wait()
+        done.append(name)
 
-    def poll(self, timeout: float, most: int) -> list[tuple[int, int]]:
-        self.polls += 1
-        return [(7, 1)] if self.polls <= self.gos else []
+    theirs = trio.socket.from_stdlib_socket(pairs[0].theirs)
+    pairs[0].theirs.setblocking(False)
+    with trio.fail_after(5):
+        async with trio.open_nursery() as waiting:
+            waiting.start_soon(note, "socket", partial(theirs.recv, 1))
+            waiting.start_soon(note, "timer", partial(trio.sleep, 0.001))
+            waiting.start_soon(note, "thread", partial(trio.to_thread.run_sync, never_mind))
+            await wait_all_tasks_blocked()
+            pairs[0].ours.send(b"x")
+    assert ["socket", "thread", "timer"] == sorted(done)
 
-    def run_sync_soon(self, _: object) -> None:
-        self.alarms += 1
+
+async def test_descriptors_are_served_while_trio_never_sleeps(
+    readiness: Readiness, pairs: list[Pair], nursery: trio.Nursery
+) -> None:
+    async def never_sleep() -> None:
+        while True:
+            await trio.lowlevel.checkpoint()
+
+    readiness.add(pairs[0].descriptor, never)
+    nursery.start_soon(never_sleep)
+    pairs[0].theirs.send(b"now!")
+
+    with trio.fail_after(5):
+        assert b"now!" == await readiness.drive(pairs[0].descriptor, lambda: pairs[0].take(b"!"))
 
 
-@pytest.mark.parametrize(
-    ("may", "timeout", "woken", "polls", "alarms"),
-    [
-        (True, 1.0, False, 4, 0),  # all three gos, and one that finds nothing
-        (True, 1.0, True, 1, 1),  # a task has something to do: trio must not sleep
-        (False, 1.0, False, 0, 0),  # the last go woke a task, which may wait for a socket of trio's
-        (True, 0.0, False, 0, 0),  # trio has something to do
-    ],
-)
-def test_lingering(may: bool, timeout: float, woken: bool, polls: int, alarms: int) -> None:
-    script: Any = Scripted(3)
-    linger = _Linger(script, lambda _: woken, script, lambda: 0.0)
-    linger.may = may
-    linger.before_io_wait(timeout)
-    assert (polls, alarms) == (script.polls, script.alarms)
-    assert not linger.may or timeout == 0.0
+async def test_failing_callback_ends_run_and_not_trio(pairs: list[Pair]) -> None:
+    readiness = Readiness()
+
+    def fail() -> None:
+        pairs[0].take(b"!")
+        raise ValueError("broken")
+
+    readiness.add(pairs[0].descriptor, fail)
+    pairs[0].theirs.send(b"x")
+    with pytest.raises(ValueError, match="broken"):
+        await readiness.run()
+    await trio.sleep(0.001)  # trio goes on
+
+
+async def test_second_one_under_a_clock_serves_as_well(
+    readiness: Readiness, pairs: list[Pair], nursery: trio.Nursery
+) -> None:
+    second = Readiness()
+    await wait_all_tasks_blocked()
+    nursery.start_soon(second.run)
+    second.add(pairs[0].descriptor, never)
+    pairs[0].theirs.send(b"too!")
+
+    with trio.fail_after(5):
+        assert b"too!" == await second.drive(pairs[0].descriptor, lambda: pairs[0].take(b"!"))
+
+
+async def test_epoll_set_of_trio_is_where_it_is_looked_for() -> None:
+    """If a version of trio has it elsewhere, all goes on, but slower."""
+    assert trios_epoll() is not None
+
+
+def never_mind() -> None:
+    pass

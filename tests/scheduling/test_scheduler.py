@@ -12,7 +12,8 @@ REQUEST = InferenceRequest("m")
 def candidates(**loads: int) -> Candidates:
     """Return endpoints by name, with their requests in flight."""
     endpoints = [Endpoint(f"uid-{name}", "default", name, "127.0.0.1", 8000) for name in loads]
-    return Candidates(endpoints, list(loads.values()))
+    busy = {one.key: load for one, load in zip(endpoints, loads.values(), strict=True) if load}
+    return Candidates(endpoints, busy)
 
 
 def thrown(*values: float) -> Callable[[], float]:
@@ -39,6 +40,16 @@ def test_every_one_of_the_least_busy_can_be_the_first() -> None:
     assert ["b", "c", "d"] == firsts
 
 
+def test_idle_one_of_many_is_hit_by_a_throw() -> None:
+    among = candidates(**{str(number): number % 2 for number in range(20)})
+    assert "12" == next(LeastInFlight().order(among, REQUEST, thrown(0.25, 0.6))).name
+
+
+def test_the_least_busy_of_many_is_looked_for_when_throws_hit_none() -> None:
+    among = candidates(**{str(number): int(number != 13) for number in range(20)})
+    assert "13" == next(LeastInFlight().order(among, REQUEST, thrown(0, 0.3, 0.9, 0.5))).name
+
+
 def test_at_most_five_are_tried() -> None:
     among = candidates(a=10, b=9, c=8, d=7, e=6, f=5, g=4)
     assert ["g", "f", "e", "d", "c"] == order(among, lambda: 0.0)
@@ -52,7 +63,7 @@ def test_equal_throws_are_no_tie_that_matters() -> None:
     assert ["a", "b"] == order(candidates(a=0, b=0), lambda: 0.0)
 
 
-@given(st.lists(st.integers(0, 3), max_size=9), st.randoms(use_true_random=False))
+@given(st.lists(st.integers(0, 3), max_size=30), st.randoms(use_true_random=False))
 def test_nobody_is_tried_before_one_with_less_to_do_or_twice(
     loads: list[int], dice: object
 ) -> None:

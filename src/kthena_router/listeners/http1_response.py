@@ -2,8 +2,8 @@
 
 import http
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
-from email.utils import format_datetime
+from email.utils import formatdate
+from time import time  # noqa: TID251 - the wall clock itself
 
 from kthena_router.listeners.http1_grammar import FIELDS
 
@@ -26,17 +26,17 @@ class BadAnswer(Exception):
 class DateLine:
     """The Date header (RFC 9110 6.6.1), written once a second."""
 
-    def __init__(self, wall_clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(self, wall_clock: Callable[[], float] = time) -> None:
         self._wall_clock = wall_clock
-        self._second = datetime.min.replace(tzinfo=UTC)
+        self._second = -1
         self._line = b""
 
     def __call__(self) -> bytes:
         """Return the line with its end."""
-        second = self._wall_clock().replace(microsecond=0)
+        second = int(self._wall_clock())
         if second != self._second:
             self._second = second
-            self._line = b"date: %b\r\n" % format_datetime(second, usegmt=True).encode()
+            self._line = b"date: %b\r\n" % formatdate(second, usegmt=True).encode()
         return self._line
 
 

@@ -130,9 +130,9 @@ class Exchange:
                 f"no available pods for model server: {backend.key}: try again when one is ready"
             )
         services = self._services
-        loads = services.loads.in_flight_of_each(backend.endpoints)
+        candidates = Candidates(backend.endpoints, services.loads.by_key)
         wanted = InferenceRequest(self._journal.record.model_name, destination.is_lora)
-        return services.scheduler.order(Candidates(backend.endpoints, loads), wanted, services.dice)
+        return services.scheduler.order(candidates, wanted, services.dice)
 
     def _request_for(self, body: bytes, request_id: bytes) -> UpstreamRequest:
         host = self._head.values.get("host")

@@ -55,12 +55,8 @@ class AccessRecord:
         return max(self.total - self.request_processing - self.upstream_processing, 0.0)
 
 
-_OPTIONAL = (
-    "model_name",
-    "model_route",
-    "model_server",
-    "selected_pod",
-    "request_id",
+_FIRST = ("model_name", "model_route", "model_server", "selected_pod")
+_LAST = (
     "backend_type",
     "backend_name",
     "upstream_model",
@@ -71,6 +67,8 @@ _OPTIONAL = (
     "http_route",
     "inference_pool",
 )
+_OPTIONAL = (*_FIRST, "request_id", *_LAST)
+_first_values, _last_values = attrgetter(*_FIRST), attrgetter(*_LAST)
 _optional_values = attrgetter(*_OPTIONAL)
 GATHER_SECONDS = 0.1
 MOST_GATHERED = 1000  # lines
@@ -89,9 +87,20 @@ def _timestamp(moment: datetime) -> str:
 
 
 @lru_cache(maxsize=8192)
-def _value_text(value: str | int) -> str:
-    """Return what stands behind a name; nearly all values come again and again."""
-    return one_line(value, _VALUE_SPECIALS) if isinstance(value, str) else str(value)
+def _fields(names: tuple[str, ...], values: tuple[str | int, ...]) -> str:
+    """Return those of the fields that have a value, each with a space before it; the same come again and again."""
+    given = [
+        f" {name}={one_line(value, _VALUE_SPECIALS) if isinstance(value, str) else value}"
+        for name, value in zip(names, values, strict=True)
+        if value
+    ]
+    return "".join(given)
+
+
+@lru_cache(maxsize=1024)
+def _request_line(method: str, path: str, protocol: str) -> str:
+    method, path = (one_line(part, _QUOTED_SPECIALS) for part in (method, path))
+    return f'"{method} {path} {protocol}"'
 
 
 def text_line(record: AccessRecord) -> str:
@@ -101,27 +110,20 @@ def text_line(record: AccessRecord) -> str:
     spaces in values, `=` in the error message, whose spaces stay, and `"` in the request line. So every ` name=` begins a
     field, and a value ends at the next space, the message at the next field.
     """
-    method, path = (one_line(part, _QUOTED_SPECIALS) for part in (record.method, record.path))
-    parts = [
-        f"[{_timestamp(record.arrived)}]",
-        f'"{method} {path} {record.protocol}"',
-        str(record.status_code),
-    ]
+    error = tokens = ""
     if record.error_type:
-        message = one_line(record.error_message, _MESSAGE_SPECIALS)
-        parts.append(f"error={record.error_type}:{message}")
-    for name, value in zip(_OPTIONAL, _optional_values(record), strict=True):
-        if value:
-            parts.append(f"{name}={_value_text(value)}")
+        error = f" error={record.error_type}:{one_line(record.error_message, _MESSAGE_SPECIALS)}"
     if record.input_tokens > 0 or record.output_tokens > 0:
-        parts.append(f"tokens={record.input_tokens}/{record.output_tokens}")
+        tokens = f" tokens={record.input_tokens}/{record.output_tokens}"
+    request_id = one_line(record.request_id, _VALUE_SPECIALS)
     first, second = record.request_processing, record.upstream_processing
-    last = record.response_processing
-    parts.append(
-        f"timings={int(record.total * 1000)}ms"
-        f"({int(first * 1000)}+{int(second * 1000)}+{int(last * 1000)})"
+    return (
+        f"[{_timestamp(record.arrived)}] {_request_line(record.method, record.path, record.protocol)}"
+        f" {record.status_code}{error}{_fields(_FIRST, _first_values(record))}"
+        f"{' request_id=' if request_id else ''}{request_id}"
+        f"{_fields(_LAST, _last_values(record))}{tokens} timings={int(record.total * 1000)}ms"
+        f"({int(first * 1000)}+{int(second * 1000)}+{int(record.response_processing * 1000)})"
     )
-    return " ".join(parts)
 
 
 def json_line(record: AccessRecord) -> str:

@@ -1,12 +1,8 @@
 """How many requests each endpoint is working on for this router."""
 
-from collections.abc import Sequence
-from itertools import repeat
-from operator import attrgetter
+from collections.abc import Mapping
 
 from kthena_router.routing.endpoint import Endpoint
-
-_KEY = attrgetter("key")
 
 
 class LoadTable:
@@ -19,9 +15,10 @@ class LoadTable:
         """Return the requests that *endpoint* is working on."""
         return self._counts.get(endpoint.key, 0)
 
-    def in_flight_of_each(self, endpoints: Sequence[Endpoint]) -> list[int]:
-        """Return the requests that each of *endpoints* is working on, in their order (3 us for 100)."""
-        return list(map(self._counts.get, map(_KEY, endpoints), repeat(0)))
+    @property
+    def by_key(self) -> Mapping[str, int]:
+        """Return the requests in flight by `Endpoint.key`, as they are and will be; idle endpoints have no entry."""
+        return self._counts
 
     @property
     def total(self) -> int:

@@ -31,10 +31,11 @@ class Connection:
     with trio otherwise.
     """
 
-    __slots__ = ("_hasty", "_readiness", "_socket")
+    __slots__ = ("_descriptor", "_hasty", "_readiness", "_socket")
 
     def __init__(self, sock: socket.socket, readiness: Readiness | None = None) -> None:
         self._socket = sock
+        self._descriptor = sock.fileno()
         self._hasty = False
         self._readiness = None if isinstance(sock, ssl.SSLSocket) else readiness
         self._watch()
@@ -49,16 +50,16 @@ class Connection:
         if self._readiness is None:
             raise ValueError("this connection does not wait at a Readiness")
         self._watch()
-        return await self._readiness.drive(self._socket.fileno(), step)
+        return await self._readiness.drive(self._descriptor, step)
 
     def _watch(self) -> None:
-        if self._readiness is not None and not self._readiness.watches(self._socket.fileno()):
-            self._readiness.add(self._socket.fileno(), self._unwatch)
+        if self._readiness is not None and not self._readiness.watches(self._descriptor):
+            self._readiness.add(self._descriptor, self._unwatch)
 
     def _unwatch(self) -> None:
         """There is something that nobody reads now: on an idle connection, or while the client is slow."""
         if self._readiness is not None:
-            self._readiness.remove(self._socket.fileno())
+            self._readiness.remove(self._descriptor)
 
     def send_nowait(self, data: memoryview) -> int:
         """Hand bytes to the kernel; return how many it took, 0 when it has no room."""
@@ -94,6 +95,10 @@ class Connection:
             patience
         ):  # 5 microseconds, so only where there is something to wait for
             return await self._receive_later()
+
+    async def receive_answer(self) -> bytes:
+        """Return what `receive` does, at the beginning of an answer: to look for it first, when it never is here yet, takes 4 us."""
+        return await (self.receive() if self._readiness is None else self._receive_later())
 
     async def _receive_later(self) -> bytes:
         if self._readiness is not None:

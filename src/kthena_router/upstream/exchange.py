@@ -170,7 +170,7 @@ class _Asking:
 
     async def listen(self) -> None:
         try:
-            data = await self.connection.receive()
+            data = await self.connection.receive_answer()
         except OSError as error:
             raise ConnectionLost(f"the connection broke before an answer: {error}") from error
         self._take(data)

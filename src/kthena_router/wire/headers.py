@@ -31,34 +31,32 @@ HOP_BY_HOP = frozenset(
 _WRITTEN_BY_TRANSPORT = frozenset(
     {b"content-length", b"expect", b"host", b"content_length", b"transfer_encoding"}
 )
+_NOT_OF_THE_RESPONSE = HOP_BY_HOP | {REQUEST_ID}
+_NOT_OF_THE_REQUEST = _NOT_OF_THE_RESPONSE | _WRITTEN_BY_TRANSPORT
+_NAMES_NOTHING = frozenset({b"keep-alive", b"close"})  # no header that is not dropped anyway
 
 _SANE_REQUEST_ID = re.compile(rb"[A-Za-z0-9._~:/+=@|-]{1,128}")
 
 
-def end_to_end(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
-    """Return *headers* with names in lower case, without hop-by-hop ones and those that Connection names."""
+def end_to_end(
+    headers: Iterable[tuple[bytes, bytes]], dropped: frozenset[bytes] = HOP_BY_HOP
+) -> Headers:
+    """Return *headers* with names in lower case, without *dropped*, hop-by-hop ones among them, and those that Connection names."""
     lowered = [(name.lower(), value) for name, value in headers]
-    dropped = HOP_BY_HOP
     for name, value in lowered:
-        if name == b"connection":
+        if name == b"connection" and value not in _NAMES_NOTHING:
             dropped |= {option.strip(b" \t").lower() for option in value.split(b",")}
     return tuple([header for header in lowered if header[0] not in dropped])
 
 
 def request_headers(headers: Iterable[tuple[bytes, bytes]], request_id: bytes) -> Headers:
     """Return what an endpoint is sent of a client's headers, with *request_id* as the only request id."""
-    kept = [
-        (name, value)
-        for name, value in end_to_end(headers)
-        if name not in _WRITTEN_BY_TRANSPORT and name != REQUEST_ID
-    ]
-    return (*kept, (REQUEST_ID, request_id))
+    return (*end_to_end(headers, _NOT_OF_THE_REQUEST), (REQUEST_ID, request_id))
 
 
 def response_headers(headers: Iterable[tuple[bytes, bytes]], request_id: bytes) -> Headers:
     """Return what a client is sent of an endpoint's headers, with *request_id* as the only request id."""
-    kept = [header for header in end_to_end(headers) if header[0] != REQUEST_ID]
-    return (*kept, (REQUEST_ID, request_id))
+    return (*end_to_end(headers, _NOT_OF_THE_RESPONSE), (REQUEST_ID, request_id))
 
 
 def client_request_id(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:

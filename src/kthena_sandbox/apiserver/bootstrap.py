@@ -70,7 +70,7 @@ def _kubernetes_service(port: int) -> Document:
     listed = [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": port or 6443}]
     return {
         "metadata": {"name": "kubernetes", "labels": labels},
-        "spec": {"type": "ClusterIP", "clusterIP": "10.96.0.1", "ports": listed},
+        "spec": {"type": "ClusterIP", "clusterIP": "127.96.0.1", "ports": listed},
     }
 
 

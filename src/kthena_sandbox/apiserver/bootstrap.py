@@ -82,4 +82,6 @@ def _ensure_all(cluster: Cluster, group: str, plural: str, documents: Iterable[D
 def _ensure(cluster: Cluster, group: str, plural: str, namespace: str, document: Document) -> None:
     resource = cluster.kind(group, "v1", plural)
     if Key(namespace, document["metadata"]["name"]) not in cluster.collection(resource).documents:
-        mutations.create(cluster, resource, namespace, document, WriteOptions())
+        mutations.create(
+            cluster, resource, namespace, document, WriteOptions(manager="kube-apiserver")
+        )

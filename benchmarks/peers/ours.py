@@ -91,7 +91,7 @@ async def _cluster(surroundings: Surroundings, first_port: int) -> AsyncIterator
     kubeconfig = folder / "kubeconfig"
     kubeconfig.unlink(missing_ok=True)
     command = [
-        *(sys.executable, "-m", "kthena_sandbox", "--no-router", "--api-port", "0"),
+        *(sys.executable, "-m", "kthena_sandbox", "--no-router", "--insecure", "--api-port", "0"),
         *("--kubeconfig", str(kubeconfig), "--apply", str(folder / "cluster.json")),
     ]
     log = folder / "sandbox.log"

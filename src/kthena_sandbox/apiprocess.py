@@ -8,12 +8,14 @@ from pathlib import Path
 
 import trio
 
+from kthena_sandbox.entrance import Entrance, read_entrance
 from kthena_sandbox.processes import Children
 
-_LISTENS = re.compile(r"kubernetes API on (http://\S+:(\d+))$")
+_LISTENS = re.compile(r"kubernetes API on https?://\S+:(\d+)$")
 _PAUSE = 0.2
 _LONGEST_PAUSE = 5.0
 _START_SECONDS = 30.0
+_NOWHERE = Entrance("")
 
 
 class SandboxError(Exception):
@@ -22,34 +24,35 @@ class SandboxError(Exception):
 
 @dataclass
 class ApiProcess:
-    """The child. `url` is known when it has started."""
+    """The child. `entrance` is known when it has started."""
 
     port: int
     kubeconfig: Path
     state: Path
+    insecure: bool
     children: Children
     environ: Mapping[str, str]
     tell: Callable[[str], None]
-    url: str = ""
+    entrance: Entrance = _NOWHERE
     _said: list[str] = field(default_factory=list)
     _ready: trio.Event = field(default_factory=trio.Event)
 
-    async def run(self, *, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED) -> None:
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Keep it running until cancelled. Raises SandboxError where it cannot start at all."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._keep_running)
             with trio.move_on_after(_START_SECONDS):
                 await self._ready.wait()
-            if not self.url:
+            if not self.entrance.server:
                 raise SandboxError("the API server does not start: " + " ".join(self._said[-3:]))
-            task_status.started(self.url)
+            task_status.started()
 
     async def _keep_running(self) -> None:
         pause = _PAUSE
         while True:
             began = trio.current_time()
             code = await self.children.run(self._command(), self.environ, self._hear, patience=5.0)
-            if not self.url:
+            if not self.entrance.server:
                 self._ready.set()
                 return
             if trio.current_time() - began > _LONGEST_PAUSE:
@@ -62,6 +65,7 @@ class ApiProcess:
         return [
             sys.executable, "-m", "kthena_sandbox", "apiserver", "--port", str(self.port),
             "--kubeconfig", str(self.kubeconfig), "--state", str(self.state),
+            *(["--insecure"] if self.insecure else []),
         ]  # fmt: skip
 
     def _hear(self, line: str) -> None:
@@ -70,5 +74,6 @@ class ApiProcess:
         if (match := _LISTENS.match(line)) is None:
             self.tell(f"apiserver | {line}")
             return
-        self.url, self.port = match[1], int(match[2])
+        self.port = int(match[1])
+        self.entrance = read_entrance(self.kubeconfig)
         self._ready.set()

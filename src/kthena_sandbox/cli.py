@@ -31,6 +31,8 @@ def _parser() -> argparse.ArgumentParser:
         help="file to write; default: below ~/.cache, named in the output",
     )
     add("--state", type=Path, help="file that keeps all objects over a restart of the sandbox")
+    add("--insecure", action="store_true",
+        help="an API of plain HTTP, where everybody without a token is the administrator")  # fmt: skip
     add("--apply", type=Path, action="append", default=[], metavar="FILE", help="file or folder")
     add("--manifests", type=Path, metavar="DIR",
         help="folder of manifests to apply and to follow: changed files are applied, what goes is pruned")  # fmt: skip
@@ -56,6 +58,7 @@ def parse(argv: Sequence[str]) -> Settings:
         state=given.state,
         apply=tuple(given.apply),
         manifests=given.manifests,
+        insecure=given.insecure,
         router=given.router,
         router_port=given.router_port,
         management_port=given.management_port,

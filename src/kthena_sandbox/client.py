@@ -7,6 +7,7 @@ from typing import Any, cast
 import httpx
 import msgspec
 
+from kthena_sandbox.entrance import Entrance
 from kthena_sandbox.kinds import Document, Key, Kind
 
 MERGE = "application/merge-patch+json"
@@ -42,16 +43,14 @@ def _decoded(content: bytes) -> Any:
 
 
 class Client:
-    """Calls to one API server. All of them raise ApiError and ApiAway."""
+    """Calls to one API server. All of them raise ApiError and ApiAway.
 
-    def __init__(self, http: httpx.AsyncClient) -> None:
+    `ca_pem` is by what the server is known; empty where it speaks plain HTTP.
+    """
+
+    def __init__(self, http: httpx.AsyncClient, ca_pem: str = "") -> None:
+        self.ca_pem = ca_pem
         self._http = http
-
-    @property
-    def address(self) -> tuple[str, int]:
-        """Host and port of the API server."""
-        url = self._http.base_url
-        return url.host, url.port or 443
 
     async def call(
         self,
@@ -148,10 +147,11 @@ def complete(kind: Kind, item: Document) -> Document:
 
 
 @asynccontextmanager
-async def open_client(url: str) -> AsyncIterator[Client]:
-    """A client of the server at *url*; its watches may be many."""
+async def open_client(entrance: Entrance) -> AsyncIterator[Client]:
+    """A client of the server there; its watches may be many."""
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=8, keepalive_expiry=30)
     async with httpx.AsyncClient(
-        base_url=url, trust_env=False, limits=limits, timeout=_TIMEOUT
-    ) as http:
-        yield Client(http)
+        base_url=entrance.server, verify=entrance.tls(), headers=entrance.headers(),
+        trust_env=False, limits=limits, timeout=_TIMEOUT,
+    ) as http:  # fmt: skip
+        yield Client(http, entrance.ca_pem)

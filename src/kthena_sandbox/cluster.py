@@ -14,13 +14,12 @@ from kthena_sandbox.mirror import Mirror
 
 ROUTER_SERVICE = Key("kthena-system", "kthena-router")
 _ADDRESS = "127.0.0.1"
-_CLASS = "sandbox.kthena.io/router-process"  # leaves its status to us
 
 
 @asynccontextmanager
 async def running_cluster(host: Host) -> AsyncIterator[Client]:
     """The cluster over the host's API server, ready to run pods; a client of it."""
-    async with open_client(host.server) as client, trio.open_nursery() as nursery:
+    async with open_client(host.entrance) as client, trio.open_nursery() as nursery:
         pods = Mirror(client, PODS)
         kubelet = Kubelet(client, pods, utc_now, host)
         await nursery.start(kubelet.run)
@@ -41,6 +40,5 @@ async def ensure_router_service(client: Client, port: int) -> None:
         spec = {"type": "LoadBalancer", "selector": {"app": "kthena-router"}, "ports": ports}
         metadata = {"name": ROUTER_SERVICE.name, "namespace": ROUTER_SERVICE.namespace}
         await client.create(SERVICES, {"metadata": metadata, "spec": spec})
-    await client.patch(SERVICES, ROUTER_SERVICE, {"spec": {"loadBalancerClass": _CLASS}})
     status = {"status": {"loadBalancer": {"ingress": [{"ip": _ADDRESS}]}}}
     await client.patch(SERVICES, ROUTER_SERVICE, status, "status")

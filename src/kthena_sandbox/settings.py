@@ -18,6 +18,7 @@ class Settings:
     state: Path | None = None
     apply: tuple[Path, ...] = ()
     manifests: Path | None = None
+    insecure: bool = False
     router: bool = True
     router_port: int = 8080
     management_port: int = 15021

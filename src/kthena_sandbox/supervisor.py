@@ -56,7 +56,8 @@ class Supervisor:
             )
             server = ApiProcess(
                 self.settings.api_port, kubeconfig.absolute(),
-                self.settings.state or folder / "state", self.children, self.environ, say,
+                self.settings.state or folder / "state", self.settings.insecure, self.children,
+                self.environ, say,
             )  # fmt: skip
             async with (
                 _running(server.run),
@@ -77,13 +78,12 @@ class Supervisor:
 
     @asynccontextmanager
     async def _cluster(self, server: ApiProcess, folder: Path) -> AsyncIterator[Client]:
-        host = Host(server.url, folder / "kubelet", self.environ, self.children)
+        host = Host(server.entrance, folder / "kubelet", self.environ, self.children)
         async with running_cluster(host) as client:
             yield client
 
     async def _prepare(self, client: Client) -> None:
-        if self.settings.router:
-            await ensure_router_service(client, self.settings.router_port)
+        await ensure_router_service(client, self.settings.router_port)
         for path in self.settings.apply:
             for document in read_documents(path):
                 say(await apply(client, document))
@@ -97,7 +97,7 @@ class Supervisor:
         say("sandbox ready")
         if self.settings.check:
             return await run_check(client, self.settings, server.kubeconfig, self.environ, say)
-        self._say_what_next(server.url)
+        self._say_what_next(server.entrance.server)
         return await trio.sleep_forever()
 
     def _say_what_next(self, url: str) -> None:

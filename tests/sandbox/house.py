@@ -13,6 +13,7 @@ from kthena_sandbox.apiserver.server import serve
 from kthena_sandbox.apiserver.settings import Settings
 from kthena_sandbox.client import Client, open_client
 from kthena_sandbox.controllers.run import run_controllers, utc_now
+from kthena_sandbox.entrance import Entrance
 from kthena_sandbox.kinds import PODS, Document, Key, Kind
 from kthena_sandbox.kubelet.kubelet import Kubelet
 from kthena_sandbox.kubelet.runtime import Host
@@ -53,13 +54,13 @@ async def running_api(folder: Path) -> AsyncIterator[Cluster]:
     """The API server alone."""
     async with trio.open_nursery() as nursery:
         url = await nursery.start(serve, Settings(folder / "kubeconfig", 0))
-        async with open_client(url) as client:
+        async with open_client(Entrance(url)) as client:
             yield Cluster(client, url)
         nursery.cancel_scope.cancel()
 
 
 def make_kubelet(cluster: Cluster, pods: Mirror, folder: Path) -> Kubelet:
-    host = Host(cluster.url, folder / "kubelet", os.environ, Children())
+    host = Host(Entrance(cluster.url), folder / "kubelet", os.environ, Children())
     return Kubelet(cluster.client, pods, utc_now, host)
 
 

@@ -6,6 +6,7 @@ from tests.sandbox.house import Cluster, running_api
 from kthena_sandbox.apiserver.server import serve
 from kthena_sandbox.apiserver.settings import Settings
 from kthena_sandbox.client import open_client
+from kthena_sandbox.entrance import Entrance
 from kthena_sandbox.kinds import CONFIG_MAPS, Document, Key
 from kthena_sandbox.mirror import Mirror
 
@@ -74,7 +75,7 @@ async def test_it_outlives_the_server(tmp_path: Path) -> None:
                 await serve(settings, task_status)
 
         url = await nursery.start(serve_first)
-        async with open_client(url) as client:
+        async with open_client(Entrance(url)) as client:
             cluster = Cluster(client, url)
             mirror, _ = _mirror(cluster)
             nursery.start_soon(mirror.run)

@@ -94,8 +94,11 @@ class Stack:
 
 
 @contextmanager
-def open_stack(folder: Path, *arguments: str) -> Iterator[Stack]:
-    """Start the sandbox with a router, wait until it is ready, and end it with SIGTERM."""
+def open_stack(folder: Path, *arguments: str, secure: bool = False) -> Iterator[Stack]:
+    """Start the sandbox with a router, wait until it is ready, and end it with SIGTERM.
+
+    Its API speaks plain HTTP, so that tests can put something between, unless it is *secure*.
+    """
     port, management, metrics = free_ports(3)
     kubeconfig = folder / "kubeconfig"
     command = [
@@ -117,6 +120,7 @@ def open_stack(folder: Path, *arguments: str) -> Iterator[Stack]:
             str(metrics),
             f"--router-arg=--http1={HTTP1}",
         ),
+        *(() if secure else ("--insecure",)),
         *arguments,
     ]
     output = folder / "sandbox.log"

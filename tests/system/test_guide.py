@@ -18,7 +18,7 @@ LARGE = "This is simulated message from deepseek-ai/DeepSeek-R1-Distill-Qwen-7B!
 
 @pytest.fixture
 def stack(tmp_path: Path) -> Iterator[Stack]:
-    with open_stack(tmp_path) as found:
+    with open_stack(tmp_path, secure=True) as found:
         yield found
 
 

@@ -2,8 +2,11 @@
 
 import logging
 from collections import Counter
+from dataclasses import replace
 
 from kthena_sandbox import __version__
+from kthena_sandbox.apiserver.auth.access import Access
+from kthena_sandbox.apiserver.auth.tokens import configuration
 from kthena_sandbox.apiserver.cluster import Cluster
 from kthena_sandbox.apiserver.documents import Documents
 from kthena_sandbox.apiserver.errors import ApiError, internal, method_not_allowed
@@ -42,8 +45,9 @@ VERSION = {
 class Api:
     """The API over one cluster. `interruption` ends its streams, when the server stops or to rehearse that."""
 
-    def __init__(self, cluster: Cluster, bookmark_seconds: float = 60.0) -> None:
+    def __init__(self, cluster: Cluster, access: Access, bookmark_seconds: float = 60.0) -> None:
         self.cluster = cluster
+        self.access = access
         self.interruption = Interruption()
         self._bookmark_seconds = bookmark_seconds
         self._documents = Documents(cluster.catalogue)
@@ -96,10 +100,11 @@ class Api:
 
     async def _answer(self, request: Request) -> Answer:
         path = request.path.rstrip("/") or "/"
+        target = parse_target(path)
+        request = replace(request, user=self.access.admit(request, target))
         fixed = self._fixed(path, request)
         if fixed is not None:
             return fixed
-        target = parse_target(path)
         if target is None:
             return self._group(path, request)
         if not target.resource:
@@ -114,6 +119,19 @@ class Api:
         if path in _HEALTH or path.startswith(tuple(f"{name}/" for name in _HEALTH)):
             text = f"[+]ping ok\n{path[1:]} check passed\n" if request.flag("verbose") else "ok"
             return Response(200, text.encode(), "text/plain; charset=utf-8")
+        return self._identity(path, request) or self._document(path, request)
+
+    def _identity(self, path: str, request: Request) -> Response | None:
+        """What others need to check tokens of service accounts (OpenID Connect Discovery)."""
+        if path == "/openid/v1/jwks":
+            keys = encode(self.access.tokens.key_set(), Form(JSON))
+            return Response(200, keys, "application/jwk-set+json")
+        if path == "/.well-known/openid-configuration":
+            address = f"https://{request.headers.get('host', '')}"
+            return Response(200, encode(configuration(address), Form(JSON)))
+        return None
+
+    def _document(self, path: str, request: Request) -> Response | None:
         match path:
             case "/version":
                 return Response(200, encode(VERSION, Form(JSON)))
@@ -142,8 +160,8 @@ class Api:
 
     def _paths(self) -> list[str]:
         roots = [f"/apis/{group}" for group in self.cluster.catalogue.groups if group]
-        return ["/api", "/api/v1", "/apis", *sorted(roots), "/healthz", "/livez", "/metrics",
-                "/openapi/v2", "/openapi/v3", "/readyz", "/version"]  # fmt: skip
+        return ["/.well-known/openid-configuration", "/api", "/api/v1", "/apis", *sorted(roots), "/healthz", "/livez", "/metrics",
+                "/openapi/v2", "/openapi/v3", "/openid/v1/jwks", "/readyz", "/version"]  # fmt: skip
 
     @staticmethod
     def _only_get(request: Request) -> None:
@@ -154,7 +172,7 @@ class Api:
         resource = self.cluster.catalogue.find(target.group, target.version, target.resource)
         if resource is None:
             return _NO_SUCH_PATH
-        call = Call(self.cluster, resource, target, request, self._bookmark_seconds)
+        call = Call(self.cluster, resource, target, request, self._bookmark_seconds, self.access)
         return await answer(call)
 
     def _control(self, path: str, request: Request) -> Response:

@@ -10,6 +10,9 @@ import yaml
 
 from kthena_sandbox.apiserver import definitions, mutations
 from kthena_sandbox.apiserver.absent import ABSENT
+from kthena_sandbox.apiserver.auth.aggregation import aggregate
+from kthena_sandbox.apiserver.auth.authorizer import GROUP as RBAC
+from kthena_sandbox.apiserver.auth.defaultroles import default_bindings, default_roles
 from kthena_sandbox.apiserver.catalogue import Catalogue
 from kthena_sandbox.apiserver.cluster import Cluster
 from kthena_sandbox.apiserver.negotiation import JsonLoader
@@ -62,6 +65,9 @@ def start_cluster(store: Store, clock: Any, dice: Random, port: int) -> Cluster:
         _ensure(cluster, "", "namespaces", "", {"metadata": {"name": name}})
     _ensure(cluster, "", "services", "default", _kubernetes_service(port))
     _ensure_all(cluster, definitions.GROUP, definitions.PLURAL, bundled_definitions())
+    _ensure_all(cluster, RBAC, "clusterroles", default_roles())
+    _ensure_all(cluster, RBAC, "clusterrolebindings", default_bindings())
+    aggregate(cluster)
     return cluster
 
 
@@ -70,7 +76,7 @@ def _kubernetes_service(port: int) -> Document:
     listed = [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": port or 6443}]
     return {
         "metadata": {"name": "kubernetes", "labels": labels},
-        "spec": {"type": "ClusterIP", "clusterIP": "127.96.0.1", "ports": listed},
+        "spec": {"type": "ClusterIP", "clusterIP": "10.96.0.1", "ports": listed},
     }
 
 
@@ -82,6 +88,4 @@ def _ensure_all(cluster: Cluster, group: str, plural: str, documents: Iterable[D
 def _ensure(cluster: Cluster, group: str, plural: str, namespace: str, document: Document) -> None:
     resource = cluster.kind(group, "v1", plural)
     if Key(namespace, document["metadata"]["name"]) not in cluster.collection(resource).documents:
-        mutations.create(
-            cluster, resource, namespace, document, WriteOptions(manager="kube-apiserver")
-        )
+        mutations.create(cluster, resource, namespace, document, WriteOptions())

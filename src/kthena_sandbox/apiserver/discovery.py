@@ -20,6 +20,7 @@ _SUBRESOURCES: dict[str, tuple[list[str], tuple[str, str, str] | None]] = {
     "log": (["get"], None),
     "binding": (["create"], ("", "v1", "Binding")),
     "eviction": (["create"], ("policy", "v1", "Eviction")),
+    "token": (["create"], ("authentication.k8s.io", "v1", "TokenRequest")),
 }
 _ADDRESS = [{"clientCIDR": "0.0.0.0/0", "serverAddress": "127.0.0.1"}]
 Verbs = list[str]

@@ -63,21 +63,29 @@ def qualified(resource: ResourceType) -> str:
     return f"{resource.plural}.{resource.group}" if resource.group else resource.plural
 
 
+def details_of(group: str, kind: str, name: str) -> dict[str, Any]:
+    """What a Status is about."""
+    named = {"name": name} if name else {}
+    return named | ({"group": group} if group else {}) | {"kind": kind}
+
+
 def _details(
     resource: ResourceType, name: str, kind: str = "", causes: Iterable[Cause] = ()
 ) -> dict[str, Any]:
-    details: dict[str, Any] = {"name": name} if name else {}
-    if resource.group:
-        details["group"] = resource.group
-    details["kind"] = kind or resource.plural
+    details = details_of(resource.group, kind or resource.plural, name)
     listed = [cause.document() for cause in causes]
     return details | {"causes": listed} if listed else details
 
 
 def not_found(resource: ResourceType, name: str) -> ApiError:
     """404: there is no object of that name."""
-    message = f'{qualified(resource)} "{name}" not found'
-    return ApiError(404, "NotFound", message, _details(resource, name))
+    return not_found_by_name(resource.group, resource.plural, name)
+
+
+def not_found_by_name(group: str, plural: str, name: str) -> ApiError:
+    """404 about a kind that is known by its names only."""
+    message = f'{plural}{"." + group if group else ""} "{name}" not found'
+    return ApiError(404, "NotFound", message, details_of(group, plural, name))
 
 
 def already_exists(resource: ResourceType, name: str) -> ApiError:
@@ -164,6 +172,11 @@ def too_large_resource_version(asked: int, current: int) -> ApiError:
     details = {"causes": [cause.document()], "retryAfterSeconds": 1}
     message = f"Timeout: Too large resource version: {asked}, current: {current}"
     return ApiError(504, "Timeout", message, details)
+
+
+def unauthorized() -> ApiError:
+    """401: who asks cannot say who he is."""
+    return ApiError(401, "Unauthorized", "Unauthorized")
 
 
 def internal(message: str) -> ApiError:

@@ -7,7 +7,7 @@ write-ahead log, and what has come during one is the group of the next. Nothing 
 
 import logging
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from itertools import count
 from pathlib import Path
@@ -25,6 +25,7 @@ CREATE TABLE IF NOT EXISTS log (
 CREATE INDEX IF NOT EXISTS log_by_object ON log (api_group, plural, namespace, name, revision);
 CREATE TABLE IF NOT EXISTS latest (
   id INTEGER PRIMARY KEY CHECK (id = 1), revision INTEGER NOT NULL, compacted INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS authority (id INTEGER PRIMARY KEY CHECK (id = 1), secrets BLOB NOT NULL);
 """
 _APPEND = "INSERT INTO log VALUES (?, ?, ?, ?, ?, ?)"
 _REACHED = "INSERT OR REPLACE INTO latest VALUES (1, ?, ?)"
@@ -54,6 +55,19 @@ class SqliteJournal:
         self._compact_to = self.compacted
         self._arrived, self._progress = trio.Event(), trio.Event()
         self._failure: OSError | None = None
+
+    def secrets(self, make: Callable[[], bytes]) -> bytes:
+        """What the cluster's authority has kept here, made at the first time. Raises OSError."""
+        found = self._connection.execute("SELECT secrets FROM authority").fetchone()
+        if found is not None:
+            return bytes(found[0])
+        made = make()
+        try:
+            with self._connection:
+                self._connection.execute("INSERT INTO authority VALUES (1, ?)", (made,))
+        except sqlite3.Error as error:
+            raise OSError(f"cannot write the state file: {error}") from error
+        return made
 
     def entries(self) -> Iterator[Entry]:
         """The log in the order of revisions."""

@@ -1,7 +1,7 @@
 """Requests for objects and collections: from method and target to verb, and the answer's form."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from kthena_sandbox.apiserver import (
@@ -14,13 +14,15 @@ from kthena_sandbox.apiserver import (
     schemas,
     subresources,
 )
+from kthena_sandbox.apiserver.auth.access import Access
+from kthena_sandbox.apiserver.auth.tokens import TOKEN_REQUEST
 from kthena_sandbox.apiserver.cluster import Cluster
 from kthena_sandbox.apiserver.discovery import is_cleared, is_review
 from kthena_sandbox.apiserver.errors import ApiError, bad_request, method_not_allowed, not_found
 from kthena_sandbox.apiserver.mutations import Outcome
 from kthena_sandbox.apiserver.negotiation import JSON, Form, decode, encode, negotiate
 from kthena_sandbox.apiserver.options import delete_options, list_options, write_options
-from kthena_sandbox.apiserver.patching import applied_configuration, is_apply, transformer
+from kthena_sandbox.apiserver.patching import transformer
 from kthena_sandbox.apiserver.paths import Target
 from kthena_sandbox.apiserver.presenting import (
     Presentation,
@@ -41,7 +43,6 @@ _REFUSED = {
     "portforward": "port-forward is not served by this sandbox: connect to the pod's address itself",
     "proxy": "the proxy is not served by this sandbox: connect to the address itself",
     "ephemeralcontainers": "ephemeral containers are not served by this sandbox",
-    "token": "service account tokens are not served by this sandbox",
 }
 _MIN_WATCH_SECONDS = 1800.0
 
@@ -55,6 +56,7 @@ class Call:
     target: Target
     request: Request
     bookmark_seconds: float
+    access: Access
 
     @property
     def key(self) -> Key:
@@ -130,20 +132,13 @@ def _object(call: Call) -> Answer:
 def _write(call: Call, subresource: str) -> Answer:
     merge = subresources.MERGES[subresource]
     if call.request.method == "PUT":
-        options = write_options(call.request, "UpdateOptions", subresource)
+        options = write_options(call.request, "UpdateOptions")
         body = call.body()
         outcome = mutations.replace(
             call.cluster, call.resource, call.key, body, options, merge=merge
         )
-    elif is_apply(call.request):
-        options = write_options(call.request, "PatchOptions", subresource)
-        config, said = applied_configuration(call.request, options.validation)
-        outcome = mutations.apply(
-            call.cluster, call.resource, call.key, config, options, merge=merge
-        )
-        outcome = replace(outcome, warnings=(*said, *outcome.warnings))
     else:
-        options = write_options(call.request, "PatchOptions", subresource)
+        options = write_options(call.request, "PatchOptions")
         patch = transformer(call.resource, call.request)
         outcome = mutations.change(
             call.cluster, call.resource, call.key, patch, options, merge=merge
@@ -220,7 +215,8 @@ def _review(call: Call) -> Answer:
     if call.request.method != "POST" or call.target.name:
         raise method_not_allowed()
     document = schemas.check_kind(call.resource, call.body())
-    return Response(201, encode(reviews.answered(call.resource, document), Form(JSON)))
+    namespace, user = call.target.namespace, call.request.user
+    return _plain(reviews.answered(call.access, user, call.resource, namespace, document), 201)
 
 
 async def _subresource(call: Call) -> Answer:
@@ -232,7 +228,7 @@ async def _subresource(call: Call) -> Answer:
     if name == "log":
         return await _log(call)
     actions: dict[str, Callable[[Call], Answer]] = {
-        "scale": _scale, "binding": _binding, "eviction": _eviction,
+        "scale": _scale, "binding": _binding, "eviction": _eviction, "token": _token,
     }  # fmt: skip
     if name in actions:
         return actions[name](call)
@@ -260,15 +256,11 @@ def _scale(call: Call) -> Answer:
     if call.request.method == "GET":
         return _plain(subresources.scale_of(cluster.read(resource, key)))
     if call.request.method == "PUT":
-        options = write_options(call.request, "UpdateOptions", "scale")
+        options = write_options(call.request, "UpdateOptions")
         scale = schemas.check_kind(subresources.SCALE, call.body())
         outcome = subresources.rescale(cluster, resource, key, lambda _: scale, options)
-    elif call.request.method == "PATCH" and is_apply(call.request):
-        options = write_options(call.request, "PatchOptions", "scale")
-        config, _ = applied_configuration(call.request, options.validation)
-        outcome = subresources.apply_scale(cluster, resource, key, config, options)
     elif call.request.method == "PATCH":
-        options = write_options(call.request, "PatchOptions", "scale")
+        options = write_options(call.request, "PatchOptions")
         patch = transformer(subresources.SCALE, call.request)
         outcome = subresources.rescale(cluster, resource, key, patch, options)
     else:
@@ -292,6 +284,14 @@ def _eviction(call: Call) -> Answer:
     options = delete_options(call.request, given or {})
     outcome = deletion.evict(call.cluster, call.resource, call.key, options)
     return _plain(outcome.document, 201)
+
+
+def _token(call: Call) -> Answer:
+    if call.request.method != "POST":
+        raise method_not_allowed()
+    document = schemas.check_kind(TOKEN_REQUEST, call.body())
+    schemas.refuse_types(TOKEN_REQUEST, document)
+    return _plain(call.access.tokens.request(call.key, document), 201)
 
 
 def _plain(document: Document, code: int = 200) -> Response:

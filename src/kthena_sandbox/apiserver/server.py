@@ -3,6 +3,7 @@
 import logging
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -16,12 +17,26 @@ from hypercorn.trio import serve as serve_hypercorn
 from hypercorn.typing import ASGIFramework
 
 from kthena_sandbox.apiserver.app import Api
+from kthena_sandbox.apiserver.auth.access import Access
+from kthena_sandbox.apiserver.auth.aggregation import run_aggregation
+from kthena_sandbox.apiserver.auth.authority import (
+    SERVER_NAMES,
+    Authority,
+    decoded,
+    new_authority,
+    server_context,
+)
+from kthena_sandbox.apiserver.auth.authorizer import Authorizer
+from kthena_sandbox.apiserver.auth.identity import ADMIN, ANONYMOUS
+from kthena_sandbox.apiserver.auth.tokens import Tokens
 from kthena_sandbox.apiserver.bootstrap import first_revision, start_cluster
+from kthena_sandbox.apiserver.cluster import Cluster
 from kthena_sandbox.apiserver.expiry import run_expiry
 from kthena_sandbox.apiserver.journal import open_journal
 from kthena_sandbox.apiserver.kubeconfig import write_kubeconfig
 from kthena_sandbox.apiserver.settings import Settings, parse_settings
 from kthena_sandbox.apiserver.storage import Store
+from kthena_sandbox.entrance import Entrance
 
 HOST = "127.0.0.1"
 _STALLED_CLIENT_MS = 30_000
@@ -33,19 +48,20 @@ def _now() -> datetime:
 
 
 @asynccontextmanager
-async def _open_store(settings: Settings) -> AsyncIterator[Store]:
+async def _open_store(settings: Settings) -> AsyncIterator[tuple[Store, Authority]]:
     first = first_revision(_now())
     if settings.state is None:
-        yield Store(revision=first, history=settings.history)
+        yield Store(revision=first, history=settings.history), new_authority(_now())
         return
     with open_journal(settings.state, first) as journal:
         store = Store(
             revision=journal.kept, compacted=journal.compacted,
             history=settings.history, entries=journal.entries(), journal=journal,
         )  # fmt: skip
+        authority = decoded(journal.secrets(lambda: new_authority(_now()).encoded()))
         async with trio.open_nursery() as nursery:
             nursery.start_soon(journal.run)
-            yield store
+            yield store, authority
             nursery.cancel_scope.cancel()
 
 
@@ -67,14 +83,31 @@ def bind(port: int) -> socket.socket:
     return bound
 
 
-def _config(bound: socket.socket) -> Config:
-    config = Config()
+class _Config(Config):
+    """hypercorn's, which would take certificates from files."""
+
+    tls: ssl.SSLContext | None = None
+
+    @property
+    def ssl_enabled(self) -> bool:
+        return self.tls is not None
+
+    def create_ssl_context(self) -> ssl.SSLContext | None:
+        if self.tls is not None:
+            self.tls.set_alpn_protocols(self.alpn_protocols)
+        return self.tls
+
+
+def _config(bound: socket.socket, tls: ssl.SSLContext | None) -> Config:
+    config = _Config()
+    config.tls = tls
     config.bind = [f"fd://{bound.detach()}"]
     config.errorlog = logging.getLogger("hypercorn.error")
     config.accesslog = None
     config.backlog = _BACKLOG
     config.graceful_timeout = 2
     config.h11_max_incomplete_size = 64 * 1024
+    config.h2_max_concurrent_streams = 250
     config.keep_alive_timeout = 300
     config.keep_alive_max_requests = 1_000_000
     config.include_server_header = False
@@ -88,18 +121,31 @@ async def serve(
 
     The value of the started task is the server's URL. Raises OSError where port or files cannot be had.
     """
-    async with _open_store(settings) as store:
+    async with _open_store(settings) as (store, authority):
         with bind(settings.port) as bound:
             port = bound.getsockname()[1]
             cluster = start_cluster(store, _now, SystemRandom(), port)
             await store.settled()
-            api = Api(cluster, settings.bookmark_seconds)
-            url = f"http://{HOST}:{port}"
-            write_kubeconfig(settings.kubeconfig, url)
+            api = Api(cluster, _access(settings, cluster, authority), settings.bookmark_seconds)
+            entrance = Entrance(f"http://{HOST}:{port}")
+            tls = None
+            if settings.secure:
+                tls = server_context(authority, SERVER_NAMES, _now())
+                entrance = Entrance(
+                    f"https://{HOST}:{port}", authority.ca_pem, authority.admin_token
+                )
+            write_kubeconfig(settings.kubeconfig, entrance)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(run_expiry, cluster)
-                nursery.start_soon(_serve_until_cancelled, api, _config(bound))
-                task_status.started(url)
+                nursery.start_soon(run_aggregation, cluster)
+                nursery.start_soon(_serve_until_cancelled, api, _config(bound, tls))
+                task_status.started(entrance.server)
+
+
+def _access(settings: Settings, cluster: Cluster, authority: Authority) -> Access:
+    tokens = Tokens(cluster, authority.token_key)
+    unknown = ANONYMOUS if settings.secure else ADMIN
+    return Access(Authorizer(cluster), tokens, authority.admin_token, unknown)
 
 
 async def _serve_until_cancelled(api: Api, config: Config) -> None:

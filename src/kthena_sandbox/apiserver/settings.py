@@ -10,13 +10,17 @@ from kthena_sandbox.arguments import port_number
 
 @dataclass(frozen=True)
 class Settings:
-    """How to serve. `port` 0 is any free one; without `state` the objects live in memory only."""
+    """How to serve. `port` 0 is any free one; without `state` the objects live in memory only.
+
+    `secure` is TLS and a token for everybody; otherwise it is plain HTTP, and who has no token is the administrator.
+    """
 
     kubeconfig: Path
     port: int = 6443
     state: Path | None = None
     history: int = 1000
     bookmark_seconds: float = 60.0
+    secure: bool = False
 
 
 def parse_settings(argv: Sequence[str]) -> Settings:
@@ -38,11 +42,16 @@ def parse_settings(argv: Sequence[str]) -> Settings:
         "--bookmark-interval", type=float, default=60.0, metavar="SECONDS",
         help="seconds between watch bookmarks",
     )  # fmt: skip
+    parser.add_argument(
+        "--insecure", action="store_true",
+        help="plain HTTP, where everybody without a token is the administrator",
+    )  # fmt: skip
     given = parser.parse_args(argv)
     if given.history < 1:
         parser.error("--history must be at least 1")
     if given.bookmark_interval <= 0:
         parser.error("--bookmark-interval must be positive")
     return Settings(
-        given.kubeconfig, given.port, given.state, given.history, given.bookmark_interval
-    )
+        given.kubeconfig, given.port, given.state, given.history, given.bookmark_interval,
+        secure=not given.insecure,
+    )  # fmt: skip

@@ -130,6 +130,11 @@ class Collection:
         changed, self._changed = self._changed, trio.Event()
         changed.set()
 
+    @property
+    def written(self) -> int:
+        """How many changes there have been: by which one sees that there was another."""
+        return self._appended
+
     async def wait_changed(self) -> None:
         """Return after the next change or compaction."""
         await self._changed.wait()

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl
 
 import trio
 
+from kthena_sandbox.apiserver.auth.identity import ADMIN, User
 from kthena_sandbox.apiserver.errors import ApiError
 
 MAX_BODY = 3 * 1024 * 1024
@@ -27,6 +28,7 @@ class Request:
     query: dict[str, str]
     headers: dict[str, str]
     body: bytes = b""
+    user: User = ADMIN
 
     def flag(self, name: str) -> bool:
         """A boolean query parameter as Kubernetes reads it: present and not "0" or "false"."""

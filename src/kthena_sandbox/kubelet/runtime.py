@@ -10,6 +10,7 @@ import yaml
 
 from kthena_sandbox.apiserver.kubeconfig import kubeconfig
 from kthena_sandbox.engine import Engine, parse_settings
+from kthena_sandbox.entrance import Entrance
 from kthena_sandbox.kinds import Document
 from kthena_sandbox.kubelet import images
 from kthena_sandbox.kubelet.environment import arguments_of, variables_of
@@ -27,9 +28,9 @@ _ENTRYPOINT = ["python", "-m", "kthena_router"]
 
 @dataclass(frozen=True)
 class Host:
-    """What the node has of this machine. `home` gets a folder for each pod; processes reach the API at `server`."""
+    """What the node has of this machine. `home` gets a folder for each pod; processes reach the API through `entrance`."""
 
-    server: str
+    entrance: Entrance
     home: Path
     environ: Mapping[str, str]
     children: Children
@@ -88,7 +89,7 @@ class Runtime:
         """What the image, the kubelet and the pod set, in this order."""
         folder = self.host.folder_of(pod)
         found = {name: self.host.environ[name] for name in _INHERITED if name in self.host.environ}
-        url = urlsplit(self.host.server)
+        url = urlsplit(self.host.entrance.server)
         found |= {
             "HOSTNAME": str(pod["spec"].get("hostname") or pod["metadata"]["name"]),
             "HOME": str(folder),
@@ -101,7 +102,7 @@ class Runtime:
 
     def _kubeconfig(self, folder: Path, mounts: Mapping[str, Path]) -> Path:
         """In the place of what a client in a pod finds at a path that no process of the sandbox has."""
-        document = kubeconfig(self.host.server)
+        document = kubeconfig(replace(self.host.entrance, token=""))
         if _ACCOUNT in mounts:
             document["users"][0]["user"] = {"tokenFile": str(mounts[_ACCOUNT] / "token")}
         folder.mkdir(parents=True, exist_ok=True)

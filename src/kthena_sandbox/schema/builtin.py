@@ -78,15 +78,14 @@ _CORE = (
     _type("core", "ConfigMap", "configmaps cm", rule=rules.data_rules),
     _type("core", "Endpoints", "endpoints ep"),
     _type("core", "Event", "events ev"),
-    _type("core", "Namespace", "namespaces ns", "status", "finalize", cluster=True,
-          defaulter=defaults.namespace_defaults),
+    _type("core", "Namespace", "namespaces ns", "status", "finalize", cluster=True),
     _type("core", "Node", "nodes no", "status", cluster=True),
     _type("core", "Pod", "pods po +all", "status", "log", "binding", "eviction",
           defaulter=defaults.pod_defaults, rule=pod_rules),
-    _type("core", "Secret", "secrets", defaulter=defaults.secret_defaults, rule=rules.data_rules),
+    _type("core", "Secret", "secrets", rule=rules.data_rules),
     _type("core", "Service", "services svc +all", "status",
           defaulter=defaults.service_defaults, rule=rules.service_rules),
-    _type("core", "ServiceAccount", "serviceaccounts sa"),
+    _type("core", "ServiceAccount", "serviceaccounts sa", "token"),
 )  # fmt: skip
 _RBAC = (
     _type("rbac", "ClusterRole", "clusterroles", cluster=True),
@@ -99,7 +98,7 @@ _RBAC = (
 BUILTIN: tuple[ResourceType, ...] = (
     *_CORE,
     _type("apiextensions", "CustomResourceDefinition", "customresourcedefinitions crd crds", "status",
-          cluster=True, defaulter=defaults.definition_defaults, rule=validate_crd),
+          cluster=True, rule=validate_crd),
     _type("apps", "Deployment", "deployments deploy +all", "status", "scale",
           defaulter=defaults.deployment_defaults, rule=deployment_rules),
     _type("apps", "ReplicaSet", "replicasets rs +all", "status", "scale",

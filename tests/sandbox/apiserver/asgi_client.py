@@ -11,8 +11,13 @@ from urllib.parse import urlsplit
 import msgspec
 import trio
 import trio.testing
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from kthena_sandbox.apiserver.app import Api
+from kthena_sandbox.apiserver.auth.access import Access
+from kthena_sandbox.apiserver.auth.authorizer import Authorizer
+from kthena_sandbox.apiserver.auth.identity import ADMIN, ANONYMOUS
+from kthena_sandbox.apiserver.auth.tokens import Tokens
 from kthena_sandbox.apiserver.bootstrap import start_cluster
 from kthena_sandbox.apiserver.storage import Store
 
@@ -180,11 +185,18 @@ class Client:
             gone.set()
 
 
-def make_client(*, history: int = 1000, bookmark_seconds: float = 60.0) -> Client:
-    """A cluster in its first moment, at revision 1 plus its first objects."""
+def make_client(
+    *, history: int = 1000, bookmark_seconds: float = 60.0, secure: bool = False
+) -> Client:
+    """A cluster in its first moment, at revision 1 plus its first objects.
+
+    In a *secure* one who shows no token is a stranger; the administrator's is `admin`.
+    """
     clock = Clock()
     cluster = start_cluster(Store(history=history), clock, Random(7), 6443)
-    return Client(Api(cluster, bookmark_seconds), clock)
+    tokens = Tokens(cluster, ec.generate_private_key(ec.SECP256R1()))
+    access = Access(Authorizer(cluster), tokens, "admin", ANONYMOUS if secure else ADMIN)
+    return Client(Api(cluster, access, bookmark_seconds), clock)
 
 
 def configmap(name: str, **metadata: Any) -> Document:

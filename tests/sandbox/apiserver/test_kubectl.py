@@ -205,6 +205,8 @@ def test_unknown_fields_and_invalid_values_are_reported(kubectl: Kubectl) -> Non
     assert expected in invalid
     named = kubectl.run("create", "cm", "Not_A_Name", code=1)
     assert "a lowercase RFC 1123 subdomain must consist of" in named
+    apart = kubectl.run("apply", "--server-side", "-f", "-", stdin=DEPLOYMENT, code=1)
+    assert "server-side apply is not served by this sandbox" in apart
 
 
 def test_custom_resources(kubectl: Kubectl) -> None:
@@ -261,6 +263,32 @@ def test_discovery_and_explanations(kubectl: Kubectl) -> None:
     assert "FIELD: replicas" in explained
     assert "template" in kubectl.run("explain", "deployment.spec", "--recursive")
     assert kubectl.run("auth", "can-i", "create", "pods") == "yes\n"
+
+
+def test_who_may_do_what(kubectl: Kubectl) -> None:
+    kubectl.run("create", "serviceaccount", "bot")
+    bot = f"system:serviceaccount:{kubectl.namespace}:bot"
+    account = f"--serviceaccount={kubectl.namespace}:bot"
+    role = ("--verb=get,list", "--resource=configmaps")
+    assert "role.rbac.authorization.k8s.io/r created" in kubectl.run("create", "role", "r", *role)
+    kubectl.run("create", "rolebinding", "b", "--role=r", account)
+    token = kubectl.run("create", "token", "bot").strip()
+    assert "No resources found" in kubectl.run("get", "cm", f"--token={token}")
+    refused = kubectl.run("get", "secrets", f"--token={token}", code=1)
+    assert refused == (
+        f'Error from server (Forbidden): secrets is forbidden: User "{bot}" cannot list resource '
+        f'"secrets" in API group "" in the namespace "{kubectl.namespace}"\n'
+    )
+    unknown = kubectl.run("get", "cm", "--token=nobody", code=1)
+    assert "You must be logged in to the server (Unauthorized)" in unknown
+    assert kubectl.run("auth", "can-i", "list", "cm", "--as", bot) == "yes\n"
+    assert kubectl.run("auth", "can-i", "delete", "cm", "--as", bot, code=1) == "no\n"
+    listed = kubectl.run("auth", "can-i", "--list", "--as", bot)
+    assert any(
+        line.split() == ["configmaps", "[]", "[]", "[get", "list]"] for line in listed.splitlines()
+    )
+    kubectl.run("delete", "serviceaccount", "bot")
+    kubectl.run("get", "cm", f"--token={token}", code=1)
 
 
 def test_describe(kubectl: Kubectl) -> None:

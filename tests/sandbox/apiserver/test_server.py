@@ -6,7 +6,7 @@ import sys
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -21,6 +21,7 @@ from tests.sandbox.apiserver.asgi_client import CONFIGMAPS, configmap
 
 from kthena_sandbox.apiserver.server import bind, main, serve
 from kthena_sandbox.apiserver.settings import Settings
+from kthena_sandbox.entrance import read_entrance
 
 
 @asynccontextmanager
@@ -61,6 +62,41 @@ async def test_state_outlives_the_server_on_the_same_port(tmp_path: Path) -> Non
         seen = (await client.get(CONFIGMAPS, params=old)).text.splitlines()
         events = [json.loads(line) for line in seen]
         assert [event["object"] for event in events] == [created, later]
+
+
+async def test_a_secure_server_is_the_same_after_a_restart(tmp_path: Path) -> None:
+    settings = replace(_settings(tmp_path, state=True), secure=True)
+    path = "/api/v1/namespaces/default/serviceaccounts"
+    async with _running_securely(settings) as client:
+        assert (await client.get(CONFIGMAPS)).status_code == 200
+        answer = await client.post(path, json={"metadata": {"name": "bot"}})
+        assert answer.status_code == 201
+        token = (await client.post(f"{path}/bot/token", json={})).json()["status"]["token"]
+        before = read_entrance(settings.kubeconfig)
+    async with _running_securely(replace(settings, port=client.base_url.port or 0)) as client:
+        assert read_entrance(settings.kubeconfig) == before
+        assert (await client.get(CONFIGMAPS)).status_code == 200
+        bearer = {"authorization": f"Bearer {token}"}
+        assert (await client.get("/api", headers=bearer)).status_code == 200
+        assert (await client.get(CONFIGMAPS, headers=bearer)).status_code == 403
+        stranger = httpx.AsyncClient(verify=before.tls(), trust_env=False)
+        async with stranger:
+            assert (await stranger.get(f"{before.server}/api")).status_code == 403
+
+
+@asynccontextmanager
+async def _running_securely(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+    async with trio.open_nursery() as nursery:
+        await nursery.start(serve, settings)
+        entrance = read_entrance(settings.kubeconfig)
+        async with httpx.AsyncClient(
+            base_url=entrance.server,
+            verify=entrance.tls(),
+            headers=entrance.headers(),
+            trust_env=False,
+        ) as client:
+            yield client
+        nursery.cancel_scope.cancel()
 
 
 async def test_a_forgetful_server_never_gives_out_a_revision_twice(tmp_path: Path) -> None:
@@ -175,7 +211,7 @@ def _write_until_killed(url: str, name: str, written: Written, most: int) -> Non
 @pytest.mark.system
 def test_every_answered_write_survives_kills_at_random(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "kthena_sandbox.apiserver", "--port", "0", "--kubeconfig",
-               str(tmp_path / "kubeconfig"), "--state", str(tmp_path / "state")]  # fmt: skip
+               str(tmp_path / "kubeconfig"), "--state", str(tmp_path / "state"), "--insecure"]  # fmt: skip
     chance = Random(1)
     answered: dict[str, str] = {}
     for turn in range(10):
@@ -206,6 +242,6 @@ def test_a_signal_ends_it_in_order(tmp_path: Path, number: signal.Signals) -> No
                str(tmp_path / "kubeconfig")]  # fmt: skip
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
-        assert server.stdout.readline().startswith("kubernetes API on http://127.0.0.1:")
+        assert server.stdout.readline().startswith("kubernetes API on https://127.0.0.1:")
         server.send_signal(number)
         assert server.wait(timeout=10) == 0

@@ -5,7 +5,7 @@ import json
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from kthena_router.wire.headers import first_values, request_headers, response_headers
+from kthena_router.wire.headers import FirstValues, request_headers, response_headers
 from kthena_router.wire.request import parse_request
 from kthena_router.wire.usage import UsageObserver
 
@@ -79,7 +79,7 @@ def test_headers_of_a_request_are_passed_on(benchmark: BenchmarkFixture) -> None
 
 
 def test_headers_of_a_request_become_a_mapping_for_routes(benchmark: BenchmarkFixture) -> None:
-    values = benchmark(first_values, REQUEST_HEADERS)
+    values = benchmark(FirstValues, REQUEST_HEADERS)
 
     assert values["authorization"] == "Bearer none"
 

@@ -1,9 +1,9 @@
 """One request through all of its stages, in the order in which they happen."""
 
-from collections.abc import Awaitable, Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 
 import trio
+from msgspec import Struct
 
 from kthena_router.errors import NoEndpoints, RouterError
 from kthena_router.listeners.asgi import Receive
@@ -32,6 +32,16 @@ from kthena_router.wire.request import ModelRequest, parse_request
 METERED = frozenset({"/v1/completions", "/v1/chat/completions"})
 
 
+class _Call(Struct):
+    """What is decided: *request* goes to the first of *endpoints* that answers well, and *relay* takes the answer."""
+
+    destination: Destination
+    endpoints: Iterator[Endpoint]
+    request: UpstreamRequest
+    meter: Meter
+    relay: Relay
+
+
 class Exchange:
     """A request to a model, from its body to the end of its answer."""
 
@@ -56,20 +66,17 @@ class Exchange:
         """Serve the request. Raises RouterError, and ClientGone when the client leaves first."""
         direct = self._answer.direct
         limit = self._services.settings.max_request_body
-        body = await read_body(receive, self._head, limit, timed=direct is None)
-        asked = parse_request(body, self._head.values.get("content-type", ""))
-        self._journal.parsed(asked.model, known=self._snapshot.knows_model(asked.model))
+        # No name is given to the body: it may be large, and would stay for as long as the answer takes.
+        call = self._plan(await read_body(receive, self._head, limit, timed=direct is None))
         with self._journal.downstream():
             if direct is None:
-                await self._until_client_leaves(receive, partial(self._serve, asked))
+                await self._until_client_leaves(receive, call)
             else:
                 direct.cancel_when_it_leaves()
-                await self._serve(asked)
+                await self._serve(call)
 
-    async def _until_client_leaves(
-        self, receive: Receive, serve: Callable[[], Awaitable[None]]
-    ) -> None:
-        """Run *serve*; a client that leaves ends it at once, in whatever phase it is."""
+    async def _until_client_leaves(self, receive: Receive, call: "_Call") -> None:
+        """Serve; a client that leaves ends it at once, in whatever phase it is."""
         left = False
         failure: RouterError | None = None
         async with trio.open_nursery() as nursery:
@@ -84,7 +91,7 @@ class Exchange:
 
             nursery.start_soon(watch)
             try:
-                await serve()
+                await self._serve(call)
             except RouterError as error:
                 failure = error
             nursery.cancel_scope.cancel()
@@ -93,27 +100,35 @@ class Exchange:
         if left:
             raise ClientGone
 
-    async def _serve(self, asked: ModelRequest) -> None:
+    def _plan(self, body: bytes) -> "_Call":
+        """Read what is asked for, and decide where it goes."""
+        asked = parse_request(body, self._head.values.get("content-type", ""))
+        self._journal.parsed(asked.model, known=self._snapshot.knows_model(asked.model))
         destination = self._route(asked)
         self._journal.bound(destination)
         endpoints = self._choose(destination)
-        meter = Meter()
-        request_id = self._journal.record.request_id.encode()
         edits = asked.edits_for(destination.upstream_model, usage=self._head.path in METERED)
+        request_id = self._journal.record.request_id.encode()
+        request = self._request_for(edits.made(), request_id)
+        meter = Meter()
         relay = Relay(self._answer, request_id, meter, hide_usage=edits.asks_for_usage)
+        return _Call(destination, endpoints, request, meter, relay)
+
+    async def _serve(self, call: "_Call") -> None:
+        destination = call.destination
         attempts = Attempts(
             self._services.pools, self._services.loads, self._journal, is_lora=destination.is_lora
         )
         try:
             await attempts.run(
-                endpoints,
+                call.endpoints,
                 min(len(destination.backend.endpoints), MAX_ATTEMPTS),
-                self._request_for(edits.made(), request_id),
-                relay.run,
+                call.request,
+                call.relay.run,
                 destination.backend.timeout,
             )
         finally:
-            self._journal.metered(meter)
+            self._journal.metered(call.meter)
 
     def _route(self, asked: ModelRequest) -> Destination:
         request = RouteRequest(asked.model, self._head.path, self._head.values)

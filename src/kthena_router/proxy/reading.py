@@ -1,6 +1,7 @@
 """Read a client's request: its head, its body within its limits, and whether the client is still there."""
 
 import re
+from collections.abc import Mapping
 from urllib.parse import unquote, urlsplit
 
 import trio
@@ -8,7 +9,7 @@ from msgspec import Struct
 
 from kthena_router.errors import BodyTooLarge, RequestTimeout
 from kthena_router.listeners.asgi import Message, Receive, Scope
-from kthena_router.wire.headers import first_values
+from kthena_router.wire.headers import FirstValues
 
 # A client may be slow, but each piece of its body must come within this time.
 BODY_PIECE_SECONDS = 60.0
@@ -34,7 +35,7 @@ class RequestHead(Struct, frozen=True):
     target: bytes
     protocol: str
     headers: list[tuple[bytes, bytes]]
-    values: dict[str, str]
+    values: Mapping[str, str]
 
     @property
     def is_served(self) -> bool:
@@ -57,7 +58,7 @@ def read_head(scope: Scope) -> RequestHead:
         target=raw + b"?" + query if query else raw,
         protocol=f"HTTP/{scope['http_version']}",
         headers=headers,
-        values=first_values(headers),
+        values=FirstValues(headers),
     )
 
 

@@ -56,15 +56,19 @@ class LeastInFlight:
             return
         first = _throw_for_idle(candidates, dice)
         if first is None:
-            loads = candidates.loads()
-            least = min(loads)
-            ties = [i for i, load in enumerate(loads) if load == least]
-            first = ties[int(dice() * len(ties))]
-        yield endpoints[first]
+            first = _least_busy(candidates, dice)
+        yield endpoints[first]  # for as long as the request goes on: nothing large is held here
         loads = candidates.loads()
         others = sorted((load, dice(), i) for i, load in enumerate(loads) if i != first)
         for _, _, i in others[: MAX_ATTEMPTS - 1]:
             yield endpoints[i]
+
+
+def _least_busy(candidates: Candidates, dice: Callable[[], float]) -> int:
+    loads = candidates.loads()
+    least = min(loads)
+    ties = [i for i, load in enumerate(loads) if load == least]
+    return ties[int(dice() * len(ties))]
 
 
 def _throw_for_idle(candidates: Candidates, dice: Callable[[], float]) -> int | None:

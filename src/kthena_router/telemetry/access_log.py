@@ -4,7 +4,7 @@ import logging
 import os
 import sys
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from operator import attrgetter
 from pathlib import Path
@@ -82,8 +82,13 @@ def _milliseconds(seconds: float) -> int:
 
 
 def _timestamp(moment: datetime) -> str:
-    text = moment.isoformat(timespec="microseconds")
-    return text.removesuffix("+00:00") + "Z" if text.endswith("+00:00") else text
+    """Return *moment* as RFC 3339 has it, in UTC; the second is the same for many requests."""
+    return f"{_second(int(moment.timestamp()))}.{moment.microsecond:06}Z"
+
+
+@lru_cache(maxsize=16)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat().removesuffix("+00:00")
 
 
 @lru_cache(maxsize=8192)

@@ -14,7 +14,7 @@ from kthena_router.upstream.idle import IdleConnections
 from kthena_router.upstream.request_head import encode_request_head
 
 
-class UpstreamRequest(Struct, frozen=True):
+class UpstreamRequest(Struct):
     """What to ask an endpoint.
 
     *target*: path and query. *headers*: names in lower case, without those of connection and framing, which are added.
@@ -26,6 +26,10 @@ class UpstreamRequest(Struct, frozen=True):
     headers: Headers = ()
     host: bytes | None = None
     body: bytes = b""
+
+    def forget_body(self) -> None:
+        """Let go of the body, when it will not be sent again: it may be large, and a stream may take long."""
+        self.body = b""
 
 
 class Call:

@@ -1,5 +1,7 @@
 """Open connections to endpoints: TCP, and TLS on top where the endpoint asks for it."""
 
+import errno
+import os
 import socket
 import ssl
 import sys
@@ -109,12 +111,14 @@ async def _connect(sock: socket.socket, where: tuple[object, ...]) -> socket.soc
     try:
         sock.setblocking(False)
         _tune(sock)
-        try:
-            sock.connect(where)
-        except BlockingIOError:
+        code = sock.connect_ex(where)
+        if code == errno.EINPROGRESS:
+            code = sock.connect_ex(where)  # on one machine it is done already
+        if code == errno.EALREADY:
             await wait_writable(sock)
-            if code := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-                raise OSError(code, "cannot connect") from None
+            code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if code not in {0, errno.EISCONN}:
+            raise OSError(code, os.strerror(code))
     except BaseException:
         sock.close()
         raise

@@ -21,6 +21,7 @@ _VERSION = b"HTTP/1."
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-9][0-9]{2})(?: [\t\x20-\x7e\x80-\xff]*)?\r\n")
 _BLANK = b"\r\n\r\n"
 _OWS = b" \t"
+_FRAMING = frozenset({b"connection", b"content-length", b"transfer-encoding"})
 
 
 class ResponseHead(Struct, frozen=True):
@@ -82,7 +83,7 @@ class ResponseParser:
         self.complete = False
         self.started = False  # a byte has come
         self._head_only = head_only
-        self._gathered = bytearray()
+        self._gathered = b""
         self._head_budget = MAX_HEAD_BYTES
         self._remaining: int | None = None
         self._chunked = False
@@ -106,8 +107,7 @@ class ResponseParser:
             return b""
         if self.head is not None:
             return self._take_body(data)
-        self._gathered += data
-        return self._take_heads(len(data))
+        return self._take_heads(self._gathered + data, len(data))
 
     def feed_eof(self) -> None:
         """The connection has ended. Raises ConnectionLost before the head is complete, ResponseCut before the body is."""
@@ -119,36 +119,30 @@ class ResponseParser:
             raise ResponseCut("the endpoint closed the connection before the end of its answer")
         self.complete = True
 
-    def _take_heads(self, fresh: int) -> bytes:
-        gathered = self._gathered
+    def _take_heads(self, gathered: bytes, fresh: int) -> bytes:
+        """Take the heads in *gathered*, whose last *fresh* bytes are new."""
         search_from = max(len(gathered) - fresh - len(_BLANK) + 1, 0)
-        while gathered:
-            if gathered[: len(_VERSION)] != _VERSION[: len(gathered)]:
+        while gathered and self.head is None:
+            if not gathered.startswith(_VERSION[: len(gathered)]):
                 raise BadResponse("the endpoint's answer does not begin with HTTP/1.")
             size = gathered.find(_BLANK, search_from) + len(_BLANK)
             if size < len(_BLANK):
                 self._spend_on_head(len(gathered) + 1)
+                self._gathered = gathered
                 return b""
             self._spend_on_head(size)
             self._head_budget -= size
-            head = bytes(gathered[:size])
-            del gathered[:size]
+            self._take_head(gathered[:size])
+            gathered = gathered[size:]
             search_from = 0
-            self._take_head(head)
-            if self.head is not None:
-                return self._take_rest()
-        return b""
+        self._gathered = b""
+        return self.feed(gathered) if gathered else b""
 
     def _spend_on_head(self, size: int) -> None:
         if size > self._head_budget:
             raise BadResponse(
                 f"the endpoint's answer has a head of more than {MAX_HEAD_BYTES} bytes"
             )
-
-    def _take_rest(self) -> bytes:
-        rest = bytes(self._gathered)
-        self._gathered.clear()
-        return self.feed(rest) if rest else b""
 
     def _take_head(self, head: bytes) -> None:
         sink = self._sink
@@ -168,7 +162,12 @@ class ResponseParser:
 
     def _choose_framing(self, head: ResponseHead) -> None:
         """RFC 9112 6.3, and 9.3 for persistence."""
-        codings, lengths = _values(head, b"transfer-encoding"), _values(head, b"content-length")
+        framing: dict[bytes, list[bytes]] = {}
+        for name, value in head.headers:
+            if name in _FRAMING:
+                framing.setdefault(name, []).append(value)
+        codings = framing.get(b"transfer-encoding", ())
+        lengths = framing.get(b"content-length", ())
         if codings and lengths:
             raise BadResponse("the endpoint's answer has both Transfer-Encoding and Content-Length")
         if codings and (head.http_1_0 or [value.lower() for value in codings] != [b"chunked"]):
@@ -177,11 +176,11 @@ class ResponseParser:
             raise BadResponse("the endpoint's answer has no single valid Content-Length")
         options = {
             option.strip(_OWS).lower()
-            for value in _values(head, b"connection")
+            for value in framing.get(b"connection", ())
             for option in value.split(b",")
         }
         kept = b"keep-alive" in options if head.http_1_0 else b"close" not in options
-        bodiless = self._head_only or head.status in {204, 304} or lengths == [b"0"]
+        bodiless = self._head_only or head.status in {204, 304}
         self._chunked = bool(codings)
         self._remaining = int(lengths[0]) if lengths else None
         self.complete = bodiless or self._remaining == 0
@@ -235,7 +234,3 @@ def _read_status(head: bytes) -> int:
     if status == 101:
         raise BadResponse("the endpoint switched protocols unasked")
     return status
-
-
-def _values(head: ResponseHead, name: bytes) -> list[bytes]:
-    return [value for other, value in head.headers if other == name]

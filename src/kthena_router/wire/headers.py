@@ -6,7 +6,7 @@ them, `host` through `UpstreamRequest.host`. No `x-forwarded-*` and no `via` is 
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -71,9 +71,22 @@ def client_request_id(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
     return found[0]
 
 
-def first_values(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Return names in lower case with their first value, as routes match them (Latin-1, so no byte is lost)."""
-    values: dict[str, str] = {}
-    for name, value in headers:
-        values.setdefault(name.decode("latin-1").lower(), value.decode("latin-1"))
-    return values
+class FirstValues(Mapping[str, str]):
+    """The first value of each of *headers* (names in lower case), as routes match them: Latin-1, so no byte is lost.
+
+    Few of them are asked for, so each is decoded only then.
+    """
+
+    __slots__ = ("_values",)
+
+    def __init__(self, headers: Sequence[tuple[bytes, bytes]]) -> None:
+        self._values = dict(reversed(headers))
+
+    def __getitem__(self, name: str) -> str:
+        return self._values[name.encode("latin-1")].decode("latin-1")
+
+    def __iter__(self) -> Iterator[str]:
+        return (name.decode("latin-1") for name in self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)

@@ -2,12 +2,16 @@
 
 import json
 import socket
+from typing import Any
 
 import httpx
 import pytest
 import trio
 from tests.support.house import House, open_house
 from tests.support.upstream import until
+
+from kthena_router.routing.endpoint import Endpoint
+from kthena_router.upstream.call import UpstreamRequest
 
 
 def closed_port() -> int:
@@ -188,6 +192,23 @@ async def test_client_that_leaves_stops_the_engine_and_frees_its_counts(fault: s
         await until(lambda: house.loads.total == 0)
         assert " 499 error=client_closed_request" in await house.logged()
         assert 0.0 == house.metric("active_requests")
+
+
+async def test_body_is_let_go_when_the_answer_has_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[UpstreamRequest] = []
+    async with open_house() as house, house.client as client:
+        open_call = house.pools.open_call
+
+        def noting(endpoint: Endpoint, request: UpstreamRequest, **limits: Any) -> Any:
+            asked.append(request)
+            return open_call(endpoint, request, **limits)
+
+        monkeypatch.setattr(house.pools, "open_call", noting)
+        body = {"model": "m", "prompt": "x", "stream": True, "max_tokens": 50}
+        headers = {"x-mock-fault": "stall-after=2"}
+        async with client.stream("POST", "/v1/completions", json=body, headers=headers) as answer:
+            assert 200 == answer.status_code
+            assert [b""] == [request.body for request in asked]
 
 
 async def test_client_that_does_not_read_stops_the_reading_from_the_engine() -> None:

@@ -52,6 +52,12 @@ class Client:
         self.ca_pem = ca_pem
         self._http = http
 
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port of the API server."""
+        url = self._http.base_url
+        return url.host, url.port or 443
+
     async def call(
         self,
         method: str,

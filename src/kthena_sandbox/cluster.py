@@ -14,6 +14,7 @@ from kthena_sandbox.mirror import Mirror
 
 ROUTER_SERVICE = Key("kthena-system", "kthena-router")
 _ADDRESS = "127.0.0.1"
+_CLASS = "sandbox.kthena.io/router-process"  # leaves its status to us
 
 
 @asynccontextmanager
@@ -40,5 +41,6 @@ async def ensure_router_service(client: Client, port: int) -> None:
         spec = {"type": "LoadBalancer", "selector": {"app": "kthena-router"}, "ports": ports}
         metadata = {"name": ROUTER_SERVICE.name, "namespace": ROUTER_SERVICE.namespace}
         await client.create(SERVICES, {"metadata": metadata, "spec": spec})
+    await client.patch(SERVICES, ROUTER_SERVICE, {"spec": {"loadBalancerClass": _CLASS}})
     status = {"status": {"loadBalancer": {"ingress": [{"ip": _ADDRESS}]}}}
     await client.patch(SERVICES, ROUTER_SERVICE, status, "status")

@@ -53,6 +53,7 @@ EVENTS = Kind("", "v1", "Event", "events")
 LEASES = Kind("coordination.k8s.io", "v1", "Lease", "leases")
 DEPLOYMENTS = Kind("apps", "v1", "Deployment", "deployments")
 REPLICA_SETS = Kind("apps", "v1", "ReplicaSet", "replicasets")
+ENDPOINTS = Kind("", "v1", "Endpoints", "endpoints")
 ENDPOINT_SLICES = Kind("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices")
 GATEWAYS = Kind("gateway.networking.k8s.io", "v1", "Gateway", "gateways")
 DEFINITIONS = Kind(

@@ -83,7 +83,8 @@ class Supervisor:
             yield client
 
     async def _prepare(self, client: Client) -> None:
-        await ensure_router_service(client, self.settings.router_port)
+        if self.settings.router:
+            await ensure_router_service(client, self.settings.router_port)
         for path in self.settings.apply:
             for document in read_documents(path):
                 say(await apply(client, document))

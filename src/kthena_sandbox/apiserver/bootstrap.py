@@ -76,7 +76,7 @@ def _kubernetes_service(port: int) -> Document:
     listed = [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": port or 6443}]
     return {
         "metadata": {"name": "kubernetes", "labels": labels},
-        "spec": {"type": "ClusterIP", "clusterIP": "10.96.0.1", "ports": listed},
+        "spec": {"type": "ClusterIP", "clusterIP": "127.96.0.1", "ports": listed},
     }
 
 
@@ -88,4 +88,6 @@ def _ensure_all(cluster: Cluster, group: str, plural: str, documents: Iterable[D
 def _ensure(cluster: Cluster, group: str, plural: str, namespace: str, document: Document) -> None:
     resource = cluster.kind(group, "v1", plural)
     if Key(namespace, document["metadata"]["name"]) not in cluster.collection(resource).documents:
-        mutations.create(cluster, resource, namespace, document, WriteOptions())
+        mutations.create(
+            cluster, resource, namespace, document, WriteOptions(manager="kube-apiserver")
+        )

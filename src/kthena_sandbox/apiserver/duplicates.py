@@ -1,8 +1,10 @@
-"""Keys that stand twice in one JSON object, which a decoder overlooks and field validation reports."""
+"""Keys that stand twice in one JSON or YAML object, which a decoder overlooks and field validation reports."""
 
 import json
 from collections.abc import Iterator
 from typing import Any
+
+import yaml
 
 
 class _Object(dict[str, Any]):
@@ -37,3 +39,22 @@ def _walk(value: Any, path: str) -> Iterator[str]:
     elif isinstance(value, list):
         for index, entry in enumerate(value):
             yield from _walk(entry, f"{path}[{index}]")
+
+
+def repeated_yaml_keys(body: bytes) -> list[str]:
+    """What yaml.v2 says about each key that its map has already; *body* must be readable YAML."""
+    root = yaml.compose(body, Loader=yaml.SafeLoader)
+    return [] if root is None else list(_repeated(root))
+
+
+def _repeated(node: yaml.Node) -> Iterator[str]:
+    if isinstance(node, yaml.MappingNode):
+        seen: set[Any] = set()
+        for key, value in node.value:
+            if key.value in seen:
+                yield f'line {key.start_mark.line + 1}: key "{key.value}" already set in map'
+            seen.add(key.value)
+            yield from _repeated(value)
+    elif isinstance(node, yaml.SequenceNode):
+        for entry in node.value:
+            yield from _repeated(entry)

@@ -119,7 +119,7 @@ def _mistyped(
 
 
 def known_fields(metadata: Mapping[str, Any]) -> Document:
-    """The fields that ObjectMeta has, without empty ones and those that no server keeps any more."""
+    """The fields that ObjectMeta has, without empty ones, one that no server keeps any more, and the field managers."""
     dropped = {"selfLink", "managedFields"}
     return {
         name: metadata[name]
@@ -143,6 +143,12 @@ def for_update(new: Mapping[str, Any], old: Mapping[str, Any]) -> Document:
     fixed = (*_OF_SERVER, "name", "namespace", "resourceVersion", "generateName")
     carried = {name: old[name] for name in fixed if name in old}
     return kept | carried
+
+
+def with_managed(document: Document, managed: list[Document]) -> Document:
+    """The object with its list of field managers, which is left out when it is empty."""
+    kept = {name: entry for name, entry in document["metadata"].items() if name != "managedFields"}
+    return document | {"metadata": kept | ({"managedFields": managed} if managed else {})}
 
 
 def name_causes(resource: ResourceType, metadata: Mapping[str, Any]) -> list[Cause]:

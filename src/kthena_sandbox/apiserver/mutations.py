@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from kthena_sandbox.apiserver import lifecycle, metadata as meta, schemas
+from kthena_sandbox.apiserver import fieldmanagers, lifecycle, metadata as meta, schemas
 from kthena_sandbox.apiserver.cluster import Cluster, key_of
 from kthena_sandbox.apiserver.conversion import to_storage
 from kthena_sandbox.apiserver.errors import (
@@ -14,11 +14,13 @@ from kthena_sandbox.apiserver.errors import (
     bad_request,
     conflict,
     invalid,
+    not_found,
 )
 from kthena_sandbox.apiserver.options import WriteOptions
 from kthena_sandbox.apiserver.storage import Key
 from kthena_sandbox.apiserver.surroundings import Surroundings
 from kthena_sandbox.resources import ResourceType
+from kthena_sandbox.schema.managedfields import without_times
 
 Document = dict[str, Any]
 Transform = Callable[[Document], Document]
@@ -50,6 +52,15 @@ def create(
     fitted, unknown = schemas.fitted(resource, document)
     said = schemas.complaints(options.duplicates, unknown)
     warnings = schemas.strict_object(resource, fitted, said, options.validation)
+    managed = fieldmanagers.after_update(resource, None, fitted, _writer(cluster, options))
+    new = _created(cluster, resource, namespace, meta.with_managed(fitted, managed), options)
+    return Outcome(new, 201, tuple(warnings))
+
+
+def _created(
+    cluster: Cluster, resource: ResourceType, namespace: str, fitted: Document,
+    options: WriteOptions,
+) -> Document:  # fmt: skip
     given = fitted["metadata"]
     _check_namespace(namespace, given)
     if given.get("resourceVersion"):
@@ -58,12 +69,16 @@ def create(
     named = fitted | {"metadata": _named(cluster, resource, namespace, given)}
     new = lifecycle.new_object(resource, named, cluster.surroundings())
     _refuse(cluster, resource, new, None)
-    new = schemas.as_read(resource, new)
+    new = meta.with_managed(schemas.as_read(resource, new), given.get("managedFields") or [])
     key = Key(namespace, new["metadata"]["name"])
     if key in cluster.collection(resource).documents:
         raise already_exists(resource, key.name)
-    stored = new if options.dry_run else cluster.write(resource, new)
-    return Outcome(stored, 201, tuple(warnings))
+    return new if options.dry_run else cluster.write(resource, new)
+
+
+def _writer(cluster: Cluster, options: WriteOptions) -> fieldmanagers.Writer:
+    now = meta.timestamp(cluster.clock())
+    return fieldmanagers.Writer(options.manager, options.subresource, now)
 
 
 def _check_namespace(namespace: str, given: Document) -> None:
@@ -154,19 +169,65 @@ def change(
     fitted, unknown = schemas.fitted(resource, document)
     said = schemas.complaints(options.duplicates, unknown)
     warnings = tuple(strict(resource, document, said, options.validation))
-    _check_preconditions(resource, key, fitted["metadata"], old["metadata"])
+    managed = old["metadata"].get("managedFields") or []
+    if options.tracked:
+        managed = fieldmanagers.after_update(resource, old, fitted, _writer(cluster, options))
+    new = _changed(cluster, resource, old, meta.with_managed(fitted, managed), options, merge=merge)
+    return Outcome(new, 200, warnings)
+
+
+def _changed(
+    cluster: Cluster, resource: ResourceType, old: Document, fitted: Document,
+    options: WriteOptions, *, merge: Merge,
+) -> Document:  # fmt: skip
+    _check_preconditions(resource, key_of(old), fitted["metadata"], old["metadata"])
     new = merge(resource, fitted, old, cluster.surroundings())
     _refuse(cluster, resource, new, old)
-    new = schemas.as_read(resource, new)
-    return Outcome(new if options.dry_run else _store(cluster, resource, new, old), 200, warnings)
+    managed = fitted["metadata"].get("managedFields") or []
+    new = _with_old_times(meta.with_managed(schemas.as_read(resource, new), managed), old)
+    return new if options.dry_run else _store(cluster, resource, new, old)
+
+
+def _with_old_times(new: Document, old: Document) -> Document:
+    """The old object where nothing but times of managers differs, so that a write that changes nothing is none."""
+    listed, before = (side["metadata"].get("managedFields") for side in (new, old))
+    if listed == before or without_times(listed) != without_times(before):
+        return new
+    kept = meta.with_managed(new, before)
+    return kept if kept == old else new
+
+
+def apply(
+    cluster: Cluster, resource: ResourceType, key: Key, config: Document, options: WriteOptions,
+    *, merge: Merge = lifecycle.changed_object,
+) -> Outcome:  # fmt: skip
+    """Server-side apply, which creates what is not there. Raises ApiError 400, 403, 404, 409, 422 or 500."""
+    found = key in cluster.collection(resource).documents
+    if options.subresource and not found:
+        raise not_found(resource, key.name)
+    old = cluster.read(resource, key) if found else None
+    result = fieldmanagers.after_apply(
+        resource, old, config, _writer(cluster, options), force=options.force
+    )
+    fitted, _ = schemas.fitted(resource, schemas.check_kind(resource, result.document))
+    managed = meta.with_managed(fitted, result.managed)
+    if old is not None:
+        return Outcome(_changed(cluster, resource, old, managed, options, merge=merge))
+    _check_address(key, fitted)
+    uid = fitted["metadata"].get("uid")
+    if uid:
+        why = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
+        raise conflict(resource, key.name, why)
+    return Outcome(_created(cluster, resource, key.namespace, managed, options), 201)
 
 
 def _check_preconditions(
     resource: ResourceType, key: Key, given: Document, present: Document
 ) -> None:
     if given.get("name", key.name) != key.name:
-        text = f'Invalid value: "{given["name"]}": field is immutable'
-        raise invalid(resource, key.name, [Cause("FieldValueInvalid", text, "metadata.name")])
+        raise bad_request(
+            f"the name of the object ({given['name']}) does not match the name on the URL ({key.name})"
+        )
     _check_namespace(key.namespace, given)
     if given.get("uid", present["uid"]) != present["uid"]:
         why = (

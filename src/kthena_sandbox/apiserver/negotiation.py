@@ -17,6 +17,7 @@ from kthena_sandbox.apiserver.protobuf import decode_protobuf
 JSON = "application/json"
 YAML = "application/yaml"
 PROTOBUF = "application/vnd.kubernetes.protobuf"
+APPLY_PATCH = "application/apply-patch+yaml"
 WRITTEN = (JSON, YAML)
 _ANY = frozenset({"*/*", "application/*", ""})
 _SHAPES = frozenset({"Table", "PartialObjectMetadata", "PartialObjectMetadataList"})
@@ -126,9 +127,14 @@ def decode_patch(body: bytes) -> Any:
 def decode_yaml(body: bytes) -> Any:
     """Read one YAML document. Raises ApiError 400."""
     try:
-        return yaml.load(body, Loader=JsonLoader)  # noqa: S506  derived from SafeLoader
+        return load_yaml(body)
     except yaml.YAMLError as error:
         raise _unreadable(f"error converting YAML to JSON: {error}") from error
+
+
+def load_yaml(body: bytes) -> Any:
+    """The value of one YAML document. Raises yaml.YAMLError."""
+    return yaml.load(body, Loader=JsonLoader)  # noqa: S506  derived from SafeLoader
 
 
 def _unreadable(why: str) -> ApiError:

@@ -1,7 +1,7 @@
 """Requests for objects and collections: from method and target to verb, and the answer's form."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kthena_sandbox.apiserver import (
@@ -22,7 +22,7 @@ from kthena_sandbox.apiserver.errors import ApiError, bad_request, method_not_al
 from kthena_sandbox.apiserver.mutations import Outcome
 from kthena_sandbox.apiserver.negotiation import JSON, Form, decode, encode, negotiate
 from kthena_sandbox.apiserver.options import delete_options, list_options, write_options
-from kthena_sandbox.apiserver.patching import transformer
+from kthena_sandbox.apiserver.patching import applied_configuration, is_apply, transformer
 from kthena_sandbox.apiserver.paths import Target
 from kthena_sandbox.apiserver.presenting import (
     Presentation,
@@ -132,13 +132,20 @@ def _object(call: Call) -> Answer:
 def _write(call: Call, subresource: str) -> Answer:
     merge = subresources.MERGES[subresource]
     if call.request.method == "PUT":
-        options = write_options(call.request, "UpdateOptions")
+        options = write_options(call.request, "UpdateOptions", subresource)
         body = call.body()
         outcome = mutations.replace(
             call.cluster, call.resource, call.key, body, options, merge=merge
         )
+    elif is_apply(call.request):
+        options = write_options(call.request, "PatchOptions", subresource)
+        config, said = applied_configuration(call.request, options.validation)
+        outcome = mutations.apply(
+            call.cluster, call.resource, call.key, config, options, merge=merge
+        )
+        outcome = replace(outcome, warnings=(*said, *outcome.warnings))
     else:
-        options = write_options(call.request, "PatchOptions")
+        options = write_options(call.request, "PatchOptions", subresource)
         patch = transformer(call.resource, call.request)
         outcome = mutations.change(
             call.cluster, call.resource, call.key, patch, options, merge=merge
@@ -256,11 +263,15 @@ def _scale(call: Call) -> Answer:
     if call.request.method == "GET":
         return _plain(subresources.scale_of(cluster.read(resource, key)))
     if call.request.method == "PUT":
-        options = write_options(call.request, "UpdateOptions")
+        options = write_options(call.request, "UpdateOptions", "scale")
         scale = schemas.check_kind(subresources.SCALE, call.body())
         outcome = subresources.rescale(cluster, resource, key, lambda _: scale, options)
+    elif call.request.method == "PATCH" and is_apply(call.request):
+        options = write_options(call.request, "PatchOptions", "scale")
+        config, _ = applied_configuration(call.request, options.validation)
+        outcome = subresources.apply_scale(cluster, resource, key, config, options)
     elif call.request.method == "PATCH":
-        options = write_options(call.request, "PatchOptions")
+        options = write_options(call.request, "PatchOptions", "scale")
         patch = transformer(subresources.SCALE, call.request)
         outcome = subresources.rescale(cluster, resource, key, patch, options)
     else:

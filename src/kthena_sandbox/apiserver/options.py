@@ -10,20 +10,31 @@ import msgspec
 
 from kthena_sandbox.apiserver.duplicates import duplicate_fields
 from kthena_sandbox.apiserver.errors import Cause, bad_request, invalid_request
+from kthena_sandbox.apiserver.negotiation import APPLY_PATCH, media_type_of
 from kthena_sandbox.apiserver.schemas import FieldValidation
 from kthena_sandbox.apiserver.web import Request
+from kthena_sandbox.schema.golang import quoted
 
 _VALIDATIONS = ("Ignore", "Warn", "Strict")
+_MANAGER_LIMIT = 128
 _POLICIES = ("Foreground", "Background", "Orphan")
 
 
 @dataclass(frozen=True, slots=True)
 class WriteOptions:
-    """How to create, update or patch; `duplicates` are the paths of keys that the body has twice."""
+    """How to create, update or patch, who does it, and through which subresource.
+
+    `duplicates` are the paths of keys that the body has twice; `force` is for server-side apply.
+    What is not `tracked` leaves the field managers as they are.
+    """
 
     dry_run: bool = False
     validation: FieldValidation = "Warn"
     duplicates: tuple[str, ...] = ()
+    manager: str = ""
+    subresource: str = ""
+    force: bool = False
+    tracked: bool = True
 
 
 def _unsupported(field: str, value: str, supported: tuple[str, ...]) -> Cause:
@@ -32,14 +43,16 @@ def _unsupported(field: str, value: str, supported: tuple[str, ...]) -> Cause:
     return Cause("FieldValueNotSupported", text, field)
 
 
-def write_options(request: Request, kind: str) -> WriteOptions:
+def write_options(request: Request, kind: str, subresource: str = "") -> WriteOptions:
     """Read them from the query; *kind* is CreateOptions, UpdateOptions or PatchOptions.
 
     Raises ApiError 422 for values that Kubernetes does not know.
     """
+    manager = request.query.get("fieldManager", "")
     dry_run = request.query.get("dryRun", "")
     validation = request.query.get("fieldValidation", "") or "Warn"
-    causes = []
+    causes = _patch_causes(request, manager) if kind == "PatchOptions" else []
+    causes += _manager_causes(manager)
     if dry_run not in {"", "All"}:
         causes.append(_unsupported("dryRun", dry_run, ("All",)))
     if validation not in _VALIDATIONS:
@@ -48,7 +61,35 @@ def write_options(request: Request, kind: str) -> WriteOptions:
         raise invalid_request(causes, kind)
     wanted = cast("FieldValidation", validation)
     duplicates = () if wanted == "Ignore" else tuple(duplicate_fields(request.body))
-    return WriteOptions(bool(dry_run), wanted, duplicates)
+    manager = manager or _from_user_agent(request.headers.get("user-agent", ""))
+    return WriteOptions(
+        bool(dry_run), wanted, duplicates, manager, subresource, request.flag("force")
+    )
+
+
+def _patch_causes(request: Request, manager: str) -> list[Cause]:
+    if media_type_of(request.headers.get("content-type", "")) == APPLY_PATCH:
+        text = "Required value: is required for apply patch"
+        return [] if manager else [Cause("FieldValueRequired", text, "fieldManager")]
+    if "force" in request.query:
+        return [_forbidden("force", "may not be specified for non-apply patch")]
+    return []
+
+
+def _manager_causes(manager: str) -> list[Cause]:
+    if len(manager.encode()) > _MANAGER_LIMIT:
+        text = f"Too long: may not be more than {_MANAGER_LIMIT} bytes"
+        return [Cause("FieldValueTooLong", text, "fieldManager")]
+    if not manager.isprintable():
+        text = f"Invalid value: {quoted(manager)}: should only contain printable characters"
+        return [Cause("FieldValueInvalid", text, "fieldManager")]
+    return []
+
+
+def _from_user_agent(agent: str) -> str:
+    """The program's name, which stands in where no field manager is given."""
+    name = "".join(filter(str.isprintable, agent.partition("/")[0]))
+    return name.encode()[:_MANAGER_LIMIT].decode(errors="ignore")
 
 
 @dataclass(frozen=True, slots=True)

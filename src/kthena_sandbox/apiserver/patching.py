@@ -4,7 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+import yaml
 
+from kthena_sandbox.apiserver.duplicates import repeated_yaml_keys
 from kthena_sandbox.apiserver.errors import (
     ApiError,
     Cause,
@@ -12,18 +14,23 @@ from kthena_sandbox.apiserver.errors import (
     invalid_request,
     unsupported_media_type,
 )
-from kthena_sandbox.apiserver.negotiation import decode_patch, media_type_of
+from kthena_sandbox.apiserver.negotiation import (
+    APPLY_PATCH,
+    decode_patch,
+    load_yaml,
+    media_type_of,
+)
+from kthena_sandbox.apiserver.schemas import FieldValidation
 from kthena_sandbox.apiserver.web import Request
 from kthena_sandbox.resources import ResourceType
 from kthena_sandbox.schema.golang import plain, quoted
-from kthena_sandbox.schema.gotypes import wrong_type
+from kthena_sandbox.schema.gotypes import json_word, wrong_type
 from kthena_sandbox.schema.patches import PatchError, json_patch, merge_patch, strategic_merge
 
 Document = dict[str, Any]
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC = "application/strategic-merge-patch+json"
-APPLY = "application/apply-patch+yaml"
 _MAX_OPERATIONS = 10_000
 
 
@@ -31,23 +38,45 @@ def transformer(resource: ResourceType, request: Request) -> Callable[[Document]
     """What the request's body does to an object.
 
     Raises ApiError 400 for an unreadable body and 415 for a kind of patch that is not served: custom
-    resources know no strategic merge, and server-side apply does not exist here.
+    resources know no strategic merge.
     """
     media_type = media_type_of(request.headers.get("content-type", ""))
-    accepted = (
-        [JSON_PATCH, MERGE_PATCH] if resource.custom else [JSON_PATCH, MERGE_PATCH, STRATEGIC]
-    )
-    if media_type == APPLY:
-        text = "server-side apply is not served by this sandbox; apply without --server-side"
-        raise ApiError(415, "UnsupportedMediaType", text)
+    accepted = [JSON_PATCH, MERGE_PATCH] + [STRATEGIC] * (not resource.custom)
     if media_type not in accepted:
-        raise unsupported_media_type(accepted)
+        raise unsupported_media_type([*accepted, APPLY_PATCH])
     patch = decode_patch(request.body)
     if media_type == JSON_PATCH:
         _check_operations(patch)
     elif not isinstance(patch, dict):
         raise bad_request("the patch must be a JSON object")
     return lambda document: _patched(resource, media_type, document, patch)
+
+
+def is_apply(request: Request) -> bool:
+    """Whether a patch is a configuration for server-side apply."""
+    return media_type_of(request.headers.get("content-type", "")) == APPLY_PATCH
+
+
+def applied_configuration(
+    request: Request, validation: FieldValidation
+) -> tuple[Document, tuple[str, ...]]:
+    """The configuration, and warnings about keys that it has twice. Raises ApiError 400."""
+    try:
+        config = load_yaml(request.body)
+    except yaml.YAMLError as error:
+        raise bad_request(f"error decoding YAML: error converting YAML to JSON: {error}") from error
+    if not isinstance(config, dict):
+        raise bad_request(
+            "error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal "
+            f"{json_word(config)} into Go value of type map[string]interface {{}}"
+        )
+    repeated = [] if validation == "Ignore" else repeated_yaml_keys(request.body)
+    if not repeated:
+        return config, ()
+    said = "\n  ".join(["error converting YAML to JSON: yaml: unmarshal errors:", *repeated])
+    if validation == "Strict":
+        raise bad_request(f"error strict decoding YAML: {said}")
+    return config, (said,)
 
 
 def _check_operations(patch: Any) -> None:

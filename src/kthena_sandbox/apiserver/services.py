@@ -1,9 +1,11 @@
-"""What the API server does to Services: cluster addresses from 10.96.0.0/16 and node ports, as in a cluster of kubeadm.
+"""What the API server does to Services: cluster addresses from 127.96.0.0/16 and node ports.
 
-Both are numbers that are kept apart, as in Kubernetes; nothing in the sandbox forwards connections from them.
+As Kubernetes does, it draws them from the upper part of their ranges (KEP-3070 and KEP-3668), here by the Service's
+uid: two sandboxes on one machine, which share its loopback, hardly ever draw the same.
 """
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Iterable, Iterator
 from ipaddress import AddressValueError, IPv4Address, IPv4Network
 from typing import Any
 
@@ -12,9 +14,11 @@ from kthena_sandbox.apiserver.surroundings import Surroundings
 
 Document = dict[str, Any]
 
-RANGE = IPv4Network("10.96.0.0/16")
+RANGE = IPv4Network("127.96.0.0/16")
 NODE_PORTS = range(30000, 32768)
-_FIRST_FREE_PORT = 30086  # those below are for Services that ask for one (KEP-3668)
+# What lies below is for Services that ask for a number.
+_DRAWN_ADDRESSES = range(int(RANGE[256]), int(RANGE[-1]))
+_DRAWN_PORTS = range(30086, 32768)
 _FAMILIES = {"ipFamilies": ["IPv4"], "ipFamilyPolicy": "SingleStack"}
 _DEFAULTS = {"internalTrafficPolicy": "Cluster", "sessionAffinity": "None", "type": "ClusterIP"}
 _ADDRESS_FIELDS = ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy")
@@ -29,7 +33,10 @@ def create(service: Document, surroundings: Surroundings) -> Document:
     if not isinstance(spec, dict):
         return service
     others = list(surroundings.services())
-    return service | {"spec": _allocated(spec, others), "status": {"loadBalancer": {}}}
+    return service | {
+        "spec": _allocated(spec, others, _uid(service)),
+        "status": {"loadBalancer": {}},
+    }
 
 
 def update(service: Document, old: Document, surroundings: Surroundings) -> Document:
@@ -45,9 +52,9 @@ def update(service: Document, old: Document, surroundings: Surroundings) -> Docu
     else:
         spec = _without(spec, before, _ADDRESS_FIELDS)
     spec = _with_earlier_ports(_without_unused(spec, before), before)
-    uid = old["metadata"]["uid"]
-    others = [entry for entry in surroundings.services() if entry["metadata"]["uid"] != uid]
-    changed = service | {"spec": _allocated(spec, others)}
+    uid = _uid(old)
+    others = [entry for entry in surroundings.services() if _uid(entry) != uid]
+    changed = service | {"spec": _allocated(spec, others, uid)}
     return changed if spec.get("type") == "LoadBalancer" else _without_ingress(changed)
 
 
@@ -92,29 +99,37 @@ def _without_ingress(service: Document) -> Document:
     return service | {"status": status | {"loadBalancer": {}}}
 
 
-def _allocated(spec: Document, others: list[Document]) -> Document:
+def _uid(service: Document) -> str:
+    return str(service["metadata"]["uid"])
+
+
+def _allocated(spec: Document, others: list[Document], uid: str) -> Document:
     if not _has_address(spec):
         return {"sessionAffinity": "None"} | spec
-    address = spec.get("clusterIP") or free_address(_addresses(others))
+    address = spec.get("clusterIP") or free_address(_addresses(others), uid)
     chosen: Document = {"clusterIP": address, "clusterIPs": [address]}
     filled: Document = _DEFAULTS | _FAMILIES | spec | chosen
     if not _has_node_ports(filled) or filled.get("allocateLoadBalancerNodePorts") is False:
         return filled
-    return filled | {"ports": _with_node_ports(_ports(filled), _all_node_ports(others))}
+    return filled | {"ports": _with_node_ports(_ports(filled), _all_node_ports(others), uid)}
 
 
-def _with_node_ports(ports: list[Document], taken: set[int]) -> list[Document]:
+def _with_node_ports(ports: list[Document], taken: set[int], uid: str) -> list[Document]:
     taken = taken | {port["nodePort"] for port in ports if port.get("nodePort")}
-    candidates = (number for number in NODE_PORTS[_FIRST_FREE_PORT - NODE_PORTS[0] :])
-    free = (number for number in candidates if number not in taken)
+    free = (number for number in drawn(_DRAWN_PORTS, uid) if number not in taken)
     return [port if port.get("nodePort") else port | {"nodePort": next(free)} for port in ports]
 
 
-def free_address(taken: set[str]) -> str:
-    """The lowest address that no Service has; the first ten are for those that ask for one."""
-    first = int(RANGE.network_address) + 10
-    candidates = (str(IPv4Address(first + step)) for step in range(RANGE.num_addresses - 11))
+def free_address(taken: set[str], uid: str) -> str:
+    """An address that no Service has."""
+    candidates = (str(IPv4Address(number)) for number in drawn(_DRAWN_ADDRESSES, uid))
     return next(address for address in candidates if address not in taken)
+
+
+def drawn(numbers: range, uid: str) -> Iterator[int]:
+    """All numbers, beginning with one that the uid determines."""
+    start = int.from_bytes(hashlib.sha256(uid.encode()).digest()[:8], "big")
+    return (numbers[(start + step) % len(numbers)] for step in range(len(numbers)))
 
 
 def check(service: Document, old: Document | None, surroundings: Surroundings) -> list[Cause]:
@@ -123,8 +138,8 @@ def check(service: Document, old: Document | None, surroundings: Surroundings) -
     if not isinstance(spec, dict) or not _has_address(spec):
         return []
     before = (old or {}).get("spec") or {}
-    uid = service["metadata"]["uid"]
-    others = [entry for entry in surroundings.services() if entry["metadata"]["uid"] != uid]
+    uid = _uid(service)
+    others = [entry for entry in surroundings.services() if _uid(entry) != uid]
     chosen = old is None or not _has_address(before)
     causes = _address_causes(spec, others) if chosen else _moved(spec, before)
     return causes + _node_port_causes(spec, before, _all_node_ports(others))

@@ -3,7 +3,6 @@
 A kind without an entry here follows the general rules: status and generation as in `lifecycle`.
 """
 
-import base64
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +12,7 @@ from kthena_sandbox.apiserver.errors import Cause
 from kthena_sandbox.apiserver.surroundings import Surroundings
 from kthena_sandbox.resources import ResourceType
 from kthena_sandbox.schema.golang import label_selector, shown
+from kthena_sandbox.schema.nativedefaults import admitted_pod, namespace_defaults
 
 Document = dict[str, Any]
 _POD_UPDATES = (
@@ -60,24 +60,19 @@ class Strategy:
 
 
 def _create_namespace(document: Document, _: Surroundings) -> Document:
-    metadata = document["metadata"]
-    labels = metadata.get("labels", {}) | {"kubernetes.io/metadata.name": metadata.get("name", "")}
-    spec = {"finalizers": ["kubernetes"]}
-    return document | {"metadata": metadata | {"labels": labels}, "spec": spec}
+    named = namespace_defaults(document)  # its name may have been generated
+    return named | {"spec": {"finalizers": ["kubernetes"]}}
 
 
 def _update_namespace(document: Document, old: Document, _: Surroundings) -> Document:
-    # spec.finalizers changes through /finalize only
-    metadata = document["metadata"]
-    labels = metadata.get("labels", {}) | {"kubernetes.io/metadata.name": metadata["name"]}
-    return document | {"metadata": metadata | {"labels": labels}, "spec": old.get("spec", {})}
+    return document | {"spec": old.get("spec", {})}  # finalizers change through /finalize only
 
 
 def _create_pod(document: Document, _: Surroundings) -> Document:
     containers = _map(document, "spec").get("containers")
     containers = containers if isinstance(containers, list) else []
     status = {"phase": "Pending", "qosClass": quality_of_service(containers)}
-    return document | {"status": status}
+    return admitted_pod(document) | {"status": status}
 
 
 def quality_of_service(containers: list[Any]) -> str:
@@ -118,23 +113,6 @@ def _without_image(container: Any) -> Any:
     if not isinstance(container, dict):
         return container
     return {name: value for name, value in container.items() if name != "image"}
-
-
-def _create_secret(document: Document, _: Surroundings) -> Document:
-    return {"type": "Opaque"} | _without_string_data(document)
-
-
-def _update_secret(document: Document, old: Document, _: Surroundings) -> Document:
-    return {"type": old.get("type", "Opaque")} | _without_string_data(document)
-
-
-def _without_string_data(document: Document) -> Document:
-    texts = document.get("stringData")
-    kept = {name: value for name, value in document.items() if name != "stringData"}
-    if not isinstance(texts, dict):
-        return kept
-    encoded = {name: base64.b64encode(str(text).encode()).decode() for name, text in texts.items()}
-    return kept | {"data": _map(kept, "data") | encoded}
 
 
 def _check_secret(
@@ -181,22 +159,11 @@ def _create_definition(document: Document, surroundings: Surroundings) -> Docume
     finalizers = [*metadata.get("finalizers", []), CLEANUP_FINALIZER]
     accepted = _definition_status(document, surroundings.now)
     metadata = metadata | {"finalizers": list(dict.fromkeys(finalizers))}
-    return _with_names(document) | {"metadata": metadata, "status": accepted}
-
-
-def _with_names(document: Document) -> Document:
-    spec = _map(document, "spec")
-    names = _map(spec, "names")
-    if not names:
-        return document
-    kind = str(names.get("kind", ""))
-    defaults = {"singular": kind.lower(), "listKind": f"{kind}List"}
-    conversion = {"conversion": {"strategy": "None"}}
-    return document | {"spec": conversion | spec | {"names": defaults | names}}
+    return document | {"metadata": metadata, "status": accepted}
 
 
 def _definition_status(document: Document, now: str) -> Document:
-    spec = _map(_with_names(document), "spec")
+    spec = _map(document, "spec")
     return {
         "acceptedNames": _map(spec, "names"),
         "storedVersions": _stored_versions(spec),
@@ -222,7 +189,6 @@ def _condition(kind: str, reason: str, message: str, now: str) -> dict[str, str]
 
 
 def _update_definition(document: Document, old: Document, _: Surroundings) -> Document:
-    document = _with_names(document)
     spec, status = _map(document, "spec"), _map(old, "status")
     stored = dict.fromkeys([*status.get("storedVersions", []), *_stored_versions(spec)])
     accepted = {"storedVersions": list(stored), "acceptedNames": _map(spec, "names")}
@@ -244,7 +210,7 @@ STRATEGIES: Mapping[tuple[str, str], Strategy] = {
     ),
     ("", "pods"): Strategy(_create_pod, check=_check_pod, status=None),
     ("", "nodes"): Strategy(status=None),  # a kubelet registers its node with a status
-    ("", "secrets"): Strategy(_create_secret, _update_secret, _check_secret),
+    ("", "secrets"): Strategy(check=_check_secret),
     ("", "configmaps"): Strategy(check=_check_data),
     ("", "services"): Strategy(services.create, services.update, services.check, status=None),
     ("apps", "deployments"): Strategy(

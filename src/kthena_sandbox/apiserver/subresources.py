@@ -1,12 +1,14 @@
 """Subresources that are views or actions on an object: scale, finalize, binding."""
 
+from dataclasses import replace
 from typing import Any
 
 from kthena_sandbox.apiserver import lifecycle
 from kthena_sandbox.apiserver.cluster import Cluster
 from kthena_sandbox.apiserver.errors import bad_request, conflict
-from kthena_sandbox.apiserver.mutations import Merge, Outcome, Transform, change
+from kthena_sandbox.apiserver.mutations import Merge, Outcome, Transform, apply, change
 from kthena_sandbox.apiserver.options import WriteOptions
+from kthena_sandbox.apiserver.schemas import check_kind
 from kthena_sandbox.apiserver.storage import Key
 from kthena_sandbox.apiserver.surroundings import Surroundings
 from kthena_sandbox.resources import ResourceType
@@ -65,6 +67,20 @@ def rescale(
     return Outcome(scale_of(outcome.document), outcome.code, outcome.warnings)
 
 
+def apply_scale(
+    cluster: Cluster, resource: ResourceType, key: Key, config: Document, options: WriteOptions
+) -> Outcome:
+    """Server-side apply of a Scale, which owns `spec.replicas` of the object. Raises ApiError as an apply does."""
+    scale = check_kind(SCALE, config)
+    given = scale.get("metadata")
+    metadata = given if isinstance(given, dict) else {}
+    own: Document = {"apiVersion": resource.api_version, "kind": resource.kind}
+    replicas = (scale.get("spec") or {}).get("replicas")
+    spec = {} if replicas is None else {"spec": {"replicas": replicas}}
+    outcome = apply(cluster, resource, key, own | {"metadata": metadata} | spec, options)
+    return Outcome(scale_of(outcome.document), outcome.code, outcome.warnings)
+
+
 def finalized(_: ResourceType, new: Document, old: Document, __: Surroundings) -> Document:
     """The merge of `namespaces/finalize`: `spec.finalizers` is taken, all else stays."""
     finalizers = (new.get("spec") or {}).get("finalizers") or []
@@ -85,7 +101,8 @@ def bind(
             raise conflict(resource, key.name, why)
         return document | {"spec": document["spec"] | {"nodeName": node}}
 
-    change(cluster, resource, key, bound, options, merge=_keep_all)
+    untracked = replace(options, tracked=False)
+    change(cluster, resource, key, bound, untracked, merge=_keep_all)
     status = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
     return Outcome(status | {"code": 201}, 201)
 

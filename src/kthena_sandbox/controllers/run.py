@@ -1,13 +1,15 @@
 """All controllers in one nursery over shared mirrors."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Protocol
 
 import trio
 
 from kthena_sandbox.client import Client
+from kthena_sandbox.controllers.apiendpoints import ApiEndpoints
 from kthena_sandbox.controllers.deployments import Deployments
+from kthena_sandbox.controllers.endpointslices import Endpoints
 from kthena_sandbox.controllers.garbage import GarbageCollector
 from kthena_sandbox.controllers.namespaces import Namespaces
 from kthena_sandbox.controllers.replicasets import ReplicaSets
@@ -16,11 +18,24 @@ from kthena_sandbox.events import EventRecorder
 from kthena_sandbox.kinds import (
     DEFINITIONS,
     DEPLOYMENTS,
+    ENDPOINT_SLICES,
+    ENDPOINTS,
     NAMESPACES,
+    NODES,
     REPLICA_SETS,
     SERVICE_ACCOUNTS,
+    SERVICES,
+    Kind,
 )
 from kthena_sandbox.mirror import Mirror
+from kthena_sandbox.services.loadbalancers import LoadBalancers
+from kthena_sandbox.services.serviceproxy import ServiceProxy
+
+_COMPONENTS = (
+    "deployment-controller", "replicaset-controller", "service-controller", "kube-proxy",
+)  # fmt: skip
+_Mirrors = Mapping[Kind, Mirror]
+_Recorders = Mapping[str, EventRecorder]
 
 
 class _Runner(Protocol):
@@ -41,23 +56,49 @@ async def run_controllers(
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Run until cancelled; started when everything has been listed. *pods* is run by the caller."""
-    kinds = (DEPLOYMENTS, REPLICA_SETS, NAMESPACES, DEFINITIONS, SERVICE_ACCOUNTS)
-    mirrors = tuple(Mirror(client, kind) for kind in kinds)
-    deployments, replica_sets, namespaces, definitions, accounts = mirrors
-    own = EventRecorder(client, "deployment-controller", wall_clock)
-    theirs = EventRecorder(client, "replicaset-controller", wall_clock)
-    loops: tuple[_Runner, ...] = (
-        Deployments(
-            client, deployments, replica_sets, pods, events=own, wall_clock=wall_clock
-        ).loop,
-        ReplicaSets(client, replica_sets, pods, events=theirs, wall_clock=wall_clock).loop,
-        Namespaces(client, namespaces, wall_clock).loop,
-        ServiceAccounts(client, namespaces, accounts).loop,
-        GarbageCollector(client, definitions),
-    )
+    kinds = (
+        DEPLOYMENTS, REPLICA_SETS, NAMESPACES, DEFINITIONS, SERVICE_ACCOUNTS, SERVICES,
+        ENDPOINT_SLICES, ENDPOINTS, NODES,
+    )  # fmt: skip
+    mirrors = {kind: Mirror(client, kind) for kind in kinds}
+    recorders = {name: EventRecorder(client, name, wall_clock) for name in _COMPONENTS}
     async with trio.open_nursery() as nursery:
-        for runner in (own, theirs, *loops, *mirrors):
+        loops = (
+            *_workloads(client, mirrors, pods, recorders, wall_clock),
+            *_network(client, mirrors, pods, recorders),
+            Namespaces(client, mirrors[NAMESPACES], wall_clock).loop,
+            ServiceAccounts(client, mirrors[NAMESPACES], mirrors[SERVICE_ACCOUNTS]).loop,
+            GarbageCollector(client, mirrors[DEFINITIONS]),
+        )
+        for runner in (*recorders.values(), *loops, *mirrors.values()):
             nursery.start_soon(runner.run)
-        for mirror in (*mirrors, pods):
+        for mirror in (*mirrors.values(), pods):
             await mirror.synced.wait()
         task_status.started()
+
+
+def _workloads(
+    client: Client,
+    mirrors: _Mirrors,
+    pods: Mirror,
+    recorders: _Recorders,
+    wall_clock: Callable[[], datetime],
+) -> Iterator[_Runner]:
+    yield Deployments(
+        client, mirrors[DEPLOYMENTS], mirrors[REPLICA_SETS], pods,
+        events=recorders["deployment-controller"], wall_clock=wall_clock,
+    ).loop  # fmt: skip
+    yield ReplicaSets(
+        client, mirrors[REPLICA_SETS], pods,
+        events=recorders["replicaset-controller"], wall_clock=wall_clock,
+    ).loop  # fmt: skip
+
+
+def _network(
+    client: Client, mirrors: _Mirrors, pods: Mirror, recorders: _Recorders
+) -> Iterator[_Runner]:
+    services, slices = mirrors[SERVICES], mirrors[ENDPOINT_SLICES]
+    yield ApiEndpoints(client).loop
+    yield Endpoints(client, mirrors, pods).loop
+    yield LoadBalancers(client, services, recorders["service-controller"]).loop
+    yield ServiceProxy(services, slices, recorders["kube-proxy"])

@@ -24,7 +24,8 @@ _LIMITS = (
 class Node:
     """One schema in the tree. `limits` holds the value validations that are present.
 
-    `name` is that of the Go struct, "" for what has none.
+    `name` is that of the Go struct, "" for what has none. A list without a list type of its own takes the one that
+    its patch strategy implies.
     """
 
     name: str = ""
@@ -49,6 +50,7 @@ class Node:
     one_of: tuple["Node", ...] = ()
     all_of: tuple["Node", ...] = ()
     negated: "Node | None" = None
+    map_type: str = ""
     list_type: str = ""
     list_keys: tuple[str, ...] = ()
     rules: tuple[Rule, ...] = ()
@@ -173,8 +175,7 @@ def _fill(node: Node, document: Mapping[str, Any], definitions: Definitions | No
     node.default = document.get("default", MISSING)
     if node.default is None:
         node.default = MISSING
-    node.list_type = document.get("x-kubernetes-list-type", "")
-    node.list_keys = tuple(document.get("x-kubernetes-list-map-keys", ()))
+    _fill_merging(node, document)
     _fill_children(node, document, definitions)
     _fill_alternatives(node, document, definitions)
     rules = document.get("x-kubernetes-validations") or ()
@@ -193,6 +194,15 @@ def _fill_type(node: Node, document: Mapping[str, Any]) -> None:
     node.preserve = bool(document.get("x-kubernetes-preserve-unknown-fields"))
     node.embedded = bool(document.get("x-kubernetes-embedded-resource"))
     node.quantity = node.native and document.get("format") == "quantity"
+
+
+def _fill_merging(node: Node, document: Mapping[str, Any]) -> None:
+    node.map_type = document.get("x-kubernetes-map-type", "")
+    node.list_type = document.get("x-kubernetes-list-type", "")
+    node.list_keys = tuple(document.get("x-kubernetes-list-map-keys", ()))
+    if not node.list_type and "merge" in document.get("x-kubernetes-patch-strategy", ""):
+        key = document.get("x-kubernetes-patch-merge-key", "")
+        node.list_type, node.list_keys = ("map", (key,)) if key else ("set", ())
 
 
 def _fill_children(

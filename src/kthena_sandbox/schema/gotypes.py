@@ -115,7 +115,7 @@ def _in_range(value: int, node: Node) -> bool:
 
 
 def _wrong(value: Any, node: Node, place: _Place) -> WrongType:
-    given = _json_word(value)
+    given = json_word(value)
     if "integer" in node.types and isinstance(value, int | float) and not isinstance(value, bool):
         given = f"number {value}"
     said = (
@@ -125,7 +125,8 @@ def _wrong(value: Any, node: Node, place: _Place) -> WrongType:
     return WrongType(said, _converted(value, node))
 
 
-def _json_word(value: Any) -> str:
+def json_word(value: Any) -> str:
+    """What encoding/json calls a value."""
     words = {bool: "bool", int: "number", float: "number", str: "string", list: "array"}
     return words.get(type(value), "object")
 

@@ -1,8 +1,9 @@
-"""Defaults of built-in kinds that depend on other fields (kubernetes/pkg/apis/*/v1/defaults.go).
+"""Defaults of built-in kinds that depend on other fields (kubernetes/pkg/apis/*/v1/defaults.go and conversion.go).
 
 Every function takes an object that has its schema's plain defaults; fields may still be of any type.
 """
 
+import base64
 from typing import Any
 
 Document = dict[str, Any]
@@ -18,20 +19,28 @@ def _map(value: Any) -> Document:
     return value if isinstance(value, dict) else {}
 
 
-def pod_defaults(pod: Document) -> Document:
-    """A Pod as defaulting and the stock admission plugins leave it."""
+def admitted_pod(pod: Document) -> Document:
+    """A new Pod as the stock admission plugins leave it: service account, priority, tolerations."""
     spec = pod.get("spec")
     if not isinstance(spec, dict):
         return pod
     account = spec.get("serviceAccountName") or spec.get("serviceAccount") or "default"
-    filled: Document = {
-        "enableServiceLinks": True,
+    filled = {
         "preemptionPolicy": "PreemptLowerPriority",
         "priority": 0,
         "serviceAccount": account,
         "serviceAccountName": account,
         "tolerations": _TOLERATIONS,
-    } | _pod_spec(spec)
+    }
+    return pod | {"spec": filled | spec}
+
+
+def pod_defaults(pod: Document) -> Document:
+    """A Pod: what its template would have, links to services, and requests for what is limited."""
+    spec = pod.get("spec")
+    if not isinstance(spec, dict):
+        return pod
+    filled: Document = {"enableServiceLinks": True} | _pod_spec(spec)
     for name in ("containers", "initContainers"):
         if isinstance(spec.get(name), list):
             filled[name] = [_with_requests(entry) for entry in filled[name]]
@@ -143,6 +152,39 @@ def _service_port(port: Any) -> Any:
     ):
         return port
     return port | {"targetPort": port["port"]}
+
+
+def namespace_defaults(namespace: Document) -> Document:
+    """A Namespace: the label with its name."""
+    metadata = _map(namespace.get("metadata"))
+    name, labels = metadata.get("name"), metadata.get("labels") or {}
+    if not name or not isinstance(labels, dict):
+        return namespace
+    named = labels | {"kubernetes.io/metadata.name": name}
+    return namespace | {"metadata": metadata | {"labels": named}}
+
+
+def secret_defaults(secret: Document) -> Document:
+    """A Secret: its type, and what came as text with the rest of its data."""
+    kept = {name: value for name, value in secret.items() if name != "stringData"}
+    filled = kept | {"type": secret.get("type") or "Opaque"}
+    texts = secret.get("stringData")
+    if not isinstance(texts, dict):
+        return filled
+    encoded = {name: base64.b64encode(str(text).encode()).decode() for name, text in texts.items()}
+    return filled | {"data": _map(secret.get("data")) | encoded}
+
+
+def definition_defaults(definition: Document) -> Document:
+    """A CustomResourceDefinition: the names that follow from its kind, and no conversion."""
+    spec = _map(definition.get("spec"))
+    names = _map(spec.get("names"))
+    if not names:
+        return definition
+    kind = str(names.get("kind", ""))
+    defaults = {"singular": kind.lower(), "listKind": f"{kind}List"}
+    conversion = {"conversion": {"strategy": "None"}}
+    return definition | {"spec": conversion | spec | {"names": defaults | names}}
 
 
 def binding_defaults(binding: Document) -> Document:

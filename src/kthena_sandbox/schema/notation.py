@@ -3,7 +3,8 @@
 Each file is one API group and each entry a type, `field: TYPE WORD...`. TYPE is `[T]` for a list, `{T}` for a map
 of strings to T, a name from `SCALARS`, a type of the same file or `group.Type`. A `!` behind it means that
 the field must be there and not be empty. Words: `required` (said in OpenAPI, not enforced), `default=JSON`,
-`in=A,B` (enumeration), `merge` and `merge=KEY` and `retainKeys` (strategic merge), `set` and `map=K1,K2` (list types).
+`in=A,B` (enumeration), `merge` and `merge=KEY` and `retainKeys` (strategic merge), `set`, `map=K1,K2` and `atomic` (list
+and map types).
 """
 
 import json
@@ -44,6 +45,17 @@ SCALARS: Mapping[str, Mapping[str, Any]] = {
 Types = Mapping[str, Mapping[str, str]]
 
 
+# Structs that have one owner as a whole (`+structType=atomic` in the Go sources, `x-kubernetes-map-type` in OpenAPI).
+_ATOMIC = frozenset(
+    {
+        "ConfigMapKeySelector", "FileKeySelector", "LabelSelector", "LocalObjectReference", "NodeSelector",
+        "NodeSelectorTerm", "ObjectFieldSelector", "ObjectReference", "OwnerReference", "ResourceFieldSelector", "RoleRef",
+        "ScopeSelector", "SecretKeySelector", "SecretReference", "Subject", "TopologySelectorTerm",
+        "TypedLocalObjectReference", "EndpointAddress", "EndpointPort", "IngressClassParametersReference",
+    }
+)  # fmt: skip
+
+
 def full_name(group: str, name: str) -> str:
     """The name of a type in OpenAPI documents."""
     return f"{PREFIXES.get(group, f'io.k8s.api.{group}.v1')}.{name}"
@@ -54,7 +66,8 @@ def read_definitions(groups: Mapping[str, Types]) -> Definitions:
     documents: dict[str, Mapping[str, Any]] = dict(_NAMED)
     for group, types in groups.items():
         for name, fields in types.items():
-            documents[full_name(group, name)] = _object(group, fields)
+            atomic = {"x-kubernetes-map-type": "atomic"} if name in _ATOMIC else {}
+            documents[full_name(group, name)] = _object(group, fields) | atomic
     return Definitions(documents)
 
 
@@ -81,6 +94,9 @@ def _field(group: str, words: list[str]) -> dict[str, Any]:
         document |= _word(name, value)
     if strategies:
         document["x-kubernetes-patch-strategy"] = ",".join(strategies)
+    if "atomic" in words:
+        form = "list" if document.get("type") == "array" else "map"
+        document[f"x-kubernetes-{form}-type"] = "atomic"
     return document
 
 
@@ -97,7 +113,7 @@ def _word(name: str, value: str) -> dict[str, Any]:
             return {"x-kubernetes-list-map-keys": keys, "x-kubernetes-list-type": "map"}
         case "set":
             return {"x-kubernetes-list-type": "set"}
-        case "merge" | "retainKeys" | "required":
+        case "merge" | "retainKeys" | "required" | "atomic":
             return {}
         case unknown:
             raise KeyError(unknown)

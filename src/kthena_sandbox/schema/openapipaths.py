@@ -29,6 +29,7 @@ _DELETING = {
 PATCHES = (
     "application/json-patch+json",
     "application/merge-patch+json",
+    "application/apply-patch+yaml",
     "application/strategic-merge-patch+json",
 )
 _WRITTEN = {"post": "create", "put": "replace", "patch": "patch"}
@@ -113,7 +114,7 @@ def _write(resource: ResourceType, method: str, *, shape: str = "", suffix: str 
     consumes: tuple[str, ...] = ()
     query = _WRITING
     if method == "patch":
-        consumes = PATCHES[:2] if resource.custom else PATCHES
+        consumes = PATCHES[:3] if resource.custom else PATCHES
         query = _WRITING | {"force": "boolean"}
     return _operation(
         resource,

@@ -165,4 +165,4 @@ async def test_first_objects(client: Client) -> None:
         "default", "kthena-system", "kube-node-lease", "kube-public", "kube-system",
     ]  # fmt: skip
     service = await client.get("/api/v1/namespaces/default/services/kubernetes")
-    assert service.document["spec"]["clusterIP"] == "10.96.0.1"
+    assert service.document["spec"]["clusterIP"] == "127.96.0.1"

@@ -205,8 +205,6 @@ def test_unknown_fields_and_invalid_values_are_reported(kubectl: Kubectl) -> Non
     assert expected in invalid
     named = kubectl.run("create", "cm", "Not_A_Name", code=1)
     assert "a lowercase RFC 1123 subdomain must consist of" in named
-    apart = kubectl.run("apply", "--server-side", "-f", "-", stdin=DEPLOYMENT, code=1)
-    assert "server-side apply is not served by this sandbox" in apart
 
 
 def test_custom_resources(kubectl: Kubectl) -> None:

@@ -21,15 +21,6 @@ async def test_strategic_merge_knows_the_names_of_containers(client: Client) -> 
     assert (container["name"], container["image"]) == ("main", "other")
 
 
-async def test_server_side_apply_is_refused_clearly(client: Client) -> None:
-    await client.create_configmap("a")
-    answer = await client.patch(f"{CONFIGMAPS}/a", {}, "apply-patch+yaml")
-    assert (answer.code, answer.reason) == (415, "UnsupportedMediaType")
-    assert answer.message == (
-        "server-side apply is not served by this sandbox; apply without --server-side"
-    )
-
-
 async def test_patches_of_unknown_kind_and_shape(client: Client) -> None:
     await client.create_configmap("a")
     assert (await client.patch(f"{CONFIGMAPS}/a", {}, "json")).code == 415

@@ -1,7 +1,10 @@
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
 from tests.sandbox.apiserver.asgi_client import Answer, Client
+
+from kthena_sandbox.apiserver import services
 
 SERVICES = "/api/v1/namespaces/default/services"
 HTTP = {"name": "http", "port": 80}
@@ -26,22 +29,24 @@ async def change(client: Client, name: str, **spec: object) -> Answer:
 
 async def test_services_get_cluster_addresses_of_their_own(client: Client) -> None:
     first, second = await spec_of(client, "a"), await spec_of(client, "b")
-    assert (first["clusterIP"], second["clusterIP"]) == ("10.96.0.10", "10.96.0.11")
-    assert first["clusterIPs"] == ["10.96.0.10"]
+    addresses = {first["clusterIP"], second["clusterIP"]}
+    assert len(addresses) == 2
+    assert all(ip_address(entry) in services.RANGE for entry in addresses)
+    assert first["clusterIPs"] == [first["clusterIP"]]
     assert (await spec_of(client, "headless", clusterIP="None"))["clusterIP"] == "None"
     out = await spec_of(client, "out", type="ExternalName", externalName="example.com")
     assert "clusterIP" not in out
     kept = await change(client, "a", clusterIP=None, type="NodePort")
-    assert kept.document["spec"]["clusterIP"] == "10.96.0.10"
+    assert kept.document["spec"]["clusterIP"] == first["clusterIP"]
 
 
 @pytest.mark.parametrize(
     ("address", "why"),
     [
         ("1.2.3.4", ('spec.clusterIPs: Invalid value: []string{"1.2.3.4"}: failed to allocate IP 1.2.3.4: the '
-                    "provided IP (1.2.3.4) is not in the valid range. The range of valid IPs is 10.96.0.0/16")),
-        ("10.96.0.1", ('spec.clusterIPs: Invalid value: []string{"10.96.0.1"}: failed to allocate IP '
-                      "10.96.0.1: provided IP is already allocated")),
+                    "provided IP (1.2.3.4) is not in the valid range. The range of valid IPs is 127.96.0.0/16")),
+        ("127.96.0.1", ('spec.clusterIPs: Invalid value: []string{"127.96.0.1"}: failed to allocate IP '
+                      "127.96.0.1: provided IP is already allocated")),
         ("mine", ('spec.clusterIPs[0]: Invalid value: "mine": must be a valid IP address, '
                  "(e.g. 10.9.8.7 or 2001:db8::ffff)")),
     ],
@@ -53,20 +58,22 @@ async def test_an_address_that_cannot_be_had(client: Client, address: str, why: 
 
 async def test_an_address_stays_for_life(client: Client) -> None:
     await spec_of(client, "a")
-    moved = await change(client, "a", clusterIP="10.96.9.9")
+    moved = await change(client, "a", clusterIP="127.96.9.9")
     assert moved.message == (
-        'Service "a" is invalid: spec.clusterIPs[0]: Invalid value: []string{"10.96.9.9"}: '
+        'Service "a" is invalid: spec.clusterIPs[0]: Invalid value: []string{"127.96.9.9"}: '
         "may not change once set"
     )
 
 
 async def test_node_ports_are_given_out_and_belong_to_names(client: Client) -> None:
     spec = await spec_of(client, "a", type="NodePort", ports=[HTTP, DNS])
-    assert [port["nodePort"] for port in spec["ports"]] == [30086, 30087]
+    http, dns = (port["nodePort"] for port in spec["ports"])
     balanced = await spec_of(client, "b", type="LoadBalancer")
-    assert balanced["ports"][0]["nodePort"] == 30088
+    given = {http, dns, balanced["ports"][0]["nodePort"]}
+    assert len(given) == 3
+    assert given <= set(range(30086, 32768))
     answer = await change(client, "a", ports=[DNS | {"port": 5353}, {"name": "new", "port": 1}])
-    assert [port["nodePort"] for port in answer.document["spec"]["ports"]] == [30087, 30086]
+    assert [port["nodePort"] for port in answer.document["spec"]["ports"]] == [dns, http]
 
 
 async def test_node_ports_only_where_they_are_wanted(client: Client) -> None:
@@ -78,25 +85,31 @@ async def test_node_ports_only_where_they_are_wanted(client: Client) -> None:
 async def test_a_service_that_is_no_longer_balanced_loses_what_came_with_that(
     client: Client,
 ) -> None:
-    await spec_of(client, "a", type="LoadBalancer")
+    address = (await spec_of(client, "a", type="LoadBalancer"))["clusterIP"]
     ingress = {"status": {"loadBalancer": {"ingress": [{"ip": "127.0.0.1"}]}}}
     await client.patch(f"{SERVICES}/a/status", ingress)
     changed = (await change(client, "a", type="ClusterIP")).document
     assert changed["status"] == {"loadBalancer": {}}
     assert changed["spec"] == {
-        "type": "ClusterIP", "clusterIP": "10.96.0.10", "clusterIPs": ["10.96.0.10"],
+        "type": "ClusterIP", "clusterIP": address, "clusterIPs": [address],
         "ipFamilies": ["IPv4"], "ipFamilyPolicy": "SingleStack", "internalTrafficPolicy": "Cluster",
         "sessionAffinity": "None", "ports": [{"port": 80, "protocol": "TCP", "targetPort": 80}],
     }  # fmt: skip
 
 
 async def test_an_external_name_gives_its_address_back(client: Client) -> None:
-    await spec_of(client, "a")
+    address = (await spec_of(client, "a"))["clusterIP"]
     changed = await change(client, "a", type="ExternalName", externalName="example.com", ports=None)
     assert set(changed.document["spec"]) == {
         "type", "externalName", "sessionAffinity", "internalTrafficPolicy",
     }  # fmt: skip
-    assert (await spec_of(client, "b"))["clusterIP"] == "10.96.0.10"
+    assert (await create(client, "b", clusterIP=address)).code == 201
+
+
+def test_all_of_a_range_is_drawn_from_a_place_that_the_uid_determines() -> None:
+    assert sorted(services.drawn(range(5, 9), "u")) == [5, 6, 7, 8]
+    starts = {next(services.drawn(range(1000), f"uid {number}")) for number in range(20)}
+    assert len(starts) > 15
 
 
 @pytest.mark.parametrize(

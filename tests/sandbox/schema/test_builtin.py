@@ -7,6 +7,7 @@ from hypothesis import given, strategies as st
 from kthena_sandbox.resources import ResourceType
 from kthena_sandbox.schema import structural
 from kthena_sandbox.schema.builtin import BUILTIN
+from kthena_sandbox.schema.nativedefaults import admitted_pod
 
 Document = dict[str, Any]
 
@@ -91,7 +92,7 @@ def test_recreate_has_no_rolling_update() -> None:
 
 
 def test_a_pod_gets_what_admission_adds() -> None:
-    spec = fitted(POD, container(resources={"limits": {"cpu": 1}}))["spec"]
+    spec = admitted_pod(fitted(POD, container(resources={"limits": {"cpu": 1}})))["spec"]
     assert spec["containers"][0]["resources"] == {"limits": {"cpu": "1"}, "requests": {"cpu": "1"}}
     assert (spec["serviceAccountName"], spec["enableServiceLinks"], spec["priority"]) == (
         "default",

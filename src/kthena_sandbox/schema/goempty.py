@@ -1,0 +1,86 @@
+"""What Go writes of built-in objects although nobody has set it: structs that are no pointers, and lists without omitempty.
+
+A kube-apiserver compares objects in that form to find out who set what. So `f:spec` and `f:template` of a new Deployment
+belong to nobody, while `f:labels` and the entries of `f:ports` do (staging/src/k8s.io/api, */v1/types.go).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from kthena_sandbox.resources import ResourceType
+
+Document = dict[str, Any]
+_META: Document = {"creationTimestamp": None}
+_TEMPLATE: Document = {"metadata": _META, "spec": {"containers": None}}
+_JOB: Document = {"template": _TEMPLATE}
+_NAMES: Document = {"plural": "", "kind": ""}
+_BINDING: Document = {"roleRef": {"apiGroup": "", "kind": "", "name": ""}}
+_EVENT: Document = {"source": {}, "eventTime": None}
+_EMPTY: Mapping[str, Document] = {
+    "Binding": {"target": {}},
+    "ClusterRole": {"rules": None},
+    "ClusterRoleBinding": _BINDING,
+    "CronJob": {
+        "spec": {"schedule": "", "jobTemplate": {"metadata": _META, "spec": _JOB}},
+        "status": {},
+    },
+    "CustomResourceDefinition": {
+        "spec": {"group": "", "names": _NAMES, "scope": "", "versions": None},
+        "status": {"conditions": None, "acceptedNames": _NAMES, "storedVersions": None},
+    },
+    "DaemonSet": {
+        "spec": {"selector": None, "template": _TEMPLATE, "updateStrategy": {}},
+        "status": {},
+    },
+    "Deployment": {
+        "spec": {"selector": None, "template": _TEMPLATE, "strategy": {}},
+        "status": {},
+    },
+    "EndpointSlice": {"addressType": "", "endpoints": None, "ports": None},
+    "HorizontalPodAutoscaler": {"spec": {"scaleTargetRef": {}}, "status": {}},
+    "Ingress": {"spec": {}, "status": {"loadBalancer": {}}},
+    "Job": {"spec": _JOB, "status": {}},
+    "Lease": {"spec": {}},
+    "Namespace": {"spec": {}, "status": {}},
+    "NetworkPolicy": {"spec": {"podSelector": {}}},
+    "Node": {
+        "spec": {},
+        "status": {"daemonEndpoints": {"kubeletEndpoint": {}}, "nodeInfo": {}},
+    },
+    "PersistentVolume": {"spec": {}, "status": {}},
+    "PersistentVolumeClaim": {"spec": {"resources": {}}, "status": {}},
+    "Pod": {"spec": {"containers": None}, "status": {}},
+    "PodDisruptionBudget": {"spec": {}, "status": {}},
+    "ReplicaSet": {"spec": {"selector": None, "template": _TEMPLATE}, "status": {}},
+    "Role": {"rules": None},
+    "RoleBinding": _BINDING,
+    "Service": {"spec": {}, "status": {"loadBalancer": {}}},
+    "StatefulSet": {
+        "spec": {"selector": None, "template": _TEMPLATE, "updateStrategy": {}},
+        "status": {},
+    },
+}
+
+
+def as_go_writes(resource: ResourceType, document: Document) -> Document:
+    """The object as a kube-apiserver compares it; a custom one as it is."""
+    if resource.custom:
+        return document
+    empty = _EVENT if resource.kind == "Event" else _EMPTY.get(resource.kind, {})
+    return _filled(document, {"metadata": _META} | empty)
+
+
+def empty_object(resource: ResourceType) -> Document:
+    """A new object before anything is set."""
+    return as_go_writes(resource, {"apiVersion": resource.api_version, "kind": resource.kind})
+
+
+def _filled(document: Document, empty: Document) -> Document:
+    filled = dict(document)
+    for name, value in empty.items():
+        present = filled.get(name)
+        if name not in filled:
+            filled[name] = value
+        elif isinstance(present, dict) and isinstance(value, dict):
+            filled[name] = _filled(present, value)
+    return filled

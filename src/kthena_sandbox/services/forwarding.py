@@ -1,0 +1,115 @@
+"""One listening socket that hands its connections to endpoints in turn, as bytes both ways."""
+
+import errno
+import socket
+import struct
+from collections.abc import Iterator
+
+import trio
+
+from kthena_sandbox.services.frontends import Endpoint, Route
+
+_PIECE = 65536
+_CONNECT_SECONDS = 5.0
+_RETRY_SECONDS = 0.1
+_EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+_RESET = struct.pack("ii", 1, 0)
+
+
+class Forwarder:
+    """Accepts on *bound* until it is closed; `route` may be replaced at any time and counts for new connections."""
+
+    def __init__(self, bound: socket.socket, route: Route) -> None:
+        self.route = route
+        self._listening = trio.socket.from_stdlib_socket(bound)
+        self._closed = False
+        self._turn = 0
+        self._clients: dict[str, tuple[Endpoint, float]] = {}
+
+    def close(self) -> None:
+        """Stop listening; connections that are open go on."""
+        self._closed = True
+        self._listening.close()
+
+    async def run(self, connections: trio.Nursery) -> None:
+        """Accept, each connection in a task of *connections*, which outlive the socket."""
+        while not self._closed:
+            try:
+                accepted, address = await self._listening.accept()
+            except trio.ClosedResourceError:
+                return
+            except OSError as error:
+                if error.errno in _EXHAUSTED:
+                    await trio.sleep(_RETRY_SECONDS)
+                continue
+            connections.start_soon(self._serve, accepted, str(address[0]))
+
+    async def _serve(self, accepted: trio.socket.SocketType, client: str) -> None:
+        near = trio.SocketStream(accepted)
+        far = await self._connect(client)
+        if far is None:
+            accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            accepted.close()
+            return
+        async with near, far:
+            await exchange(near, far)
+
+    async def _connect(self, client: str) -> trio.SocketStream | None:
+        """To the endpoint whose turn it is, or to the next one that can be reached."""
+        for endpoint in self._in_turn(client):
+            try:
+                with trio.fail_after(_CONNECT_SECONDS):
+                    stream = await _open(endpoint)
+            except (OSError, trio.TooSlowError):
+                continue
+            if self.route.affinity_seconds:
+                self._clients[client] = (endpoint, trio.current_time())
+            return stream
+        return None
+
+    def _in_turn(self, client: str) -> Iterator[Endpoint]:
+        endpoints = self.route.endpoints
+        if not endpoints:
+            return
+        last, since = self._clients.get(client, (None, 0.0))
+        kept = last in endpoints and trio.current_time() - since < self.route.affinity_seconds
+        start = endpoints.index(last) if kept and last is not None else self._turn
+        if not kept:
+            self._turn += 1
+        for step in range(len(endpoints)):
+            yield endpoints[(start + step) % len(endpoints)]
+
+
+async def _open(endpoint: Endpoint) -> trio.SocketStream:
+    far = trio.socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        await far.connect(endpoint)
+    except BaseException:
+        far.close()
+        raise
+    return trio.SocketStream(far)
+
+
+async def exchange(near: trio.SocketStream, far: trio.SocketStream) -> None:
+    """Carry bytes both ways until both ends have said all; a cut on one side cuts the other."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_pump, near, far, nursery.cancel_scope)
+        nursery.start_soon(_pump, far, near, nursery.cancel_scope)
+
+
+async def _pump(source: trio.SocketStream, sink: trio.SocketStream, both: trio.CancelScope) -> None:
+    try:
+        while piece := await source.receive_some(_PIECE):
+            await sink.send_all(piece)
+        await sink.send_eof()
+    except (trio.BrokenResourceError, trio.ClosedResourceError, OSError):
+        for stream in (source, sink):
+            _reset_when_closed(stream)
+        both.cancel()
+
+
+def _reset_when_closed(stream: trio.SocketStream) -> None:
+    try:
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+    except OSError:
+        return

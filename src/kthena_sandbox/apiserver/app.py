@@ -9,7 +9,7 @@ from kthena_sandbox.apiserver.auth.access import Access
 from kthena_sandbox.apiserver.auth.tokens import configuration
 from kthena_sandbox.apiserver.cluster import Cluster
 from kthena_sandbox.apiserver.documents import Documents
-from kthena_sandbox.apiserver.errors import ApiError, internal, method_not_allowed
+from kthena_sandbox.apiserver.errors import ApiError, bad_request, internal, method_not_allowed
 from kthena_sandbox.apiserver.negotiation import JSON, Form, encode
 from kthena_sandbox.apiserver.objects import Answer, Call, answer
 from kthena_sandbox.apiserver.paths import Target, parse_target
@@ -21,6 +21,7 @@ from kthena_sandbox.apiserver.web import (
     Response,
     Send,
     Streaming,
+    Takeover,
     read_request,
     write_response,
     write_stream,
@@ -68,7 +69,9 @@ class Api:
             request = await read_request(scope, receive)
             if request is None:
                 return
-            answered = await self._guarded(request)
+            answered = await self.answer(request)
+            if isinstance(answered, Takeover):
+                raise bad_request("Upgrade request required")
         except ApiError as error:
             request, answered = None, status_response(error)
         code = answered.code if isinstance(answered, Response) else 200
@@ -82,7 +85,8 @@ class Api:
         else:
             await write_response(send, answered)
 
-    async def _guarded(self, request: Request) -> Answer:
+    async def answer(self, request: Request) -> Answer:
+        """What a request is answered; whatever goes wrong is an answer too."""
         try:
             return await self._settled(request)
         except Exception as error:  # noqa: BLE001  one bad request must not end the server

@@ -19,6 +19,7 @@ _SUBRESOURCES: dict[str, tuple[list[str], tuple[str, str, str] | None]] = {
     "finalize": (["update"], None),
     "log": (["get"], None),
     "binding": (["create"], ("", "v1", "Binding")),
+    "portforward": (["create", "get"], ("", "v1", "PodPortForwardOptions")),
     "eviction": (["create"], ("policy", "v1", "Eviction")),
     "token": (["create"], ("authentication.k8s.io", "v1", "TokenRequest")),
 }

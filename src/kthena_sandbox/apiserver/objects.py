@@ -9,6 +9,7 @@ from kthena_sandbox.apiserver import (
     deletion,
     mutations,
     podlog,
+    portforward,
     reading,
     reviews,
     schemas,
@@ -32,15 +33,14 @@ from kthena_sandbox.apiserver.presenting import (
 )
 from kthena_sandbox.apiserver.storage import Key
 from kthena_sandbox.apiserver.watching import Watch
-from kthena_sandbox.apiserver.web import Request, Response, Streaming
+from kthena_sandbox.apiserver.web import Request, Response, Streaming, Takeover
 from kthena_sandbox.resources import ResourceType
 
 Document = dict[str, Any]
-Answer = Response | Streaming
+Answer = Response | Streaming | Takeover
 _REFUSED = {
     "exec": "exec is not served by this sandbox: its containers are not separate systems",
     "attach": "attach is not served by this sandbox: its containers read no input",
-    "portforward": "port-forward is not served by this sandbox: connect to the pod's address itself",
     "proxy": "the proxy is not served by this sandbox: connect to the address itself",
     "ephemeralcontainers": "ephemeral containers are not served by this sandbox",
 }
@@ -234,6 +234,8 @@ async def _subresource(call: Call) -> Answer:
         raise ApiError(404, "NotFound", "the server could not find the requested resource")
     if name == "log":
         return await _log(call)
+    if name == "portforward":
+        return portforward.takeover(call.cluster, call.key, call.request)
     actions: dict[str, Callable[[Call], Answer]] = {
         "scale": _scale, "binding": _binding, "eviction": _eviction, "token": _token,
     }  # fmt: skip

@@ -9,12 +9,10 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from random import SystemRandom
-from typing import cast
+from typing import Any
 
 import trio
 from hypercorn.config import Config
-from hypercorn.trio import serve as serve_hypercorn
-from hypercorn.typing import ASGIFramework
 
 from kthena_sandbox.apiserver.app import Api
 from kthena_sandbox.apiserver.auth.access import Access
@@ -31,6 +29,7 @@ from kthena_sandbox.apiserver.auth.identity import ADMIN, ANONYMOUS
 from kthena_sandbox.apiserver.auth.tokens import Tokens
 from kthena_sandbox.apiserver.bootstrap import first_revision, start_cluster
 from kthena_sandbox.apiserver.cluster import Cluster
+from kthena_sandbox.apiserver.door import serve_connections
 from kthena_sandbox.apiserver.expiry import run_expiry
 from kthena_sandbox.apiserver.journal import open_journal
 from kthena_sandbox.apiserver.kubeconfig import write_kubeconfig
@@ -83,28 +82,18 @@ def bind(port: int) -> socket.socket:
     return bound
 
 
-class _Config(Config):
-    """hypercorn's, which would take certificates from files."""
-
-    tls: ssl.SSLContext | None = None
-
-    @property
-    def ssl_enabled(self) -> bool:
-        return self.tls is not None
-
-    def create_ssl_context(self) -> ssl.SSLContext | None:
-        if self.tls is not None:
-            self.tls.set_alpn_protocols(self.alpn_protocols)
-        return self.tls
+def _listener(bound: socket.socket, tls: ssl.SSLContext | None, config: Config) -> Any:
+    plain = trio.SocketListener(trio.socket.from_stdlib_socket(bound))
+    if tls is None:
+        return plain
+    tls.set_alpn_protocols(config.alpn_protocols)
+    return trio.SSLListener(plain, tls, https_compatible=True)
 
 
-def _config(bound: socket.socket, tls: ssl.SSLContext | None) -> Config:
-    config = _Config()
-    config.tls = tls
-    config.bind = [f"fd://{bound.detach()}"]
+def _config() -> Config:
+    config = Config()
     config.errorlog = logging.getLogger("hypercorn.error")
     config.accesslog = None
-    config.backlog = _BACKLOG
     config.graceful_timeout = 2
     config.h11_max_incomplete_size = 64 * 1024
     config.h2_max_concurrent_streams = 250
@@ -138,7 +127,9 @@ async def serve(
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(run_expiry, cluster)
                 nursery.start_soon(run_aggregation, cluster)
-                nursery.start_soon(_serve_until_cancelled, api, _config(bound, tls))
+                config = _config()
+                listener = _listener(bound, tls, config)
+                nursery.start_soon(_serve_until_cancelled, api, config, listener)
                 task_status.started(entrance.server)
 
 
@@ -148,13 +139,13 @@ def _access(settings: Settings, cluster: Cluster, authority: Authority) -> Acces
     return Access(Authorizer(cluster), tokens, authority.admin_token, unknown)
 
 
-async def _serve_until_cancelled(api: Api, config: Config) -> None:
+async def _serve_until_cancelled(api: Api, config: Config, listener: Any) -> None:
     """End the streams first when cancelled, so that their clients see an end and not a cut."""
     stopped = trio.Event()
 
     async def run_shielded() -> None:
         with trio.CancelScope(shield=True):
-            await serve_hypercorn(cast("ASGIFramework", api), config, shutdown_trigger=stopped.wait)
+            await serve_connections(api, config, [listener], stopped)
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(run_shielded)

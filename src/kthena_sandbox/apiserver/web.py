@@ -1,6 +1,6 @@
 """Requests and answers as values, and the ASGI conversation around them."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
@@ -54,6 +54,13 @@ class Streaming:
     headers: Headers = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Takeover:
+    """An answer that takes the connection over: `run` gets its stream, and what was read of it with the request's head."""
+
+    run: Callable[[trio.abc.Stream, bytes], Awaitable[None]] = field(repr=False)
+
+
 async def read_request(scope: Message, receive: Receive) -> Request | None:
     """Collect the whole request; None when the client left before its end.
 
@@ -73,15 +80,28 @@ async def read_request(scope: Message, receive: Receive) -> Request | None:
 
 
 def _request(scope: Message, body: bytes) -> Request:
+    query = scope["query_string"].decode("latin-1")
+    return read_head(scope["method"], scope["path"], query, scope["headers"], body)
+
+
+def read_head(
+    method: str,
+    path: str,
+    query_string: str,
+    listed: Iterable[tuple[bytes, bytes]],
+    body: bytes = b"",
+) -> Request:
+    """The request of a head; of a parameter that comes more than once the first counts, but of `ports` all."""
     headers: dict[str, str] = {}
-    for raw_name, raw_value in scope["headers"]:
+    for raw_name, raw_value in listed:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
         headers[name] = f"{headers[name]},{value}" if name in headers else value
-    pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     query: dict[str, str] = {}
-    for key, value in pairs:
+    for key, value in parse_qsl(query_string, keep_blank_values=True):
+        if key == "ports" and key in query:
+            query[key] += f",{value}"
         query.setdefault(key, value)
-    return Request(scope["method"], scope["path"], query, headers, body)
+    return Request(method, path, query, headers, body)
 
 
 async def write_response(send: Send, response: Response) -> None:

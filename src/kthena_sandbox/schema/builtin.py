@@ -82,6 +82,7 @@ _CORE = (
           defaulter=defaults.namespace_defaults),
     _type("core", "Node", "nodes no", "status", cluster=True),
     _type("core", "Pod", "pods po +all", "status", "log", "binding", "eviction",
+          "portforward",
           defaulter=defaults.pod_defaults, rule=pod_rules),
     _type("core", "Secret", "secrets", defaulter=defaults.secret_defaults, rule=rules.data_rules),
     _type("core", "Service", "services svc +all", "status",

@@ -49,7 +49,7 @@ async def test_the_status_of_built_in_kinds_takes_labels_along(client: Client) -
     assert (await client.get(f"{PODS}/p/status")).document == written
 
 
-@pytest.mark.parametrize("name", ["exec", "attach", "portforward"])
+@pytest.mark.parametrize("name", ["exec", "attach"])
 async def test_what_a_pod_cannot_do_here_is_said(client: Client, name: str) -> None:
     await client.post(PODS, pod("p"))
     answer = await client.post(f"{PODS}/p/{name}?command=ls", None)

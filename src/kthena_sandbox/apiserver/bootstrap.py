@@ -15,6 +15,7 @@ from kthena_sandbox.apiserver.auth.authorizer import GROUP as RBAC
 from kthena_sandbox.apiserver.auth.defaultroles import default_bindings, default_roles
 from kthena_sandbox.apiserver.catalogue import Catalogue
 from kthena_sandbox.apiserver.cluster import Cluster
+from kthena_sandbox.apiserver.fieldmanagers import API_SERVER
 from kthena_sandbox.apiserver.negotiation import JsonLoader
 from kthena_sandbox.apiserver.options import WriteOptions
 from kthena_sandbox.apiserver.reviews import REVIEWS
@@ -88,6 +89,6 @@ def _ensure_all(cluster: Cluster, group: str, plural: str, documents: Iterable[D
 def _ensure(cluster: Cluster, group: str, plural: str, namespace: str, document: Document) -> None:
     resource = cluster.kind(group, "v1", plural)
     if Key(namespace, document["metadata"]["name"]) not in cluster.collection(resource).documents:
-        mutations.create(
-            cluster, resource, namespace, document, WriteOptions(manager="kube-apiserver")
-        )
+        # a definition that comes with the sandbox gives way to one that is applied, without conflicts
+        options = WriteOptions(manager=API_SERVER, tracked=not definitions.is_definition(resource))
+        mutations.create(cluster, resource, namespace, document, options)

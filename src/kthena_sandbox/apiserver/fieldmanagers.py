@@ -37,6 +37,7 @@ from kthena_sandbox.schema.typedobjects import refusal
 
 Document = dict[str, Any]
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+API_SERVER = "kube-apiserver"
 _KUBECTL = "kubectl"  # the one manager that takes over what client-side apply has set
 _BEFORE = "before-first-apply"
 _STRIPPED = field_set(
@@ -131,6 +132,16 @@ def _updated(
         before = after[identity.key].fields if identity.key in after else EMPTY
         after[identity.key] = Entry(identity, resource.api_version, before | taken, writer.now)
     return capped(after)
+
+
+def after_establishing(
+    resource: ResourceType, definition: Document, managed: list[Document], now: str
+) -> list[Document]:
+    """The list of a new CustomResourceDefinition, whose status is written by the API server itself."""
+    stored = {"status": {"storedVersions": definition["status"]["storedVersions"]}}
+    writer = Writer(API_SERVER, "status", now)
+    before = definition | stored
+    return written(_updated(resource, before, definition, _entries(managed), writer))
 
 
 @dataclass(frozen=True, slots=True)

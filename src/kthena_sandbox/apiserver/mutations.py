@@ -4,7 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from kthena_sandbox.apiserver import fieldmanagers, lifecycle, metadata as meta, schemas
+from kthena_sandbox.apiserver import (
+    definitions,
+    fieldmanagers,
+    lifecycle,
+    metadata as meta,
+    schemas,
+)
 from kthena_sandbox.apiserver.cluster import Cluster, key_of
 from kthena_sandbox.apiserver.conversion import to_storage
 from kthena_sandbox.apiserver.errors import (
@@ -52,7 +58,9 @@ def create(
     fitted, unknown = schemas.fitted(resource, document)
     said = schemas.complaints(options.duplicates, unknown)
     warnings = schemas.strict_object(resource, fitted, said, options.validation)
-    managed = fieldmanagers.after_update(resource, None, fitted, _writer(cluster, options))
+    managed: list[Document] = []
+    if options.tracked:
+        managed = fieldmanagers.after_update(resource, None, fitted, _writer(cluster, options))
     new = _created(cluster, resource, namespace, meta.with_managed(fitted, managed), options)
     return Outcome(new, 201, tuple(warnings))
 
@@ -69,7 +77,12 @@ def _created(
     named = fitted | {"metadata": _named(cluster, resource, namespace, given)}
     new = lifecycle.new_object(resource, named, cluster.surroundings())
     _refuse(cluster, resource, new, None)
-    new = meta.with_managed(schemas.as_read(resource, new), given.get("managedFields") or [])
+    managed = given.get("managedFields") or []
+    if definitions.is_definition(resource):
+        managed = fieldmanagers.after_establishing(
+            resource, new, managed, meta.timestamp(cluster.clock())
+        )
+    new = meta.with_managed(schemas.as_read(resource, new), managed)
     key = Key(namespace, new["metadata"]["name"])
     if key in cluster.collection(resource).documents:
         raise already_exists(resource, key.name)

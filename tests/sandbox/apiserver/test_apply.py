@@ -445,3 +445,22 @@ async def test_custom_resources_are_applied_by_their_schema(client: Client) -> N
         "Apply",
         {"f:spec": {"f:parts": {'k:{"name":"b"}': {".": {}, "f:n": {}, "f:name": {}}}}},
     )
+
+
+async def test_a_definition_of_the_sandbox_gives_way_to_a_published_one(client: Client) -> None:
+    name = "gateways.gateway.networking.k8s.io"
+    present = (await client.get(f"{CRDS}/{name}")).document
+    (entry,) = present["metadata"]["managedFields"]
+    assert (entry["manager"], entry["subresource"]) == ("kube-apiserver", "status")
+    assert list(entry["fieldsV1"]["f:status"]) == ["f:acceptedNames", "f:conditions"]
+    spec = deepcopy(present["spec"])
+    spec["versions"][0]["schema"]["openAPIV3Schema"]["description"] = "as published"
+    config = {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": name},
+        "spec": spec,
+    }
+    answer = await apply(client, f"{CRDS}/{name}", config, "kubectl")
+    assert answer.code == 200
+    assert answer.document["spec"] == spec

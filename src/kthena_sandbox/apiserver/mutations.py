@@ -156,7 +156,7 @@ def _creates(resource: ResourceType) -> bool:
     if resource.group == "rbac.authorization.k8s.io":
         return True
     return (resource.group, resource.plural) in {
-        ("coordination.k8s.io", "leases"), ("", "events"), ("", "endpoints"),
+        ("coordination.k8s.io", "leases"), ("", "events"), ("", "endpoints"), ("", "services"),
         ("events.k8s.io", "events"),
     }  # fmt: skip
 

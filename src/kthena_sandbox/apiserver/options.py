@@ -160,7 +160,7 @@ def parse_continuation(token: str) -> Continuation:
         namespace, name = document["start"]
         return Continuation(int(document["rv"]), (str(namespace), str(name)))
     except (binascii.Error, msgspec.DecodeError, KeyError, TypeError, ValueError) as error:
-        raise bad_request(f"continue key is not valid: {error}") from error
+        raise bad_request(f"invalid continue token: continue key is not valid: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +195,8 @@ def list_options(request: Request, *, watch: bool) -> ListOptions:
     causes = _watch_causes(options) if watch else _list_causes(options)
     if causes:
         raise invalid_request(causes, "ListOptions")
+    if options.continuation and options.resource_version:
+        raise bad_request("specifying resource version is not allowed when using continue")
     return options
 
 
@@ -210,33 +212,37 @@ def _forbidden(field: str, why: str) -> Cause:
 
 
 def _list_causes(options: ListOptions) -> list[Cause]:
-    field = "resourceVersionMatch"
-    if options.initial_events is not None:
-        return [_forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list")]
-    if options.continuation and options.resource_version:
-        why = "specifying resource version is not allowed when using continue"
-        return [_forbidden("resourceVersion", why)]
-    if not options.match:
-        return []
-    if options.resource_version is None:
+    """In the order of `ValidateListOptions` of apimachinery."""
+    match, field = options.match, "resourceVersionMatch"
+    causes = []
+    if match and options.resource_version is None:
         why = "resourceVersionMatch is forbidden unless resourceVersion is provided"
-        return [_forbidden(field, why)]
-    if options.continuation:
-        return [_forbidden(field, "resourceVersionMatch is forbidden when continue is provided")]
-    if options.match not in {"Exact", "NotOlderThan"}:
-        return [_unsupported(field, options.match, ("Exact", "NotOlderThan", ""))]
-    if options.match == "Exact" and options.resource_version == 0:
+        causes.append(_forbidden(field, why))
+    if match and options.continuation:
+        why = "resourceVersionMatch is forbidden when continue is provided"
+        causes.append(_forbidden(field, why))
+    if match not in {"", "Exact", "NotOlderThan"}:
+        causes.append(_unsupported(field, match, ("Exact", "NotOlderThan", "")))
+    if match == "Exact" and options.resource_version == 0:
         why = 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'
-        return [_forbidden(field, why)]
-    return []
+        causes.append(_forbidden(field, why))
+    if options.initial_events is not None:
+        causes.append(_forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list"))
+    return causes
 
 
 def _watch_causes(options: ListOptions) -> list[Cause]:
-    field = "resourceVersionMatch"
-    if options.initial_events is None:
-        why = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
-        return [_forbidden(field, why)] if options.match else []
-    if options.match != "NotOlderThan":
+    match, field = options.match, "resourceVersionMatch"
+    causes = []
+    if options.initial_events is not None and match != "NotOlderThan":
         why = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
-        return [_forbidden(field, why)]
-    return []
+        causes.append(_forbidden(field, why))
+    if match and options.initial_events is None:
+        why = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
+        causes.append(_forbidden(field, why))
+    if match not in {"", "NotOlderThan"}:
+        causes.append(_unsupported(field, match, ("NotOlderThan",)))
+    if match and options.continuation:
+        why = "resourceVersionMatch is forbidden when continue is provided"
+        causes.append(_forbidden(field, why))
+    return causes

@@ -125,7 +125,9 @@ class Watch:
                 yield self._event(kind, from_storage(self.resource, shown))
 
     def _kind(self, change: Change) -> str:
-        """What a change is to this watcher, who only knows the objects that it selects."""
+        """What a change is to this watcher, who only knows the objects that it selects; "" for none to be told of."""
+        if change.revision <= (self.options.resource_version or 0):
+            return ""  # he has asked for what comes after a revision that was yet to come
         before, after = self._selects(change.before), self._selects(change.after)
         if before:
             return "MODIFIED" if after else "DELETED"

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kthena_sandbox.schema import fielderrors as errors
+from kthena_sandbox.schema.cel.optionals import optional
 from kthena_sandbox.schema.cel.rules import Rule
 from kthena_sandbox.schema.cel.values import CelError
 from kthena_sandbox.schema.compiled import Node
@@ -68,7 +69,7 @@ def _key_of(entry: Any, node: Node) -> tuple[str, ...]:
 
 
 def _asked(rule: Rule, value: Any, old: Any, node: Node, path: str) -> Iterator[FieldError]:
-    variables = {"self": value, "oldSelf": old}
+    variables = {"self": value, "oldSelf": optional(old) if rule.optional else old}
     try:
         holds = rule.code(variables)
     except CelError as error:

@@ -141,3 +141,28 @@ async def test_metadata_alone(client: Client) -> None:
                    "metadata": created["metadata"]}  # fmt: skip
     many = (await client.get(CONFIGMAPS, {"accept": PARTIAL.format("List")})).document
     assert (many["kind"], many["items"]) == ("PartialObjectMetadataList", [one])
+
+
+async def test_why_options_of_lists_and_watches_make_no_sense(client: Client) -> None:
+    for number in range(2):
+        await client.create_configmap(f"c{number}")
+    token = (await client.get(f"{CONFIGMAPS}?limit=1")).document["metadata"]["continue"]
+    both = await client.get(f"{CONFIGMAPS}?limit=1&continue={token}&resourceVersion=5")
+    assert (both.code, both.message) == (
+        400,
+        "specifying resource version is not allowed when using continue",
+    )
+    strange = await client.get(f"{CONFIGMAPS}?continue=%21")
+    assert strange.code == 400
+    assert strange.message.startswith("invalid continue token: continue key is not valid: ")
+    watch = await client.get(
+        f"{CONFIGMAPS}?watch=true&sendInitialEvents=true&resourceVersionMatch=Exact"
+    )
+    assert (watch.code, watch.message) == (
+        422,
+        (
+            'ListOptions.meta.k8s.io "" is invalid: [resourceVersionMatch: Forbidden: '
+            "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan, "
+            'resourceVersionMatch: Unsupported value: "Exact": supported values: "NotOlderThan"]'
+        ),
+    )

@@ -203,3 +203,11 @@ async def test_closing_the_server_ends_watches_properly(client: Client) -> None:
     async with client.watch(f"{CONFIGMAPS}?watch=1") as stream:
         client.api.interruption.close()
         await stream.wait_end()
+
+
+async def test_a_watch_may_wait_for_a_revision_that_is_yet_to_come(client: Client) -> None:
+    current = int((await client.get(CONFIGMAPS)).document["metadata"]["resourceVersion"])
+    async with client.watch(f"{CONFIGMAPS}?watch=true&resourceVersion={current + 1}") as stream:
+        await client.create_configmap("early")
+        await client.create_configmap("late")
+        assert (await stream.next())["object"]["metadata"]["name"] == "late"

@@ -6,7 +6,7 @@ from kthena_sandbox.schema.crdrules import validate_crd
 from kthena_sandbox.schema.structural import validate
 
 Document = dict[str, Any]
-OWN = ("reason", "fieldPath", "message", "messageExpression")
+OWN = ("reason", "fieldPath", "message", "messageExpression", "optionalOldSelf")
 
 
 def schema(**fields: Any) -> Document:
@@ -64,6 +64,26 @@ def test_rules_about_changes_need_a_past() -> None:
     assert messages(of, {"a": 2}, {"a": 1}) == []
     assert len(messages(of, {"a": 1}, {"a": 2})) == 1
     assert messages(of, {"list": [1]}, {"list": [2]}) == []  # items of such a list have no past
+
+
+@pytest.mark.parametrize(
+    ("rule", "new", "old", "holds"),
+    [
+        ("!oldSelf.hasValue() || self >= oldSelf.value()", 1, None, True),
+        ("!oldSelf.hasValue() || self >= oldSelf.value()", 1, 2, False),
+        ("oldSelf.hasValue() || self == 0", 1, None, False),
+        ("self > oldSelf.orValue(0)", 1, None, True),
+        ("oldSelf.optMap(o, self > o).orValue(true)", 1, 2, False),
+        ("oldSelf.optMap(o, self > o).orValue(true)", 1, None, True),
+        ("oldSelf.value() == self", 1, None, False),
+    ],
+)
+def test_an_optional_past_is_asked_about_from_the_beginning(
+    rule: str, new: int, old: int | None, holds: bool
+) -> None:
+    of = schema(a=ruled(rule, "integer", optionalOldSelf=True))
+    found = messages(of, {"a": new}, None if old is None else {"a": old})
+    assert (found == []) is holds
 
 
 def test_items_of_a_map_list_have_a_past() -> None:

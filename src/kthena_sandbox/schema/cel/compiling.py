@@ -6,11 +6,13 @@ from typing import Any
 
 from kthena_sandbox.schema.cel import values
 from kthena_sandbox.schema.cel.lexing import CelSyntaxError, Token, tokens
-from kthena_sandbox.schema.cel.macros import MACROS, both, either
+from kthena_sandbox.schema.cel.macros import MACROS as _LIST_MACROS, both, either
+from kthena_sandbox.schema.cel.optionals import OF_OPTIONAL, OPTIONAL_MACROS, call_optional
 from kthena_sandbox.schema.cel.values import CelError
 
 Variables = Mapping[str, Any]
 Code = Callable[[Variables], Any]
+MACROS: Mapping[str, Callable[..., Code]] = {**_LIST_MACROS, **OPTIONAL_MACROS}
 _RELATIONS: Mapping[str, Callable[[Any, Any], bool]] = {
     "==": values.equal,
     "!=": lambda left, right: not values.equal(left, right),
@@ -120,7 +122,8 @@ def _function(name: str, arguments: list[Code]) -> Code:
 def _method(name: str, target: Code, arguments: list[Code]) -> Code:
     def call(variables: Variables) -> Any:
         given = [argument(variables) for argument in arguments]
-        return values.call_method(name, target(variables), given)
+        method = call_optional if name in OF_OPTIONAL else values.call_method
+        return method(name, target(variables), given)
 
     return call
 
@@ -224,7 +227,7 @@ class _Parser:
     def _called(self, target: Code, name: str) -> Code:
         if name in MACROS:
             return self._macro(target, name)
-        if name not in values.METHODS:
+        if name not in values.METHODS and name not in OF_OPTIONAL:
             raise CelSyntaxError(f"the function {name!r} is not supported here")
         return _method(name, target, self._arguments(")"))
 

@@ -13,7 +13,10 @@ REASONS = ("FieldValueInvalid", "FieldValueForbidden", "FieldValueRequired", "Fi
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule. `about_change`: it compares with the old value, and holds where there is none."""
+    """One rule. `about_change`: it compares with the old value, and holds where there is none.
+
+    `optional`: it is asked also where there is none, and has the old value as an optional one.
+    """
 
     text: str
     code: Code
@@ -22,22 +25,24 @@ class Rule:
     message_code: Code | None
     reason: str
     field_path: str
+    optional: bool = False
 
 
 def read_rule(document: Mapping[str, Any]) -> Rule:
     """One entry of the list. Raises CelSyntaxError, also for what is not supported here."""
     text = str(document.get("rule", ""))
-    if document.get("optionalOldSelf"):
-        raise CelSyntaxError("optionalOldSelf is not supported here")
     expression = document.get("messageExpression")
+    optional = bool(document.get("optionalOldSelf"))
     return Rule(
         text.strip(),
         compiled(text),
-        any(token.kind == "name" and token.text == "oldSelf" for token in tokens(text)),
+        not optional
+        and any(token.kind == "name" and token.text == "oldSelf" for token in tokens(text)),
         str(document.get("message", "")),
         compiled(str(expression)) if expression else None,
         document.get("reason") or REASONS[0],
         str(document.get("fieldPath", "")),
+        optional,
     )
 
 

@@ -5,7 +5,8 @@ Values are those of JSON, and durations.
 
 import re
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial, reduce
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import re2
@@ -195,6 +196,27 @@ def _double(value: Any) -> float:
         raise CelError(f"type conversion error from {value!r} to double") from error
 
 
+def _find(text: str, pattern: str) -> str:
+    found = _pattern(pattern).search(text)
+    return "" if found is None else str(found[0])
+
+
+def _find_all(text: str, pattern: str, limit: int = -1) -> list[str]:
+    found = [str(match[0]) for match in _pattern(pattern).finditer(text)]
+    return found if limit < 0 else found[:limit]
+
+
+def _substring(text: str, start: int, end: int | None = None) -> str:
+    end = len(text) if end is None else end
+    if not 0 <= start <= end <= len(text):
+        raise CelError(f"index out of range: {start}")
+    return text[start:end]
+
+
+def _char_at(text: str, index: int) -> str:
+    return "" if index == len(text) else _substring(text, index, index + 1)
+
+
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "size": size, "duration": duration, "int": _int, "string": _string, "double": _double,
     "matches": _matches, "dyn": lambda value: value,
@@ -202,19 +224,63 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
 _TEXT: Mapping[str, Callable[..., Any]] = {
     "startsWith": str.startswith, "endsWith": str.endswith, "contains": str.__contains__,
     "matches": _matches, "split": str.split, "lowerAscii": str.lower, "upperAscii": str.upper,
-    "trim": str.strip, "replace": str.replace, "indexOf": str.find,
+    "trim": str.strip, "replace": str.replace, "indexOf": str.find, "lastIndexOf": str.rfind,
+    "find": _find, "findAll": _find_all, "substring": _substring, "charAt": _char_at,
 }  # fmt: skip
-METHODS = frozenset({*_TEXT, "size"})
+
+
+def _position(entries: list[Any], wanted: Any, *, last: bool) -> int:
+    places = [index for index, entry in enumerate(entries) if equal(entry, wanted)]
+    return places[-1 if last else 0] if places else -1
+
+
+def _is_sorted(entries: list[Any]) -> bool:
+    return all(not less(after, before) for before, after in pairwise(entries))
+
+
+def _least(entries: list[Any], *, greatest: bool) -> Any:
+    if not entries:
+        raise CelError(f"{'max' if greatest else 'min'} called on empty list")
+    chosen = entries[0]
+    for entry in entries[1:]:
+        smaller, larger = (chosen, entry) if greatest else (entry, chosen)
+        chosen = entry if less(smaller, larger) else chosen
+    return chosen
+
+
+def _sum(entries: list[Any]) -> Any:
+    return reduce(lambda left, right: calculate("+", left, right), entries) if entries else 0
+
+
+def _joined(entries: list[Any], separator: str = "") -> str:
+    if not all(isinstance(entry, str) for entry in entries):
+        raise CelError("no such overload: join")
+    return separator.join(entries)
+
+
+# "Kubernetes list library" of "Common Expression Language in Kubernetes".
+_LIST: Mapping[str, Callable[..., Any]] = {
+    "indexOf": partial(_position, last=False), "lastIndexOf": partial(_position, last=True),
+    "isSorted": _is_sorted, "join": _joined, "max": partial(_least, greatest=True),
+    "min": partial(_least, greatest=False), "sum": _sum,
+}  # fmt: skip
+METHODS = frozenset({*_TEXT, *_LIST, "size"})
 
 
 def call_method(name: str, target: Any, arguments: list[Any]) -> Any:
     """`target.name(arguments)`. Raises CelError."""
     if name == "size" and not arguments:
         return size(target)
+    if isinstance(target, list) and name in _LIST:
+        return _called(name, _LIST[name], target, arguments)
     texts = isinstance(target, str) and all(isinstance(entry, str | int) for entry in arguments)
     if name not in _TEXT or not texts:
         raise CelError(f"no such overload: {name}")
+    return _called(name, _TEXT[name], target, arguments)
+
+
+def _called(name: str, method: Callable[..., Any], target: Any, arguments: list[Any]) -> Any:
     try:
-        return _TEXT[name](target, *arguments)
+        return method(target, *arguments)
     except TypeError as error:
         raise CelError(f"no such overload: {name}") from error

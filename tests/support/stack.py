@@ -67,13 +67,17 @@ class Stack:
             line.split("server:")[1].strip().strip("\"'") for line in lines if "server:" in line
         )
 
-    def kubectl(self, *arguments: str, binary: str = "kubectl", text: str | None = None) -> str:
+    @property
+    def environment(self) -> dict[str, str]:
+        """Return what a program needs to find the cluster."""
+        home = str(self.kubeconfig.parent)
+        return {**os.environ, "KUBECONFIG": str(self.kubeconfig), "HOME": home}
+
+    def kubectl(
+        self, *arguments: str, binary: str = "kubectl", text: str | None = None, editor: str = ""
+    ) -> str:
         """Run kubectl and return its output; what it complains about fails the test."""
-        environment = {
-            **os.environ,
-            "KUBECONFIG": str(self.kubeconfig),
-            "HOME": str(self.kubeconfig.parent),
-        }
+        environment = self.environment | ({"KUBE_EDITOR": editor} if editor else {})
         done = subprocess.run(
             [binary, *arguments],
             env=environment,

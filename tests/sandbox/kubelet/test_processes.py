@@ -1,5 +1,7 @@
 """Pods that run as processes of their own: the router, as its Deployment brings it."""
 
+import base64
+import json
 import os
 import signal
 from pathlib import Path
@@ -8,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 import trio
+import yaml
 from tests.sandbox.house import Cluster, running
 
 from kthena_sandbox.controllers.conditions import is_true
@@ -52,6 +55,13 @@ async def event_of(cluster: Cluster, reason: str) -> str:
     return str(await cluster.until(look))
 
 
+def subject_of(folder: Path) -> str:
+    """Who a pod is, by the token that its kubeconfig leads to."""
+    (user,) = yaml.safe_load((folder / "kubeconfig").read_text())["users"]
+    payload = Path(user["user"]["tokenFile"]).read_text().split(".")[1]
+    return str(json.loads(base64.urlsafe_b64decode(payload + "=="))["sub"])
+
+
 def processes_of(folder: Path) -> list[int]:
     """The processes whose command line names the folder of the test."""
     found = []
@@ -75,7 +85,7 @@ async def test_a_router_runs_with_its_arguments_environment_and_files(tmp_path: 
     )  # fmt: skip
     spec["volumes"] = [{"name": "config", "configMap": {"name": "settings"}},
                        {"name": "tls", "secret": {"secretName": "tls", "optional": True}}]  # fmt: skip
-    async with running(tmp_path, kubelet=True) as cluster:
+    async with running(tmp_path, kubelet=True, controllers=True) as cluster:
         await cluster.create(PODS, "router", spec=spec)
         assert await event_of(cluster, "FailedMount") == (
             'MountVolume.SetUp failed for volume "config" : configmap "settings" not found'
@@ -111,7 +121,7 @@ async def test_a_router_runs_with_its_arguments_environment_and_files(tmp_path: 
 
 async def test_a_router_is_probed_logged_restarted_and_ended(tmp_path: Path) -> None:
     hook = {"preStop": {"httpGet": {"path": "/healthz", "port": 15021}}}
-    async with running(tmp_path, kubelet=True) as cluster:
+    async with running(tmp_path, kubelet=True, controllers=True) as cluster:
         await cluster.create(PODS, "router", spec=router_pod(lifecycle=hook))
         pod = await until_pod(cluster)
         address = pod["status"]["podIP"]
@@ -120,6 +130,8 @@ async def test_a_router_is_probed_logged_restarted_and_ended(tmp_path: Path) -> 
         assert (
             f"flag --kubeconfig={tmp_path}/kubelet/pods/{pod['metadata']['uid']}/kubeconfig" in log
         )
+        folder = tmp_path / "kubelet" / "pods" / pod["metadata"]["uid"]
+        assert subject_of(folder) == "system:serviceaccount:default:default"
         [process] = processes_of(tmp_path)
         os.kill(process, signal.SIGKILL)
         pod = await until_pod(cluster, restarts=1)
@@ -136,7 +148,7 @@ async def test_a_router_is_probed_logged_restarted_and_ended(tmp_path: Path) -> 
 
 async def test_a_process_that_does_not_end_is_killed(tmp_path: Path) -> None:
     spec = router_pod(args=["--shutdown-delay=60s"]) | {"terminationGracePeriodSeconds": 1}
-    async with running(tmp_path, kubelet=True) as cluster:
+    async with running(tmp_path, kubelet=True, controllers=True) as cluster:
         await cluster.create(PODS, "router", spec=spec)
         await until_pod(cluster)
         await cluster.client.delete(PODS, POD)
@@ -147,7 +159,7 @@ async def test_a_process_that_does_not_end_is_killed(tmp_path: Path) -> None:
 
 async def test_hooks_that_are_commands_are_refused_and_the_pod_ends(tmp_path: Path) -> None:
     hook = {"preStop": {"exec": {"command": ["true"]}}}
-    async with running(tmp_path, kubelet=True) as cluster:
+    async with running(tmp_path, kubelet=True, controllers=True) as cluster:
         await cluster.create(PODS, "router", spec=router_pod(lifecycle=hook))
         await until_pod(cluster)
         await cluster.client.delete(PODS, POD)

@@ -16,6 +16,8 @@ Document = dict[str, Any]
 _PROTECTED = frozenset({"default", "kube-system", "kube-public"})
 # Kinds whose deletion answers with the object instead of a Status (`ReturnDeletedObject`).
 _RETURNED = frozenset({"pods", "services", "serviceaccounts"})
+# Where nothing is said, Jobs leave their pods behind, as they always did in batch/v1.
+_DEFAULTS = {("batch", "jobs"): "Orphan"}
 _FINALIZER_OF = {"Foreground": "foregroundDeletion", "Orphan": "orphan"}
 
 
@@ -25,7 +27,7 @@ def delete(cluster: Cluster, resource: ResourceType, key: Key, options: DeleteOp
     _check_preconditions(resource, key, options, old["metadata"])
     _check_protected(resource, key)
     grace = _grace_seconds(resource, old, options)
-    held = _with_propagation(old, options.propagation)
+    held = _with_propagation(old, options.propagation or _DEFAULTS.get(_place(resource), ""))
     marked = lifecycle.marked_for_deletion(held, cluster.clock(), grace)
     if lifecycle.is_finished(marked):
         return _removed(cluster, resource, key, options, marked)
@@ -34,6 +36,10 @@ def delete(cluster: Cluster, resource: ResourceType, key: Key, options: DeleteOp
         if definitions.is_definition(resource):
             return Outcome(_clean_up(cluster, resource, marked))
     return Outcome(marked, 202 if options.propagation == "Foreground" else 200)
+
+
+def _place(resource: ResourceType) -> tuple[str, str]:
+    return resource.group, resource.plural
 
 
 def _removed(
@@ -79,12 +85,12 @@ def _check_preconditions(
 
 
 def _check_protected(resource: ResourceType, key: Key) -> None:
-    if (resource.group, resource.plural) == ("", "namespaces") and key.name in _PROTECTED:
+    if _place(resource) == ("", "namespaces") and key.name in _PROTECTED:
         raise forbidden(resource, key.name, "this namespace may not be deleted")
 
 
 def _grace_seconds(resource: ResourceType, old: Document, options: DeleteOptions) -> int:
-    if (resource.group, resource.plural) != ("", "pods"):
+    if _place(resource) != ("", "pods"):
         return 0
     spec, phase = old.get("spec") or {}, (old.get("status") or {}).get("phase")
     if not spec.get("nodeName") or phase in {"Failed", "Succeeded"}:

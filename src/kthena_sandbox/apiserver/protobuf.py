@@ -31,7 +31,8 @@ _ZERO_IS_A_VALUE = frozenset({
     "allowPrivilegeEscalation", "defaultMode", "mode", "controller", "blockOwnerDeletion",
     "deletionGracePeriodSeconds", "gracePeriodSeconds", "orphanDependents", "expirationSeconds",
     "leaseTransitions", "allocateLoadBalancerNodePorts", "tolerationSeconds", "ready", "serving",
-    "terminating",
+    "terminating", "parallelism", "completions", "backoffLimit", "ttlSecondsAfterFinished",
+    "backoffLimitPerIndex", "maxFailedIndexes",
 })  # fmt: skip
 
 

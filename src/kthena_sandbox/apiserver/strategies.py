@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kthena_sandbox.apiserver import services
+from kthena_sandbox.apiserver import services, workloads
 from kthena_sandbox.apiserver.errors import Cause
 from kthena_sandbox.apiserver.surroundings import Surroundings
 from kthena_sandbox.resources import ResourceType
@@ -218,6 +218,24 @@ STRATEGIES: Mapping[tuple[str, str], Strategy] = {
     ),
     ("apps", "replicasets"): Strategy(
         check_last=_check_selector, generation=_SPEC, status={"replicas": 0}
+    ),
+    ("apps", "statefulsets"): Strategy(
+        check=workloads.check_stateful_set, generation=_SPEC,
+        status={"availableReplicas": 0, "replicas": 0},
+    ),
+    ("apps", "daemonsets"): Strategy(
+        check_last=_check_selector, generation=_SPEC,
+        status={"currentNumberScheduled": 0, "desiredNumberScheduled": 0,
+                "numberMisscheduled": 0, "numberReady": 0},
+    ),
+    ("apps", "controllerrevisions"): Strategy(check=workloads.check_revision),
+    ("batch", "jobs"): Strategy(
+        workloads.create_job, check=workloads.check_job, generation=_SPEC
+    ),
+    ("policy", "poddisruptionbudgets"): Strategy(
+        generation=_SPEC,
+        status={"currentHealthy": 0, "desiredHealthy": 0, "disruptionsAllowed": 0,
+                "expectedPods": 0},
     ),
     ("apiextensions.k8s.io", "customresourcedefinitions"): Strategy(
         _create_definition, _update_definition, _check_definition, generation=_SPEC, status=None

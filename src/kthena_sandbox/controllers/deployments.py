@@ -7,7 +7,7 @@ from kthena_sandbox.client import ApiError, Client
 from kthena_sandbox.controllers import rollout
 from kthena_sandbox.controllers.loop import Reconciler
 from kthena_sandbox.controllers.ownership import controller_of, controller_uid
-from kthena_sandbox.controllers.replicasets import claim_all
+from kthena_sandbox.controllers.podcontrol import claim_all
 from kthena_sandbox.controllers.rollout import REVISION, current_of, replicas_of
 from kthena_sandbox.controllers.rollout_status import looks_again_in, status_of
 from kthena_sandbox.events import EventRecorder

@@ -8,23 +8,30 @@ import trio
 
 from kthena_sandbox.client import Client
 from kthena_sandbox.controllers.apiendpoints import ApiEndpoints
+from kthena_sandbox.controllers.daemonsets import DaemonSets
 from kthena_sandbox.controllers.deployments import Deployments
 from kthena_sandbox.controllers.endpointslices import Endpoints
 from kthena_sandbox.controllers.garbage import GarbageCollector
+from kthena_sandbox.controllers.jobs import Jobs
 from kthena_sandbox.controllers.namespaces import Namespaces
 from kthena_sandbox.controllers.replicasets import ReplicaSets
 from kthena_sandbox.controllers.serviceaccounts import ServiceAccounts
+from kthena_sandbox.controllers.statefulsets import StatefulSets
 from kthena_sandbox.events import EventRecorder
 from kthena_sandbox.kinds import (
+    DAEMON_SETS,
     DEFINITIONS,
     DEPLOYMENTS,
     ENDPOINT_SLICES,
     ENDPOINTS,
+    JOBS,
     NAMESPACES,
     NODES,
     REPLICA_SETS,
+    REVISIONS,
     SERVICE_ACCOUNTS,
     SERVICES,
+    STATEFUL_SETS,
     Kind,
 )
 from kthena_sandbox.mirror import Mirror
@@ -32,7 +39,8 @@ from kthena_sandbox.services.loadbalancers import LoadBalancers
 from kthena_sandbox.services.serviceproxy import ServiceProxy
 
 _COMPONENTS = (
-    "deployment-controller", "replicaset-controller", "service-controller", "kube-proxy",
+    "deployment-controller", "replicaset-controller", "statefulset-controller",
+    "daemonset-controller", "job-controller", "service-controller", "kube-proxy",
 )  # fmt: skip
 _Mirrors = Mapping[Kind, Mirror]
 _Recorders = Mapping[str, EventRecorder]
@@ -58,7 +66,7 @@ async def run_controllers(
     """Run until cancelled; started when everything has been listed. *pods* is run by the caller."""
     kinds = (
         DEPLOYMENTS, REPLICA_SETS, NAMESPACES, DEFINITIONS, SERVICE_ACCOUNTS, SERVICES,
-        ENDPOINT_SLICES, ENDPOINTS, NODES,
+        ENDPOINT_SLICES, ENDPOINTS, NODES, STATEFUL_SETS, DAEMON_SETS, REVISIONS, JOBS,
     )  # fmt: skip
     mirrors = {kind: Mirror(client, kind) for kind in kinds}
     recorders = {name: EventRecorder(client, name, wall_clock) for name in _COMPONENTS}
@@ -92,6 +100,14 @@ def _workloads(
         client, mirrors[REPLICA_SETS], pods,
         events=recorders["replicaset-controller"], wall_clock=wall_clock,
     ).loop  # fmt: skip
+    others = (
+        (StatefulSets, "statefulset-controller"),
+        (DaemonSets, "daemonset-controller"),
+        (Jobs, "job-controller"),
+    )
+    for make, component in others:
+        events = recorders[component]
+        yield make(client, mirrors, pods, events=events, wall_clock=wall_clock).loop
 
 
 def _network(

@@ -12,16 +12,25 @@ from kthena_sandbox.schema.compiled import Definitions, Schema
 from kthena_sandbox.schema.crdrules import validate_crd
 from kthena_sandbox.schema.fielderrors import FieldError
 from kthena_sandbox.schema.notation import full_name, read_definitions
-from kthena_sandbox.schema.workloadrules import deployment_rules, pod_rules, replica_set_rules
+from kthena_sandbox.schema.workloadrules import (
+    daemon_set_rules,
+    deployment_rules,
+    job_rules,
+    pod_rules,
+    replica_set_rules,
+    stateful_set_rules,
+)
 
 Document = dict[str, Any]
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _GROUPS = {
     "core": "",
     "apps": "apps",
+    "batch": "batch",
     "coordination": "coordination.k8s.io",
     "discovery": "discovery.k8s.io",
     "events": "events.k8s.io",
+    "policy": "policy",
     "rbac": "rbac.authorization.k8s.io",
     "apiextensions": "apiextensions.k8s.io",
 }
@@ -97,16 +106,28 @@ _RBAC = (
     _type("rbac", "RoleBinding", "rolebindings",
           defaulter=defaults.binding_defaults, rule=rules.binding_rules),
 )  # fmt: skip
-BUILTIN: tuple[ResourceType, ...] = (
-    *_CORE,
-    _type("apiextensions", "CustomResourceDefinition", "customresourcedefinitions crd crds", "status",
-          cluster=True, defaulter=defaults.definition_defaults, rule=validate_crd),
+_APPS = (
+    _type("apps", "ControllerRevision", "controllerrevisions"),
+    _type("apps", "DaemonSet", "daemonsets ds +all", "status",
+          defaulter=defaults.daemon_set_defaults, rule=daemon_set_rules),
     _type("apps", "Deployment", "deployments deploy +all", "status", "scale",
           defaulter=defaults.deployment_defaults, rule=deployment_rules),
     _type("apps", "ReplicaSet", "replicasets rs +all", "status", "scale",
           defaulter=defaults.template_defaults, rule=replica_set_rules),
+    _type("apps", "StatefulSet", "statefulsets sts +all", "status", "scale",
+          defaulter=defaults.stateful_set_defaults, rule=stateful_set_rules),
+)  # fmt: skip
+BUILTIN: tuple[ResourceType, ...] = (
+    *_CORE,
+    _type("apiextensions", "CustomResourceDefinition", "customresourcedefinitions crd crds", "status",
+          cluster=True, defaulter=defaults.definition_defaults, rule=validate_crd),
+    *_APPS,
+    _type("batch", "Job", "jobs +all", "status",
+          defaulter=defaults.job_defaults, rule=job_rules),
     _type("coordination", "Lease", "leases", rule=rules.lease_rules),
     _type("discovery", "EndpointSlice", "endpointslices"),
     _type("events", "Event", "events ev"),
+    _type("policy", "PodDisruptionBudget", "poddisruptionbudgets pdb", "status",
+          rule=rules.budget_rules),
     *_RBAC,
 )  # fmt: skip

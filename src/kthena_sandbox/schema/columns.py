@@ -72,6 +72,26 @@ _LAYOUTS: Mapping[tuple[str, str], tuple[tuple[Column, ...], Row]] = {
         _plain(networkrows.service),
     ),
     ("", "ServiceAccount"): (_columns("Name|Secrets|Age"), _plain(objectrows.service_account)),
+    ("apps", "ControllerRevision"): (
+        _columns("Name|Controller|Revision|Age"),
+        _plain(workloadrows.controller_revision),
+    ),
+    ("apps", "DaemonSet"): (
+        _columns(f"Name|Desired#|Current#|Ready#|Up-to-date#|Available#|Node Selector|{_WORKLOAD}"),
+        _plain(workloadrows.daemon_set),
+    ),
+    ("apps", "StatefulSet"): (
+        _columns("Name|Ready|Age|Containers+|Images+"),
+        _plain(workloadrows.stateful_set),
+    ),
+    ("batch", "Job"): (
+        _columns(f"Name|Status|Completions|Duration|{_WORKLOAD}"),
+        _plain(workloadrows.job),
+    ),
+    ("policy", "PodDisruptionBudget"): (
+        _columns("Name|Min Available|Max Unavailable|Allowed Disruptions#|Age"),
+        _plain(workloadrows.budget),
+    ),
     ("apps", "Deployment"): (
         _columns(f"Name|Ready|Up-to-date|Available|{_WORKLOAD}"),
         _plain(workloadrows.deployment),

@@ -80,6 +80,43 @@ def deployment_defaults(deployment: Document) -> Document:
     return filled | {"spec": spec | {"strategy": strategy | {"rollingUpdate": rolling}}}
 
 
+def stateful_set_defaults(stateful_set: Document) -> Document:
+    """A StatefulSet: its template, and where a rolling update stops."""
+    return _with_strategy(template_defaults(stateful_set), {"partition": 0})
+
+
+def daemon_set_defaults(daemon_set: Document) -> Document:
+    """A DaemonSet: its template, and the limits of a rolling update."""
+    return _with_strategy(template_defaults(daemon_set), {"maxSurge": 0, "maxUnavailable": 1})
+
+
+def _with_strategy(workload: Document, rolling: Document) -> Document:
+    spec = workload.get("spec")
+    strategy = _map(spec).get("updateStrategy")
+    if not isinstance(spec, dict) or not isinstance(strategy, dict):
+        return workload
+    if strategy.get("type") != "RollingUpdate" or "rollingUpdate" in strategy:
+        return workload
+    filled = strategy | {"rollingUpdate": rolling}
+    return workload | {"spec": spec | {"updateStrategy": filled}}
+
+
+def job_defaults(job: Document) -> Document:
+    """A Job: how often and how many at once, and the labels of its template where it has none."""
+    filled = template_defaults(job)
+    spec = filled.get("spec")
+    if not isinstance(spec, dict):
+        return filled
+    completions = {} if {"completions", "parallelism"} & set(spec) else {"completions": 1}
+    usual = {"parallelism": 1, "backoffLimit": 6, "podReplacementPolicy": "TerminatingOrFailed"}
+    filled = filled | {"spec": completions | usual | spec}
+    labels = _map(_map(_map(spec.get("template")).get("metadata")).get("labels"))
+    metadata = _map(filled.get("metadata"))
+    return filled | (
+        {"metadata": metadata | {"labels": labels}} if labels and not metadata.get("labels") else {}
+    )
+
+
 def _pod_spec(spec: Document) -> Document:
     filled = dict(spec)
     host_network = spec.get("hostNetwork") is True

@@ -134,3 +134,12 @@ def _subject(subject: Document, path: str) -> list[FieldError]:
         supported = ["ServiceAccount", "User", "Group"]
         return [errors.not_supported(f"{path}.kind", kind, supported)]
     return []
+
+
+def budget_rules(budget: Document) -> list[FieldError]:
+    """A PodDisruptionBudget says one of the two limits."""
+    spec = budget.get("spec") or {}
+    if spec.get("minAvailable") is None or spec.get("maxUnavailable") is None:
+        return []
+    detail = "minAvailable and maxUnavailable cannot be both set"
+    return [errors.invalid_shown("spec", "core.PodDisruptionBudgetSpec{}", detail)]

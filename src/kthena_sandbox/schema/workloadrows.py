@@ -1,9 +1,9 @@
-"""Table rows of Pods, Deployments and ReplicaSets."""
+"""Table rows of Pods and of the kinds that make them."""
 
 from datetime import datetime
 from typing import Any
 
-from kthena_sandbox.schema.ages import age, parse_time
+from kthena_sandbox.schema.ages import age, human_duration, parse_time
 from kthena_sandbox.schema.objectrows import age_of, name_of
 from kthena_sandbox.schema.reading import at, maps, table_of, text, texts, whole
 
@@ -127,6 +127,76 @@ def replica_set(entry: Document, now: datetime) -> list[Any]:
         whole(entry, path) for path in ("spec.replicas", "status.replicas", "status.readyReplicas")
     ]
     return [name_of(entry), *counts, *_workload(entry, now)]
+
+
+def stateful_set(entry: Document, now: datetime) -> list[Any]:
+    """StatefulSet."""
+    ready = f"{whole(entry, 'status.readyReplicas')}/{whole(entry, 'spec.replicas')}"
+    return [name_of(entry), ready, *_workload(entry, now)[:3]]
+
+
+def daemon_set(entry: Document, now: datetime) -> list[Any]:
+    """DaemonSet."""
+    counts = [
+        whole(entry, f"status.{field}")
+        for field in ("desiredNumberScheduled", "currentNumberScheduled", "numberReady",
+                      "updatedNumberScheduled", "numberAvailable")
+    ]  # fmt: skip
+    chosen = table_of(entry, "spec.template.spec.nodeSelector")
+    selector = ",".join(f"{key}={chosen[key]}" for key in sorted(chosen)) or "<none>"
+    return [name_of(entry), *counts, selector, *_workload(entry, now)]
+
+
+def controller_revision(entry: Document, now: datetime) -> list[Any]:
+    """ControllerRevision, with the kind and the name of its controller."""
+    owners = [owner for owner in maps(entry, "metadata.ownerReferences") if owner.get("controller")]
+    shown = "<none>"
+    if owners:
+        group = text(owners[0], "apiVersion").rpartition("/")[0]
+        shown = f"{text(owners[0], 'kind').lower()}.{group}/{text(owners[0], 'name')}"
+    return [name_of(entry), shown, str(whole(entry, "revision")), age_of(entry, now)]
+
+
+def job(entry: Document, now: datetime) -> list[Any]:
+    """Job."""
+    started, ended = text(entry, "status.startTime"), text(entry, "status.completionTime")
+    duration = ""
+    if (begin := parse_time(started)) is not None:
+        end = parse_time(ended) or now
+        duration = human_duration((end - begin).total_seconds())
+    return [
+        name_of(entry),
+        _job_status(entry),
+        _completions(entry),
+        duration,
+        *_workload(entry, now),
+    ]
+
+
+def _job_status(entry: Document) -> str:
+    if _is_condition_true(entry, "Complete"):
+        return "Complete"
+    if _is_condition_true(entry, "Failed"):
+        return "Failed"
+    if at(entry, "metadata.deletionTimestamp") is not None:
+        return "Terminating"
+    others = ("Suspended", "FailureTarget", "SuccessCriteriaMet")
+    return next((kind for kind in others if _is_condition_true(entry, kind)), "Running")
+
+
+def _completions(entry: Document) -> str:
+    done = whole(entry, "status.succeeded")
+    if at(entry, "spec.completions") is not None:
+        return f"{done}/{whole(entry, 'spec.completions')}"
+    parallel = whole(entry, "spec.parallelism")
+    return f"{done}/1 of {parallel}" if parallel > 1 else f"{done}/1"
+
+
+def budget(entry: Document, now: datetime) -> list[Any]:
+    """PodDisruptionBudget."""
+    limits = [at(entry, f"spec.{field}") for field in ("minAvailable", "maxUnavailable")]
+    shown = ["N/A" if limit is None else str(limit) for limit in limits]
+    return [name_of(entry), *shown, whole(entry, "status.disruptionsAllowed"), age_of(entry, now)]
 
 
 def _workload(entry: Document, now: datetime) -> list[Any]:

@@ -12,6 +12,7 @@ from kthena_sandbox.schema.labels import selects
 from kthena_sandbox.schema.podrules import pod_spec_rules
 
 Document = dict[str, Any]
+_UNSUPPORTED = ("backoffLimitPerIndex", "maxFailedIndexes", "podFailurePolicy", "successPolicy")
 _NEGATIVE = "must be greater than or equal to 0"
 
 
@@ -39,6 +40,48 @@ def deployment_rules(deployment: Document) -> list[FieldError]:
     if deadline is not None and deadline <= spec.get("minReadySeconds", 0):
         path = "spec.progressDeadlineSeconds"
         found.append(errors.invalid(path, deadline, "must be greater than minReadySeconds"))
+    return found
+
+
+def stateful_set_rules(stateful_set: Document) -> list[FieldError]:
+    """A StatefulSet."""
+    spec = stateful_set.get("spec") or {}
+    found = _workload(spec, "statefulset")
+    partition = ((spec.get("updateStrategy") or {}).get("rollingUpdate") or {}).get("partition", 0)
+    if partition < 0:
+        path = "spec.updateStrategy.rollingUpdate.partition"
+        found.append(errors.invalid(path, partition, _NEGATIVE))
+    return found
+
+
+def daemon_set_rules(daemon_set: Document) -> list[FieldError]:
+    """A DaemonSet."""
+    return _workload(daemon_set.get("spec") or {}, "daemonset")
+
+
+def job_rules(job: Document) -> list[FieldError]:
+    """A Job, whose selector is made by the API server."""
+    spec = job.get("spec") or {}
+    found = [
+        errors.invalid(f"spec.{field}", spec[field], _NEGATIVE)
+        for field in ("parallelism", "completions", "activeDeadlineSeconds", "backoffLimit",
+                      "ttlSecondsAfterFinished")
+        if spec.get(field, 0) < 0
+    ]  # fmt: skip
+    found += [
+        errors.forbidden(f"spec.{field}", "is not supported by this sandbox")
+        for field in _UNSUPPORTED if field in spec
+    ]  # fmt: skip
+    if spec.get("completionMode") == "Indexed" and "completions" not in spec:
+        detail = "when completion mode is Indexed"
+        found.append(errors.required("spec.completions", detail))
+    template = (spec.get("template") or {}).get("spec")
+    if template is None:
+        return [*found, errors.required("spec.template.spec.containers")]
+    found += pod_spec_rules(template, "spec.template.spec")
+    if template.get("restartPolicy", "Always") == "Always":
+        detail = 'valid values: "OnFailure", "Never"'
+        found.append(errors.required("spec.template.spec.restartPolicy", detail))
     return found
 
 

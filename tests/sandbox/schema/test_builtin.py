@@ -56,7 +56,8 @@ def test_the_kinds_that_every_cluster_has() -> None:
         "endpointslices.discovery.k8s.io", "events.events.k8s.io",
         "customresourcedefinitions.apiextensions.k8s.io", "roles.rbac.authorization.k8s.io",
         "rolebindings.rbac.authorization.k8s.io", "clusterroles.rbac.authorization.k8s.io",
-        "clusterrolebindings.rbac.authorization.k8s.io",
+        "clusterrolebindings.rbac.authorization.k8s.io", "statefulsets.apps", "daemonsets.apps",
+        "controllerrevisions.apps", "jobs.batch", "poddisruptionbudgets.policy",
     }  # fmt: skip
     assert (DEPLOYMENT.short_names, DEPLOYMENT.categories) == (("deploy",), ("all",))
     assert DEPLOYMENT.subresources == {"status", "scale"}

@@ -1,0 +1,218 @@
+"""The DaemonSet controller: one pod on every node that takes it; updates replace one after the other."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import deepcopy
+from datetime import datetime
+from typing import Any
+
+from kthena_sandbox.client import Client
+from kthena_sandbox.controllers.conditions import is_available, is_true
+from kthena_sandbox.controllers.loop import Reconciler
+from kthena_sandbox.controllers.ownership import reference_to
+from kthena_sandbox.controllers.podcontrol import PodControl, claim_all, follow_owned
+from kthena_sandbox.controllers.replicaset_plan import is_active
+from kthena_sandbox.controllers.revisions import HASH, History, revision_of
+from kthena_sandbox.events import EventRecorder
+from kthena_sandbox.kinds import (
+    DAEMON_SETS,
+    NODES,
+    PODS,
+    REVISIONS,
+    Document,
+    Key,
+    Kind,
+    is_leaving,
+    key_of,
+)
+from kthena_sandbox.kubelet.fitting import unfit_reason
+from kthena_sandbox.mirror import Mirror
+
+_TOLERATED = (
+    ("not-ready", "NoExecute"), ("unreachable", "NoExecute"), ("disk-pressure", "NoSchedule"),
+    ("memory-pressure", "NoSchedule"), ("pid-pressure", "NoSchedule"),
+    ("unschedulable", "NoSchedule"),
+)  # fmt: skip
+
+
+def new_pod(daemon_set: Document, node: str, revision: str) -> Document:
+    """The pod for a node: bound to it by affinity, and not kept off by what nodes suffer. Pure."""
+    template = deepcopy(daemon_set["spec"]["template"])
+    given = template.get("metadata") or {}
+    metadata: dict[str, Any] = {
+        "generateName": f"{daemon_set['metadata']['name']}-",
+        "namespace": daemon_set["metadata"]["namespace"],
+        "labels": (given.get("labels") or {}) | {HASH: revision},
+        "ownerReferences": [reference_to(daemon_set)],
+    }
+    if given.get("annotations"):
+        metadata["annotations"] = given["annotations"]
+    spec = template["spec"]
+    tolerations = [
+        {"key": f"node.kubernetes.io/{name}", "operator": "Exists", "effect": effect}
+        for name, effect in _TOLERATED
+    ]
+    named = {"key": "metadata.name", "operator": "In", "values": [node]}
+    affinity = spec.get("affinity") or {}
+    required = {"nodeSelectorTerms": [{"matchFields": [named]}]}
+    placed = (affinity.get("nodeAffinity") or {}) | {
+        "requiredDuringSchedulingIgnoredDuringExecution": required
+    }
+    return {
+        "metadata": metadata,
+        "spec": spec | {
+            "affinity": affinity | {"nodeAffinity": placed},
+            "tolerations": [*(spec.get("tolerations") or []), *tolerations],
+        },
+    }  # fmt: skip
+
+
+def node_of(pod: Document) -> str:
+    """The node that a pod is on or meant for. Pure."""
+    if name := pod["spec"].get("nodeName"):
+        return str(name)
+    placed = (pod["spec"].get("affinity") or {}).get("nodeAffinity") or {}
+    required = placed.get("requiredDuringSchedulingIgnoredDuringExecution") or {}
+    for term in required.get("nodeSelectorTerms") or []:
+        for entry in term.get("matchFields") or []:
+            return str((entry.get("values") or [""])[0])
+    return ""
+
+
+def suitable(daemon_set: Document, nodes: Iterable[Document]) -> list[Document]:
+    """The nodes that are to have a pod: its own selector and affinity decide. Pure."""
+    template = daemon_set["spec"]["template"]["spec"]
+    found = []
+    for node in nodes:
+        placed = new_pod(daemon_set, node["metadata"]["name"], "")["spec"]
+        wished = template | {"tolerations": placed["tolerations"]}
+        if not unfit_reason({"spec": wished}, node):
+            found.append(node)
+    return found
+
+
+def plan(
+    daemon_set: Document,
+    pods: Sequence[Document],
+    nodes: Sequence[str],
+    revision: str,
+    now: datetime,
+) -> tuple[list[str], list[Document]]:
+    """The nodes on which to make a pod, and the pods to delete. Pure."""
+    present = {node_of(pod): pod for pod in pods}
+    create = [name for name in nodes if name not in present]
+    delete = [
+        pod for name, pod in present.items()
+        if not is_leaving(pod) and (name not in nodes or not is_active(pod))
+    ]  # fmt: skip
+    if create or delete or not _is_rolling(daemon_set):
+        return create, delete
+    least = int(daemon_set["spec"].get("minReadySeconds") or 0)
+    unwell = sum(is_leaving(pod) or not is_available(pod, least, now) for pod in present.values())
+    room = max(0, _most_unavailable(daemon_set, len(nodes)) - unwell)
+    stale = [
+        pod for pod in present.values() if revision_of(pod) != revision and not is_leaving(pod)
+    ]
+    useless = [pod for pod in stale if not is_available(pod, least, now)]
+    return [], useless or stale[:room]
+
+
+def _is_rolling(daemon_set: Document) -> bool:
+    strategy = daemon_set["spec"].get("updateStrategy") or {}
+    return bool(strategy.get("type", "RollingUpdate") == "RollingUpdate")
+
+
+def _most_unavailable(daemon_set: Document, count: int) -> int:
+    rolling = (daemon_set["spec"].get("updateStrategy") or {}).get("rollingUpdate") or {}
+    value = rolling.get("maxUnavailable", 1)
+    if isinstance(value, str):
+        value = -(-int(value.rstrip("%")) * count // 100)
+    return max(1, int(value))
+
+
+def status_of(
+    daemon_set: Document,
+    pods: Sequence[Document],
+    nodes: Sequence[str],
+    revision: str,
+    now: datetime,
+) -> Document:
+    """The status to write. Pure."""
+    least = int(daemon_set["spec"].get("minReadySeconds") or 0)
+    placed = [pod for pod in pods if node_of(pod) in nodes and not is_leaving(pod)]
+    available = sum(is_available(pod, least, now) for pod in placed)
+    status: Document = {
+        "observedGeneration": daemon_set["metadata"]["generation"],
+        "desiredNumberScheduled": len(nodes),
+        "currentNumberScheduled": len({node_of(pod) for pod in placed}),
+        "numberMisscheduled": sum(node_of(pod) not in nodes for pod in pods),
+        "numberReady": sum(is_true(pod, "Ready") for pod in placed),
+    }
+    counts = {
+        "updatedNumberScheduled": sum(revision_of(pod) == revision for pod in placed),
+        "numberAvailable": available,
+        "numberUnavailable": len(nodes) - available,
+    }
+    return status | {name: count for name, count in counts.items() if count}
+
+
+class DaemonSets:
+    """Reconciles DaemonSets from the mirrors of theirs, of nodes, of revisions and of pods."""
+
+    def __init__(
+        self,
+        client: Client,
+        mirrors: Mapping[Kind, Mirror],
+        pods: Mirror,
+        *,
+        events: EventRecorder,
+        wall_clock: Callable[[], datetime],
+    ) -> None:
+        self._client = client
+        self._sets = mirrors[DAEMON_SETS]
+        self._nodes = mirrors[NODES]
+        self._pods = pods
+        self._mirrors = (self._sets, self._nodes, mirrors[REVISIONS], pods)
+        self._control = PodControl(client, pods, events)
+        self._history = History(client, mirrors[REVISIONS])
+        self._wall_clock = wall_clock
+        self.loop: Reconciler[Key] = Reconciler("daemonsets", self._reconcile)
+        self._sets.subscribe(self._changed)
+        self._nodes.subscribe(self._node_changed)
+        follow_owned(pods, DAEMON_SETS, self._sets, self.loop.add)
+
+    def _changed(self, before: Document | None, after: Document | None) -> None:
+        if after is not None:
+            self.loop.add(key_of(after))
+
+    def _node_changed(self, before: Document | None, after: Document | None) -> None:
+        if before is None or after is None or _matters(before) != _matters(after):
+            for key in self._sets.objects:
+                self.loop.add(key)
+
+    async def _reconcile(self, key: Key) -> float | None:
+        if not all(mirror.synced.is_set() for mirror in self._mirrors):
+            return 0.05
+        owner = self._sets.objects.get(key)
+        if owner is None or is_leaving(owner):
+            return None
+        revision = str((await self._history.current(owner))["metadata"]["name"])
+        pods = await claim_all(self._client, PODS, self._pods, owner)
+        nodes = suitable(owner, self._nodes.objects.values())
+        names = [str(node["metadata"]["name"]) for node in nodes]
+        create, delete = plan(owner, pods, names, revision, self._wall_clock())
+        for name in create:
+            pods.append(await self._control.create(owner, new_pod(owner, name, revision)))
+        for pod in delete:
+            await self._control.delete(owner, pod)
+        await self._history.forget(owner, {revision, *map(revision_of, pods)})
+        pods = [self._pods.objects.get(key_of(pod), pod) for pod in pods]
+        status = status_of(owner, pods, names, revision, self._wall_clock())
+        if status != owner.get("status"):
+            written = await self._client.replace(DAEMON_SETS, owner | {"status": status}, "status")
+            self._sets.note(written)
+        waiting = status["numberReady"] > status.get("numberAvailable", 0)
+        return 1.0 if waiting else None
+
+
+def _matters(node: Document) -> tuple[Any, ...]:
+    return node["metadata"].get("labels"), node.get("spec")

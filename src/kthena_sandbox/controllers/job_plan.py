@@ -1,0 +1,311 @@
+"""Decides what a Job does next: which pods it makes and deletes, how it ends, and what its status says. Pure.
+
+After "Jobs" in the Kubernetes documentation and KEP-2307 (pods are counted once, by a finalizer).
+"""
+
+from collections.abc import Iterable, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from kthena_sandbox.controllers.conditions import (
+    condition_of,
+    is_true,
+    parse_time,
+    with_condition,
+)
+from kthena_sandbox.controllers.ownership import labels_of, reference_to
+from kthena_sandbox.events import timestamp
+from kthena_sandbox.kinds import Document, is_leaving, uid_of
+
+TRACKING = "batch.kubernetes.io/job-tracking"
+JOB_NAME = "batch.kubernetes.io/job-name"
+_INDEX = "batch.kubernetes.io/job-completion-index"
+_FIRST_PAUSE = 10.0
+_LONGEST_PAUSE = 600.0
+_REACHED = ("CompletionsReached", "Reached expected number of succeeded pods")
+_REFUSED = {
+    "BackoffLimitExceeded": "Job has reached the specified backoff limit",
+    "DeadlineExceeded": "Job was active longer than specified deadline",
+}
+
+
+@dataclass(frozen=True)
+class Tally:
+    """The pods of a Job: how many have ended which way, and those that are at work."""
+
+    succeeded: int
+    failed: int
+    active: tuple[Document, ...]
+    leaving: int
+    done: frozenset[int] = frozenset()
+
+
+@dataclass
+class Steps:
+    """What to do now: pods to make (with their indexes, if they have some) and to delete, and when to look again."""
+
+    create: list[int | None] = field(default_factory=list)
+    delete: list[Document] = field(default_factory=list)
+    again: float | None = None
+
+
+def is_tracked(pod: Document) -> bool:
+    """Whether its end is still to be counted."""
+    return TRACKING in (pod["metadata"].get("finalizers") or [])
+
+
+def has_succeeded(pod: Document) -> bool:
+    """Whether all its containers ended well."""
+    return (pod.get("status") or {}).get("phase") == "Succeeded"
+
+
+def has_failed(pod: Document) -> bool:
+    """Whether a container ended badly, or the pod was deleted before its end."""
+    if (pod.get("status") or {}).get("phase") == "Failed":
+        return True
+    gone = is_leaving(pod) and not pod["metadata"].get("deletionGracePeriodSeconds")
+    return gone and not has_succeeded(pod)
+
+
+def is_at_work(pod: Document) -> bool:
+    """Whether it runs or is going to."""
+    return not (has_succeeded(pod) or has_failed(pod) or is_leaving(pod))
+
+
+def ended_condition(job: Document) -> Document | None:
+    """The condition with which the Job has ended."""
+    found = (condition_of(job, kind) for kind in ("Complete", "Failed"))
+    return next((entry for entry in found if entry and entry["status"] == "True"), None)
+
+
+def index_of(pod: Document) -> int | None:
+    """The completion index of a pod of an indexed Job."""
+    text = labels_of(pod).get(_INDEX, "")
+    return int(text) if text.isdecimal() else None
+
+
+def is_indexed(job: Document) -> bool:
+    """Whether every completion has a number."""
+    return bool(job["spec"].get("completionMode") == "Indexed")
+
+
+def read_indexes(text: str) -> frozenset[int]:
+    """`0-2,5` as numbers."""
+    found: set[int] = set()
+    for part in filter(None, text.split(",")):
+        first, _, last = part.partition("-")
+        found |= set(range(int(first), int(last or first) + 1))
+    return frozenset(found)
+
+
+def write_indexes(indexes: Iterable[int]) -> str:
+    """Numbers as `0-2,5`."""
+    runs: list[list[int]] = []
+    for index in sorted(indexes):
+        if runs and index == runs[-1][1] + 1:
+            runs[-1][1] = index
+        else:
+            runs.append([index, index])
+    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in runs)
+
+
+def tally(job: Document, pods: Sequence[Document]) -> Tally:
+    """What has been counted so far, and who is at work."""
+    status = job.get("status") or {}
+    active = tuple(pod for pod in pods if is_at_work(pod))
+    leaving = sum(is_leaving(pod) and not has_failed(pod) for pod in pods)
+    done = read_indexes(status.get("completedIndexes", ""))
+    return Tally(
+        int(status.get("succeeded", 0)), int(status.get("failed", 0)), active, leaving, done
+    )
+
+
+def to_count(job: Document, pods: Iterable[Document]) -> tuple[list[Document], list[Document]]:
+    """Pods that have ended well and badly and are not counted yet."""
+    waiting = [pod for pod in pods if is_tracked(pod)]
+    good = [pod for pod in waiting if has_succeeded(pod)]
+    return good, [pod for pod in waiting if has_failed(pod)]
+
+
+def counting(status: Document, good: Sequence[Document], bad: Sequence[Document]) -> Document:
+    """The status while the finalizers of these pods are taken away: remembered, so that each counts once."""
+    before = status.get("uncountedTerminatedPods") or {}
+    lists = {
+        "succeeded": list(dict.fromkeys([*before.get("succeeded", []), *map(uid_of, good)])),
+        "failed": list(dict.fromkeys([*before.get("failed", []), *map(uid_of, bad)])),
+    }
+    kept = {name: uids for name, uids in lists.items() if uids}
+    done = read_indexes(status.get("completedIndexes", ""))
+    indexes = done | {index for pod in good if (index := index_of(pod)) is not None}
+    shown = {"completedIndexes": write_indexes(indexes)} if indexes else {}
+    return status | {"uncountedTerminatedPods": kept} | shown
+
+
+def counted(job: Document) -> Document:
+    """The status after that: the remembered ones are in the numbers. In an indexed Job each index counts once."""
+    status = job.get("status") or {}
+    pending = status.get("uncountedTerminatedPods") or {}
+    good = int(status.get("succeeded", 0)) + len(pending.get("succeeded", []))
+    if is_indexed(job):
+        good = len(read_indexes(status.get("completedIndexes", "")))
+    numbers = {
+        "succeeded": good,
+        "failed": int(status.get("failed", 0)) + len(pending.get("failed", [])),
+    }
+    kept = {name: value for name, value in status.items() if name not in numbers}
+    return kept | {"uncountedTerminatedPods": {}} | _positive(numbers)
+
+
+def _positive(numbers: dict[str, int]) -> Document:
+    return {name: number for name, number in numbers.items() if number}
+
+
+def refusal(job: Document, found: Tally, now: datetime) -> str:
+    """Why the Job must fail, "" while it need not."""
+    spec = job["spec"]
+    limit = int(spec.get("backoffLimit", 6))
+    restarts = sum(
+        int(entry.get("restartCount", 0))
+        for pod in found.active for entry in (pod.get("status") or {}).get("containerStatuses") or []
+    ) if spec["template"]["spec"].get("restartPolicy") == "OnFailure" else 0  # fmt: skip
+    if found.failed > limit or (restarts and restarts >= limit):
+        return "BackoffLimitExceeded"
+    started, seconds = (job.get("status") or {}).get("startTime"), spec.get("activeDeadlineSeconds")
+    if started and seconds is not None and (now - parse_time(started)).total_seconds() >= seconds:
+        return "DeadlineExceeded"
+    return ""
+
+
+def is_enough(job: Document, found: Tally) -> bool:
+    """Whether the Job has what it wanted."""
+    wanted = job["spec"].get("completions")
+    if wanted is None:
+        return found.succeeded > 0 and not found.active
+    return found.succeeded >= int(wanted)
+
+
+def pause_after(failures: int) -> float:
+    """Seconds to wait after so many failures in a row."""
+    return (
+        float(min(_FIRST_PAUSE * 2 ** min(failures - 1, 10), _LONGEST_PAUSE)) if failures else 0.0
+    )
+
+
+def steps_of(job: Document, found: Tally, waits: float) -> Steps:
+    """How to get to the wanted number of pods at work, *waits* seconds from now at the earliest."""
+    spec = job["spec"]
+    parallel = int(spec.get("parallelism", 1))
+    wanted = spec.get("completions")
+    room = parallel if wanted is None else min(parallel, int(wanted) - found.succeeded)
+    if wanted is None and found.succeeded:
+        room = min(parallel, len(found.active))
+    missing = room - len(found.active) - found.leaving
+    if missing < 0:
+        return Steps(delete=list(found.active[: min(-missing, len(found.active))]))
+    if missing and waits > 0:
+        return Steps(again=waits)
+    if not is_indexed(job):
+        return Steps(create=[None] * missing)
+    busy = found.done | {index_of(pod) for pod in found.active}
+    free = [index for index in range(int(wanted or 0)) if index not in busy]
+    return Steps(create=list(free[:missing]))
+
+
+def new_pod(job: Document, index: int | None) -> Document:
+    """A pod from the template, held by the finalizer until it is counted."""
+    template = deepcopy(job["spec"]["template"])
+    given = template.get("metadata") or {}
+    name, spec = job["metadata"]["name"], template["spec"]
+    labels, annotations = dict(given.get("labels") or {}), dict(given.get("annotations") or {})
+    prefix = f"{name}-"
+    if index is not None:
+        prefix = f"{name}-{index}-"
+        labels[_INDEX] = annotations[_INDEX] = str(index)
+        spec = spec | {"hostname": f"{name}-{index}"}
+        variable = {"name": "JOB_COMPLETION_INDEX", "value": str(index)}
+        spec["containers"] = [
+            entry | {"env": [*(entry.get("env") or []), variable]} for entry in spec["containers"]
+        ]
+    metadata: dict[str, Any] = {
+        "generateName": prefix, "namespace": job["metadata"]["namespace"], "labels": labels,
+        "finalizers": [*(given.get("finalizers") or []), TRACKING],
+        "ownerReferences": [reference_to(job)],
+    }  # fmt: skip
+    return {
+        "metadata": metadata | ({"annotations": annotations} if annotations else {}),
+        "spec": spec,
+    }
+
+
+def _with(
+    status: Document, kind: str, told: tuple[str, str], now: datetime, *, holds: bool = True
+) -> Document:
+    present = condition_of({"status": status}, kind)
+    if present is not None and (present["status"] == "True") == holds:
+        return status
+    time = timestamp(now)
+    condition = {
+        "type": kind, "status": "True" if holds else "False", "reason": told[0], "message": told[1],
+        "lastProbeTime": time, "lastTransitionTime": time,
+    }  # fmt: skip
+    return status | {"conditions": with_condition(status.get("conditions") or [], condition)}
+
+
+def with_end(job: Document, status: Document, found: Tally, why: str, now: datetime) -> Document:
+    """The status of a Job that ends: first its aim, and when no pod is left, that it has ended."""
+    told = (why, _REFUSED[why]) if why else _REACHED
+    aim, end = ("FailureTarget", "Failed") if why else ("SuccessCriteriaMet", "Complete")
+    status = _with(status, aim, told, now)
+    if found.active or found.leaving:
+        return status
+    status = _with(status, end, told, now)
+    return status if why else {"completionTime": timestamp(now)} | status
+
+
+def aim_of(job: Document) -> str | None:
+    """Why the Job is going to fail, "" if it is going to be complete, None while it goes on."""
+    failing = condition_of(job, "FailureTarget")
+    if failing is not None and failing["status"] == "True":
+        return str(failing["reason"])
+    return "" if is_true(job, "SuccessCriteriaMet") else None
+
+
+def with_work(job: Document, status: Document, now: datetime) -> Document:
+    """The status of a Job that goes on or waits: since when, and whether it is suspended."""
+    if job["spec"].get("suspend"):
+        kept = {name: value for name, value in status.items() if name != "startTime"}
+        return _with(kept, "Suspended", ("JobSuspended", "Job suspended"), now)
+    if condition_of({"status": status}, "Suspended") is not None:
+        status = _with(status, "Suspended", ("JobResumed", "Job resumed"), now, holds=False)
+    return {"startTime": timestamp(now)} | status
+
+
+def with_numbers(status: Document, pods: Sequence[Document]) -> Document:
+    """The status with the pods that are at work now."""
+    active = [pod for pod in pods if is_at_work(pod)]
+    numbers = {
+        "ready": sum(is_true(pod, "Ready") for pod in active),
+        "terminating": sum(is_leaving(pod) and is_tracked(pod) for pod in pods),
+    }
+    kept = {name: value for name, value in status.items() if name != "active"}
+    return kept | numbers | _positive({"active": len(active)})
+
+
+def seconds_to_live(job: Document, now: datetime) -> float | None:
+    """How long a Job that has ended is kept; None for ever."""
+    ended, seconds = ended_condition(job), job["spec"].get("ttlSecondsAfterFinished")
+    if ended is None or seconds is None:
+        return None
+    ends = parse_time(ended["lastTransitionTime"]) + timedelta(seconds=int(seconds))
+    return max(0.0, (ends - now).total_seconds())
+
+
+def seconds_to_deadline(job: Document, status: Document, now: datetime) -> float | None:
+    """When to look whether `activeDeadlineSeconds` have passed."""
+    seconds, started = job["spec"].get("activeDeadlineSeconds"), status.get("startTime")
+    if seconds is None or not started:
+        return None
+    left = parse_time(started) + timedelta(seconds=float(seconds)) - now
+    return max(0.05, left.total_seconds())

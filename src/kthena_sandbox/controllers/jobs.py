@@ -1,0 +1,158 @@
+"""The Job controller: pods until enough of them have ended well, or too many badly."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+from kthena_sandbox.client import ApiError, Client
+from kthena_sandbox.controllers import job_plan as planning
+from kthena_sandbox.controllers.loop import Reconciler
+from kthena_sandbox.controllers.ownership import controller_uid, labels_of
+from kthena_sandbox.controllers.podcontrol import PodControl, claim_all, follow_owned
+from kthena_sandbox.events import EventRecorder
+from kthena_sandbox.kinds import JOBS, PODS, Document, Key, Kind, is_leaving, key_of, uid_of
+from kthena_sandbox.mirror import Mirror
+
+_OURS = {None, "", "kubernetes.io/job-controller"}
+
+
+class Jobs:
+    """Reconciles Jobs from the mirrors of theirs and of pods."""
+
+    def __init__(
+        self,
+        client: Client,
+        mirrors: Mapping[Kind, Mirror],
+        pods: Mirror,
+        *,
+        events: EventRecorder,
+        wall_clock: Callable[[], datetime],
+    ) -> None:
+        self._client = client
+        self._jobs = mirrors[JOBS]
+        self._pods = pods
+        self._events = events
+        self._control = PodControl(client, pods, events)
+        self._wall_clock = wall_clock
+        self._failures: dict[str, tuple[int, datetime]] = {}
+        self.loop: Reconciler[Key] = Reconciler("jobs", self._reconcile)
+        self._jobs.subscribe(self._changed)
+        follow_owned(pods, JOBS, self._jobs, self.loop.add)
+        pods.subscribe(self._pod_changed)
+
+    def _changed(self, before: Document | None, after: Document | None) -> None:
+        if after is None:
+            self._failures.pop(uid_of(before or {}), None)
+        self.loop.add(key_of(after or before or {}))
+
+    def _pod_changed(self, before: Document | None, after: Document | None) -> None:
+        """Pods that no Job controls any more are still held by what it put there."""
+        if after is not None and planning.is_tracked(after) and not controller_uid(after):
+            name = labels_of(after).get(planning.JOB_NAME, "")
+            self.loop.add(Key(after["metadata"]["namespace"], name))
+
+    async def _reconcile(self, key: Key) -> float | None:
+        if not (self._jobs.synced.is_set() and self._pods.synced.is_set()):
+            return 0.05
+        job = self._jobs.objects.get(key)
+        await self._release_strangers(key, job)
+        if job is None or is_leaving(job) or job["spec"].get("managedBy") not in _OURS:
+            return None
+        pods = await claim_all(self._client, PODS, self._pods, job)
+        job = await self._count(job, pods)
+        pods = [self._pods.objects[key] for key in map(key_of, pods) if key in self._pods.objects]
+        if planning.ended_condition(job) is not None:
+            return await self._expire(job)
+        return await self._work(job, pods)
+
+    async def _release_strangers(self, key: Key, job: Document | None) -> None:
+        owner = "" if job is None else uid_of(job)
+        for pod in list(self._pods.objects.values()):
+            same = pod["metadata"]["namespace"] == key.namespace
+            named = labels_of(pod).get(planning.JOB_NAME) == key.name
+            if same and named and controller_uid(pod) != owner and planning.is_tracked(pod):
+                await self._release(pod)
+
+    async def _release(self, pod: Document) -> None:
+        finalizers = [
+            entry for entry in pod["metadata"]["finalizers"] if entry != planning.TRACKING
+        ]
+        metadata = {"uid": uid_of(pod), "finalizers": finalizers or None}
+        try:
+            released = await self._client.patch(PODS, key_of(pod), {"metadata": metadata})
+        except ApiError as error:
+            if error.code != 404:
+                raise
+        else:
+            self._pods.note(released)
+
+    async def _count(self, job: Document, pods: list[Document]) -> Document:
+        """Remember those that ended, let them go, then count them: a restart in between changes nothing."""
+        good, bad = planning.to_count(job, pods)
+        if bad:
+            failures, _ = self._failures.get(uid_of(job), (0, None))
+            self._failures[uid_of(job)] = (failures + len(bad), self._wall_clock())
+        if good:
+            self._failures.pop(uid_of(job), None)
+        if good or bad:
+            status = planning.counting(job.get("status") or {}, good, bad)
+            job = await self._write(job, status)
+        for pod in [*good, *bad]:
+            await self._release(pod)
+        if (job.get("status") or {}).get("uncountedTerminatedPods"):
+            job = await self._write(job, planning.counted(job))
+        return job
+
+    async def _work(self, job: Document, pods: list[Document]) -> float | None:
+        now = self._wall_clock()
+        found = planning.tally(job, pods)
+        aim = planning.aim_of(job)
+        if aim is None:
+            refused = planning.refusal(job, found, now)
+            aim = refused or ("" if planning.is_enough(job, found) else None)
+        status, again = job.get("status") or {}, None
+        steps = planning.Steps(delete=list(found.active))
+        if aim is not None:
+            status = planning.with_end(job, status, found, aim, now)
+        else:
+            status = planning.with_work(job, status, now)
+            if not job["spec"].get("suspend"):
+                steps = planning.steps_of(job, found, self._waits(job, now))
+                deadline = planning.seconds_to_deadline(job, status, now)
+                again = min(filter(None, (steps.again, deadline)), default=None)
+        self._tell_end(job, status, aim)
+        made = [planning.new_pod(job, index) for index in steps.create]
+        pods += [await self._control.create(job, pod) for pod in made]
+        for pod in steps.delete:
+            await self._control.delete(job, pod)
+        pods = [self._pods.objects.get(key_of(pod), pod) for pod in pods]
+        await self._write(job, planning.with_numbers(status, pods))
+        return again
+
+    def _waits(self, job: Document, now: datetime) -> float:
+        failures, since = self._failures.get(uid_of(job), (0, now))
+        ends = since + timedelta(seconds=planning.pause_after(failures))
+        return max(0.0, (ends - now).total_seconds())
+
+    def _tell_end(self, job: Document, status: Document, aim: str | None) -> None:
+        ended = planning.ended_condition({"status": status})
+        if ended is None:
+            return
+        if aim:
+            self._events.tell(job, aim, str(ended["message"]), "Warning")
+        else:
+            self._events.tell(job, "Completed", "Job completed")
+
+    async def _expire(self, job: Document) -> float | None:
+        left = planning.seconds_to_live(job, self._wall_clock())
+        if left == 0.0:
+            await self._client.delete(
+                JOBS, key_of(job), uid_of(job), propagationPolicy="Foreground"
+            )
+            return None
+        return left
+
+    async def _write(self, job: Document, status: Document) -> Document:
+        if status == job.get("status"):
+            return job
+        written = await self._client.replace(JOBS, job | {"status": status}, "status")
+        return self._jobs.note(written)

@@ -1,0 +1,80 @@
+"""What all controllers of pods do alike: claim, create and delete them, tell of it, and follow their changes."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from kthena_sandbox.client import ApiError, Client
+from kthena_sandbox.controllers import ownership
+from kthena_sandbox.events import EventRecorder
+from kthena_sandbox.kinds import PODS, Document, Key, Kind, key_of, uid_of
+from kthena_sandbox.mirror import Mirror
+
+
+async def claim_all(client: Client, kind: Kind, mirror: Mirror, owner: Document) -> list[Document]:
+    """What *owner* controls, after taking over orphans and letting go what it no longer selects.
+
+    Raises ApiError, ApiAway.
+    """
+    claims = ownership.claim(owner, list(mirror.objects.values()))
+    owned = list(claims.owned)
+    for document in claims.adopt:
+        change = ownership.adopted(document, owner)
+        owned.append(mirror.note(await client.patch(kind, key_of(document), change)))
+    for document in claims.release:
+        change = ownership.released(document, uid_of(owner))
+        mirror.note(await client.patch(kind, key_of(document), change))
+    return owned
+
+
+def follow_owned(mirror: Mirror, kind: Kind, owners: Mirror, add: Callable[[Key], None]) -> None:
+    """Mark the owner of *kind* when something of its changes, and those that could adopt an orphan."""
+
+    def changed(before: Document | None, after: Document | None) -> None:
+        for document in filter(None, (before, after)):
+            owner = ownership.controller_of(document)
+            if owner is None:
+                for key in _possible_owners(document, owners):
+                    add(key)
+            elif owner["kind"] == kind.name:
+                add(Key(document["metadata"]["namespace"], owner["name"]))
+
+    mirror.subscribe(changed)
+
+
+def _possible_owners(document: Document, owners: Mirror) -> Iterable[Key]:
+    for key, owner in owners.objects.items():
+        same = key.namespace == document["metadata"]["namespace"]
+        selector = owner["spec"].get("selector")
+        if same and ownership.selects(selector, ownership.labels_of(document)):
+            yield key
+
+
+@dataclass(frozen=True)
+class PodControl:
+    """Creates and deletes pods on behalf of their owners. Raises ApiError, ApiAway."""
+
+    client: Client
+    pods: Mirror
+    events: EventRecorder
+
+    async def create(self, owner: Document, document: Document) -> Document:
+        """A pod of the owner; a refusal is told as an Event too."""
+        try:
+            pod = await self.client.create(PODS, document)
+        except ApiError as error:
+            self.events.tell(owner, "FailedCreate", f"Error creating: {error}", "Warning")
+            raise
+        self.events.tell(owner, "SuccessfulCreate", f"Created pod: {pod['metadata']['name']}")
+        return self.pods.note(pod)
+
+    async def delete(self, owner: Document, pod: Document) -> None:
+        """Delete the pod, if it is still there."""
+        try:
+            gone = await self.client.delete(PODS, key_of(pod), uid_of(pod))
+        except ApiError as error:
+            if error.code == 404:
+                return
+            raise
+        if gone.get("kind") == PODS.name:
+            self.pods.note(gone)
+        self.events.tell(owner, "SuccessfulDelete", f"Deleted pod: {pod['metadata']['name']}")

@@ -1,0 +1,57 @@
+from pathlib import Path
+
+from tests.sandbox.house import Cluster, engine_pod, running
+
+from kthena_sandbox.controllers.revisions import HASH
+from kthena_sandbox.kinds import DAEMON_SETS, NODES, Document, Key, is_leaving, uid_of
+
+WEB = Key("default", "web")
+
+
+async def _status(cluster: Cluster) -> Document:
+    return (await cluster.client.get(DAEMON_SETS, WEB)).get("status") or {}
+
+
+async def _available(cluster: Cluster) -> bool:
+    return bool((await _status(cluster)).get("numberAvailable", 0) == 1)
+
+
+async def test_one_pod_on_the_node_and_a_new_one_after_a_change(tmp_path: Path) -> None:
+    async with running(tmp_path, controllers=True, kubelet=True) as cluster:
+        template = {"metadata": {"labels": {"app": "a"}}, "spec": engine_pod()}
+        spec = {"selector": {"matchLabels": {"app": "a"}}, "template": template}
+        await cluster.create(DAEMON_SETS, "web", spec=spec)
+        await cluster.until(lambda: _available(cluster))
+        (pod,) = await cluster.pods()
+        assert pod["spec"]["nodeName"] == "sandbox"
+        status = await _status(cluster)
+        assert (status["desiredNumberScheduled"], status["numberMisscheduled"]) == (1, 0)
+        changed = {"metadata": {"annotations": {"changed": "yes"}}}
+        await cluster.client.patch(DAEMON_SETS, WEB, {"spec": {"template": changed}})
+
+        async def replaced() -> bool:
+            pods = [entry for entry in await cluster.pods() if not is_leaving(entry)]
+            return [uid_of(entry) != uid_of(pod) for entry in pods] == [True] and await _available(
+                cluster
+            )
+
+        await cluster.until(replaced)
+        (after,) = await cluster.pods()
+        assert after["metadata"]["labels"][HASH] != pod["metadata"]["labels"][HASH]
+
+
+async def test_a_node_that_does_not_match_has_none(tmp_path: Path) -> None:
+    async with running(tmp_path, controllers=True, kubelet=True) as cluster:
+        pod = engine_pod() | {"nodeSelector": {"disk": "fast"}}
+        template = {"metadata": {"labels": {"app": "a"}}, "spec": pod}
+        spec = {"selector": {"matchLabels": {"app": "a"}}, "template": template}
+        await cluster.create(DAEMON_SETS, "web", spec=spec)
+
+        async def observed() -> bool:
+            return (await _status(cluster)).get("observedGeneration") == 1
+
+        await cluster.until(observed)
+        assert (await _status(cluster))["desiredNumberScheduled"] == 0
+        label = {"metadata": {"labels": {"disk": "fast"}}}
+        await cluster.client.patch(NODES, Key("", "sandbox"), label)
+        await cluster.until(lambda: _available(cluster))

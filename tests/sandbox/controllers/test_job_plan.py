@@ -1,0 +1,138 @@
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from kthena_sandbox.controllers.conditions import is_true
+from kthena_sandbox.controllers.job_plan import (
+    Steps,
+    Tally,
+    counted,
+    counting,
+    new_pod,
+    pause_after,
+    read_indexes,
+    refusal,
+    seconds_to_live,
+    steps_of,
+    tally,
+    to_count,
+    with_end,
+    with_work,
+    write_indexes,
+)
+from kthena_sandbox.kinds import Document
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def _job(status: Document | None = None, **spec: Any) -> Document:
+    template = {"spec": {"containers": [{"name": "c"}], "restartPolicy": "Never"}}
+    return {
+        "apiVersion": "batch/v1", "kind": "Job",
+        "metadata": {"name": "work", "namespace": "default", "uid": "j"},
+        "spec": {"completions": 3, "parallelism": 2, "template": template} | spec,
+        "status": status or {},
+    }  # fmt: skip
+
+
+def _pod(name: str, phase: str = "Running", index: int | None = None, **metadata: Any) -> Document:
+    labels = {} if index is None else {"batch.kubernetes.io/job-completion-index": str(index)}
+    own = {"uid": name, "labels": labels, "finalizers": ["batch.kubernetes.io/job-tracking"]}
+    return {"metadata": own | metadata, "status": {"phase": phase}}
+
+
+def test_indexes_are_written_in_runs() -> None:
+    assert write_indexes([5, 0, 2, 1]) == "0-2,5"
+    assert read_indexes("0-2,5") == {0, 1, 2, 5}
+    assert read_indexes("") == frozenset()
+
+
+def test_every_pod_counts_once() -> None:
+    leaving: Document = {"deletionTimestamp": "t", "deletionGracePeriodSeconds": 0}
+    pods = [_pod("a", "Succeeded"), _pod("b", "Failed"), _pod("c"), _pod("d", **leaving),
+            _pod("old", "Succeeded", finalizers=[])]  # fmt: skip
+    good, bad = to_count(_job(), pods)
+    assert [pod["metadata"]["uid"] for pod in good] == ["a"]
+    assert [pod["metadata"]["uid"] for pod in bad] == ["b", "d"]
+    status = counting({"succeeded": 1}, good, bad)
+    assert status["uncountedTerminatedPods"] == {"succeeded": ["a"], "failed": ["b", "d"]}
+    assert counting(status, good, bad) == status
+    after = counted(_job(status))
+    assert after == {"succeeded": 2, "failed": 2, "uncountedTerminatedPods": {}}
+    assert counted(_job(after)) == after
+
+
+def test_an_index_that_was_done_twice_counts_once() -> None:
+    job = _job(completionMode="Indexed")
+    first = counted(job | {"status": counting({}, [_pod("a", index=1)], [])})
+    twice = counted(job | {"status": counting(first, [_pod("b", index=1)], [])})
+    assert (twice["succeeded"], twice["completedIndexes"]) == (1, "1")
+
+
+@pytest.mark.parametrize(
+    ("found", "spec", "expected"),
+    [
+        (Tally(0, 0, (), 0), {}, Steps(create=[None, None])),
+        (Tally(2, 0, (), 0), {}, Steps(create=[None])),
+        (Tally(0, 0, (_pod("a"),), 1), {}, Steps()),
+        (Tally(0, 0, (), 0), {"parallelism": 0}, Steps()),
+        (Tally(0, 0, (_pod("a"),), 0), {"parallelism": 0}, Steps(delete=[_pod("a")])),
+        (Tally(0, 0, (), 0), {"completions": None}, Steps(create=[None, None])),
+        (Tally(1, 0, (_pod("a"),), 0), {"completions": None}, Steps()),
+        (Tally(1, 0, (_pod("a", index=2),), 0, frozenset({0})), {"completionMode": "Indexed"},
+         Steps(create=[1])),
+    ],
+)  # fmt: skip
+def test_who_is_missing(found: Tally, spec: Document, expected: Steps) -> None:
+    assert steps_of(_job(**spec), found, 0.0) == expected
+
+
+def test_failures_are_answered_with_pauses() -> None:
+    assert [pause_after(count) for count in (0, 1, 2, 3, 99)] == [0.0, 10.0, 20.0, 40.0, 600.0]
+    assert steps_of(_job(), Tally(0, 1, (), 0), 7.5) == Steps(again=7.5)
+
+
+def test_why_a_job_fails() -> None:
+    assert refusal(_job(), Tally(0, 6, (), 0), NOW) == ""
+    assert refusal(_job(), Tally(0, 7, (), 0), NOW) == "BackoffLimitExceeded"
+    late = _job({"startTime": "2026-01-02T03:04:00Z"}, activeDeadlineSeconds=5)
+    assert refusal(late, Tally(0, 0, (), 0), NOW) == "DeadlineExceeded"
+    assert refusal(late, Tally(0, 0, (), 0), NOW - timedelta(seconds=1)) == ""
+    restarted = _pod("a")
+    restarted["status"]["containerStatuses"] = [{"restartCount": 2}]
+    stubborn = _job(backoffLimit=2)
+    assert refusal(stubborn, Tally(0, 0, (restarted,), 0), NOW) == ""
+    stubborn["spec"]["template"]["spec"]["restartPolicy"] = "OnFailure"
+    assert refusal(stubborn, Tally(0, 0, (restarted,), 0), NOW) == "BackoffLimitExceeded"
+
+
+def test_a_job_has_ended_when_no_pod_is_left() -> None:
+    aimed = with_end(_job(), {}, Tally(3, 0, (_pod("a"),), 0), "", NOW)
+    assert is_true({"status": aimed}, "SuccessCriteriaMet")
+    assert not is_true({"status": aimed}, "Complete")
+    ended = with_end(_job(), aimed, Tally(3, 0, (), 0), "", NOW)
+    assert is_true({"status": ended}, "Complete")
+    assert ended["completionTime"] == "2026-01-02T03:04:05Z"
+    failed = with_end(_job(), {}, Tally(0, 7, (), 0), "BackoffLimitExceeded", NOW)
+    assert is_true({"status": failed}, "Failed")
+    assert "completionTime" not in failed
+    assert seconds_to_live(_job(ended, ttlSecondsAfterFinished=10), NOW) == 10.0
+    assert seconds_to_live(_job(ended), NOW) is None
+
+
+def test_suspension_stops_the_clock() -> None:
+    status = with_work(_job(suspend=True), {"startTime": "t"}, NOW)
+    assert "startTime" not in status
+    assert is_true({"status": status}, "Suspended")
+    resumed = with_work(_job(), status, NOW)
+    assert resumed["startTime"] == "2026-01-02T03:04:05Z"
+    assert not is_true({"status": resumed}, "Suspended")
+
+
+def test_an_indexed_pod_knows_its_number() -> None:
+    pod = new_pod(_job(completionMode="Indexed"), 4)
+    assert pod["metadata"]["generateName"] == "work-4-"
+    assert pod["spec"]["hostname"] == "work-4"
+    assert pod["spec"]["containers"][0]["env"] == [{"name": "JOB_COMPLETION_INDEX", "value": "4"}]
+    assert tally(_job(), [pod]).active == (pod,)

@@ -58,8 +58,11 @@ class Jobs:
         if job is None or is_leaving(job) or job["spec"].get("managedBy") not in _OURS:
             return None
         pods = await claim_all(self._client, PODS, self._pods, job)
-        job = await self._count(job, pods)
-        pods = [self._pods.objects[key] for key in map(key_of, pods) if key in self._pods.objects]
+        if (job.get("status") or {}).get("uncountedTerminatedPods"):
+            job = await self._count(job, pods)  # left over from a controller that was stopped
+        while any(planning.to_count(job, pods)):  # others may end while the first are counted
+            job = await self._count(job, pods)
+            pods = [entry for pod in pods if (entry := self._pods.objects.get(key_of(pod)))]
         if planning.ended_condition(job) is not None:
             return await self._expire(job)
         return await self._work(job, pods)
@@ -93,14 +96,10 @@ class Jobs:
             self._failures[uid_of(job)] = (failures + len(bad), self._wall_clock())
         if good:
             self._failures.pop(uid_of(job), None)
-        if good or bad:
-            status = planning.counting(job.get("status") or {}, good, bad)
-            job = await self._write(job, status)
+        job = await self._write(job, planning.counting(job.get("status") or {}, good, bad))
         for pod in [*good, *bad]:
             await self._release(pod)
-        if (job.get("status") or {}).get("uncountedTerminatedPods"):
-            job = await self._write(job, planning.counted(job))
-        return job
+        return await self._write(job, planning.counted(job))
 
     async def _work(self, job: Document, pods: list[Document]) -> float | None:
         now = self._wall_clock()

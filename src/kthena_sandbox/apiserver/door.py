@@ -8,20 +8,17 @@ import logging
 import re
 from functools import partial
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any
 from urllib.parse import unquote
 
 import h11
 import trio
-from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
-from hypercorn.trio.tcp_server import TCPServer
-from hypercorn.trio.worker_context import WorkerContext
-from hypercorn.typing import ASGIFramework, ConnectionState, LifespanState
 from wsproto.utilities import RemoteProtocolError
 
 from kthena_sandbox.apiserver.app import Api
 from kthena_sandbox.apiserver.web import Request, Response, Takeover, read_head
+from kthena_sandbox.connections import Connections
 
 _LOG = logging.getLogger(__name__)
 _STREAMS = re.compile(
@@ -76,33 +73,28 @@ class WatchedStream:
 
 
 async def serve_connections(
-    api: Api,
-    config: Config,
-    listeners: list[Any],
-    stopped: trio.Event,
+    api: Api, config: Config, listeners: list[Any], stopped: trio.Event
 ) -> None:
     """Serve until *stopped*, and what is under way then for as long as the configuration says."""
-    context = WorkerContext(None)
-    app = ASGIWrapper(cast("ASGIFramework", api))
+    connections = Connections(config)
 
     async def serve(stream: trio.abc.Stream) -> None:
-        state = ConnectionState(LifespanState({}))
         with trio.CancelScope() as scope:
             watched = WatchedStream(stream, scope)
-            await TCPServer(app, config, context, state, cast("Any", watched)).run()
+            await connections.serve(api, watched)
         if watched.asked:
             async with stream:
                 await _answer(api, stream, watched.asked)
 
-    async with trio.open_nursery() as connections:
+    async with trio.open_nursery() as nursery:
         async with trio.open_nursery() as accepting:
             accepting.start_soon(
-                partial(trio.serve_listeners, serve, listeners, handler_nursery=connections)
+                partial(trio.serve_listeners, serve, listeners, handler_nursery=nursery)
             )
             await stopped.wait()
             accepting.cancel_scope.cancel()
-        await context.terminated.set()
-        connections.cancel_scope.deadline = trio.current_time() + config.graceful_timeout
+        await connections.end_idle()
+        nursery.cancel_scope.deadline = trio.current_time() + config.graceful_timeout
 
 
 async def _answer(api: Api, stream: trio.abc.Stream, asked: bytes) -> None:

@@ -10,6 +10,7 @@ import trio
 
 from kthena_sandbox.client import ApiAway, ApiError
 from kthena_sandbox.controllers.conditions import parse_time
+from kthena_sandbox.echo.settings import SettingsError as EchoSettingsError
 from kthena_sandbox.engine import SettingsError
 from kthena_sandbox.kinds import Document
 from kthena_sandbox.kubelet import images
@@ -133,7 +134,7 @@ class Container:
         self._tell("Pulled", f'Container image "{image}" already present on machine', False)
         try:
             workload = await self._made(make)
-        except SettingsError as error:
+        except (SettingsError, EchoSettingsError) as error:
             self._tell_running()
             self.log.write(f"error: {error}")
             exit_ = Exit(2, str(error))
@@ -196,13 +197,13 @@ class Container:
             if hook and (why := await run_hook(hook, self._document, self._address)):
                 self._tell("FailedPostStartHook", f"PostStartHook failed: {why}", True)
                 self._condemn(f"PostStartHook failed: {why}", "FailedPostStartHook", None)
-            startup = read_probe(self._document, "startupProbe")
-            if startup is not None:
+            probed = self._document if workload.is_probed else {}
+            if (startup := read_probe(probed, "startupProbe")) is not None:
                 await self._wait_for_start(startup)
             self._set(started=True)
-            if (liveness := read_probe(self._document, "livenessProbe")) is not None:
+            if (liveness := read_probe(probed, "livenessProbe")) is not None:
                 nursery.start_soon(self._keep_alive, liveness, "Liveness")
-            if (readiness := read_probe(self._document, "readinessProbe")) is None:
+            if (readiness := read_probe(probed, "readinessProbe")) is None:
                 self._set(ready=True)
                 return
             await self._keep_ready(readiness)

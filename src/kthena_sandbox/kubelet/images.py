@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
-Program = Literal["engine", "router"]
+Program = Literal["engine", "router", "echo", "stand-in"]
 _SGLANG: dict[str, Any] = {"engine": "sglang"}
 ENGINES: Mapping[str, Mapping[str, Any]] = {
     "kthena/mock-engine": {},
@@ -12,9 +12,15 @@ ENGINES: Mapping[str, Mapping[str, Any]] = {
     "ghcr.io/llm-d/llm-d-inference-sim": {},
     "ghcr.io/faust-benchou/sglang-inference-sim": _SGLANG,
 }
-ROUTER = (
-    "kthena-router"  # by the last part of its name: everybody pushes it to a registry of their own
-)
+# By the last part of their names: everybody pushes them to a registry of his own.
+_BY_LAST_PART: Mapping[str, Program] = {
+    "kthena-router": "router",
+    "echo-basic": "echo",
+    # What else the conformance suites deploy, and what no route for HTTP asks anything.
+    "coredns": "stand-in",
+    "lwepp": "stand-in",
+    "epp": "stand-in",
+}
 
 
 def repository(image: str) -> str:
@@ -30,7 +36,7 @@ def program_of(image: str) -> Program | None:
     name = repository(image)
     if name in ENGINES:
         return "engine"
-    return "router" if name.rpartition("/")[2] == ROUTER else None
+    return _BY_LAST_PART.get(name.rpartition("/")[2])
 
 
 def defaults_of(image: str) -> Mapping[str, Any]:
@@ -40,7 +46,7 @@ def defaults_of(image: str) -> Mapping[str, Any]:
 
 def refusal(image: str, annotation: str) -> str:
     """Why an image is not run, and what to do instead."""
-    known = ", ".join([*ENGINES, ROUTER])
+    known = ", ".join([*ENGINES, *_BY_LAST_PART])
     return (
         f'the sandbox pulls no images; it runs these itself: {known}. "{image}" is none of them: '
         f"annotate the pod with {annotation} to let it stand for a server that runs elsewhere."

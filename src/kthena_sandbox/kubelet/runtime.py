@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 import yaml
 
 from kthena_sandbox.apiserver.kubeconfig import kubeconfig
+from kthena_sandbox.echo.server import EchoServer
+from kthena_sandbox.echo.settings import read_settings, unsupported_mode
 from kthena_sandbox.engine import Engine, parse_settings
 from kthena_sandbox.entrance import Entrance
 from kthena_sandbox.kinds import Document
@@ -18,7 +20,13 @@ from kthena_sandbox.kubelet.environment import arguments_of, variables_of
 from kthena_sandbox.kubelet.references import of_environment
 from kthena_sandbox.kubelet.sources import SourceReader
 from kthena_sandbox.kubelet.volumes import mounts_of, pointed
-from kthena_sandbox.kubelet.workloads import EngineWorkload, ProcessWorkload, Workload
+from kthena_sandbox.kubelet.workloads import (
+    EchoWorkload,
+    EngineWorkload,
+    ProcessWorkload,
+    StandIn,
+    Workload,
+)
 from kthena_sandbox.processes import Children
 
 _CONFIGURATION = "/etc/config"
@@ -58,17 +66,22 @@ class Runtime:
         sources = await self.sources.read(namespace, set(of_environment(container)))
         variables = variables_of(container, pod, address, sources)
         arguments = arguments_of(container, variables)
-        if images.program_of(container["image"]) == "router":
-            command = self._router_command(container, pod, arguments, variables)
-            environ = self._environ(container, pod, variables)
-            return ProcessWorkload(
-                self.host.children, [*command, f"--bind-address={address}"], environ, say
-            )
-        defaults = images.defaults_of(container["image"])
-        settings, ignored = parse_settings(arguments, variables, defaults=defaults)
-        if ignored:
-            say(f"INFO: not simulated: {' '.join(ignored)}")
-        return EngineWorkload(Engine(replace(settings, host=address), log=say), say)
+        match images.program_of(container["image"]):
+            case "router":
+                command = self._router_command(container, pod, arguments, variables)
+                environ = self._environ(container, pod, variables)
+                return ProcessWorkload(
+                    self.host.children, [*command, f"--bind-address={address}"], environ, say
+                )
+            case "echo":
+                if mode := unsupported_mode(variables):
+                    return StandIn(say, f"{container['image']} with {mode}")
+                mounts = mounts_of(container, pod, self.host.folder_of(pod), variables)
+                known = {name: pointed(value, mounts) for name, value in variables.items()}
+                return EchoWorkload(EchoServer(read_settings(known), address, say))
+            case "stand-in":
+                return StandIn(say, container["image"])
+        return _engine(container["image"], arguments, variables, address, say)
 
     def _router_command(
         self, container: Document, pod: Document, arguments: list[str], variables: Mapping[str, str]
@@ -109,3 +122,13 @@ class Runtime:
         file = folder / "kubeconfig"
         file.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
         return file
+
+
+def _engine(
+    image: str, arguments: list[str], variables: Mapping[str, str], address: str,
+    say: Callable[[str], None],
+) -> Workload:  # fmt: skip
+    settings, ignored = parse_settings(arguments, variables, defaults=images.defaults_of(image))
+    if ignored:
+        say(f"INFO: not simulated: {' '.join(ignored)}")
+    return EngineWorkload(Engine(replace(settings, host=address), log=say), say)

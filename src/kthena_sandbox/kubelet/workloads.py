@@ -5,10 +5,12 @@ from typing import NamedTuple, Protocol
 
 import trio
 
+from kthena_sandbox.echo.server import EchoServer
 from kthena_sandbox.engine import Engine
 from kthena_sandbox.processes import Child, Children
 
 KILLED = 137
+_TERMINATED = 143  # by SIGTERM
 _NODE_GOES_SECONDS = 5.0  # for processes when the sandbox itself ends
 
 
@@ -23,6 +25,7 @@ class Workload(Protocol):
     """`run` it once."""
 
     serves_while_it_ends: bool
+    is_probed: bool
 
     async def run(self, *, task_status: trio.TaskStatus[None]) -> Exit:
         """Run to the end; started when it runs. Raises OSError where it cannot."""
@@ -35,6 +38,7 @@ class EngineWorkload:
     """A mock engine."""
 
     serves_while_it_ends = False  # it takes no more connections
+    is_probed = True
 
     def __init__(self, engine: Engine, say: Callable[[str], None]) -> None:
         self._engine = engine
@@ -61,10 +65,58 @@ class EngineWorkload:
         await self._engine.server.drain(seconds)
 
 
+class EchoWorkload:
+    """The echo server, which ends at once."""
+
+    serves_while_it_ends = False
+    is_probed = True
+
+    def __init__(self, server: EchoServer) -> None:
+        self._server = server
+        self._scope = trio.CancelScope()
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> Exit:
+        """Serve until it is ended. Raises OSError."""
+        with self._scope:
+            await self._server.run(task_status=task_status)
+        return Exit(_TERMINATED)
+
+    async def end(self, seconds: float) -> None:
+        """Cut what is under way, as a program that knows no signals does."""
+        self._scope.cancel()
+        await trio.lowlevel.checkpoint()
+
+
+class StandIn:
+    """Nothing: a pod that has to be there and Ready, and is never asked anything. Its probes are left out."""
+
+    serves_while_it_ends = False
+    is_probed = False
+
+    def __init__(self, say: Callable[[str], None], what: str) -> None:
+        self._say = say
+        self._what = what
+        self._scope = trio.CancelScope()
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> Exit:
+        """Say what is missing, and wait for the end."""
+        self._say(f"INFO: the sandbox does not run {self._what}: nothing listens here")
+        task_status.started()
+        with self._scope:
+            await trio.sleep_forever()
+        return Exit(_TERMINATED)
+
+    async def end(self, seconds: float) -> None:
+        """At once."""
+        self._scope.cancel()
+        await trio.lowlevel.checkpoint()
+
+
 class ProcessWorkload:
     """A process, with what it says as the log."""
 
     serves_while_it_ends = True  # as it sees fit
+    is_probed = True
 
     def __init__(
         self,

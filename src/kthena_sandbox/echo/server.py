@@ -1,0 +1,114 @@
+"""The echo server's ports at one address."""
+
+import logging
+import socket
+import ssl
+import struct
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import trio
+from hypercorn.config import Config
+
+from kthena_sandbox.connections import Connections
+from kthena_sandbox.echo.app import EchoApp, Tries
+from kthena_sandbox.echo.lines import serve_lines
+from kthena_sandbox.echo.settings import EchoSettings
+from kthena_sandbox.echo.tls import described, server_context
+from kthena_sandbox.httpd.server import bind
+
+_HANDSHAKE_SECONDS = 10.0
+_LINGER_NOT = struct.pack("ii", 1, 0)
+
+
+class EchoServer:
+    """One pod's server; `run` it once."""
+
+    def __init__(self, settings: EchoSettings, address: str, say: Callable[[str], None]) -> None:
+        self._settings = settings
+        self._address = address
+        self._say = say
+        self._tries = Tries()
+        config = Config()
+        config.errorlog = logging.getLogger("hypercorn.error")
+        config.accesslog = None
+        config.include_server_header = False
+        self._connections = Connections(config)
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Serve until cancelled, and cut what is under way then. Raises OSError where a port or a file cannot be had."""
+        listeners = self._listeners()
+        async with trio.open_nursery() as nursery:
+            for port, serve, listener in listeners:
+                nursery.start_soon(trio.serve_listeners, partial(serve, port), [listener])
+            task_status.started()
+
+    def _listeners(self) -> list[tuple[int, Any, trio.SocketListener]]:
+        """Port, handler and socket of each. Raises OSError."""
+        given = self._settings
+        tcp = given.mode == "tcp"
+        kinds = [(given.http_port, "tcp" if tcp else "http", self._lines if tcp else self._http)]
+        if not tcp:
+            kinds.append((given.h2c_port, "h2c", self._h2c))
+        if given.certificate:
+            server_context(given.certificate, given.key, given.client_ca, _ignore)
+            kinds.append((given.https_port, "tls" if tcp else "https", self._https))
+        found: list[tuple[int, Any, trio.SocketListener]] = []
+        try:
+            for port, kind, serve in kinds:
+                bound = bind(self._address, port)
+                found.append(
+                    (port, serve, trio.SocketListener(trio.socket.from_stdlib_socket(bound)))
+                )
+                self._say(f"Starting server, listening on port {port} ({kind})")
+        except OSError:
+            for _, _, listener in found:
+                listener.socket.close()
+            raise
+        return found
+
+    async def _http(self, port: int, stream: trio.SocketStream) -> None:
+        await self._serve(port, stream, stream, http2=False)
+
+    async def _h2c(self, port: int, stream: trio.SocketStream) -> None:
+        await self._serve(port, stream, stream, http2=True)
+
+    async def _lines(self, port: int, stream: trio.SocketStream) -> None:
+        await serve_lines(stream, self._settings, None)
+
+    async def _https(self, port: int, stream: trio.SocketStream) -> None:
+        given = self._settings
+        names: list[str] = []
+        context = server_context(given.certificate, given.key, given.client_ca, names.append)
+        secure = trio.SSLStream(stream, context, server_side=True, https_compatible=True)
+        try:
+            with trio.fail_after(_HANDSHAKE_SECONDS):
+                await secure.do_handshake()
+        except (trio.BrokenResourceError, trio.TooSlowError, ssl.SSLError) as error:
+            self._say(f"http: TLS handshake error: {error.__cause__ or error}")
+            await trio.aclose_forcefully(stream)
+            return
+        tls = described(secure, names[-1] if names else "")
+        if given.mode == "tcp":
+            await serve_lines(secure, given, tls)
+        else:
+            await self._serve(port, stream, secure, http2=None, tls=tls)
+
+    async def _serve(
+        self, port: int, socket_stream: trio.SocketStream, stream: Any, *,
+        http2: bool | None, tls: dict[str, Any] | None = None,
+    ) -> None:  # fmt: skip
+        with trio.CancelScope() as scope:
+
+            def cut() -> None:
+                socket_stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
+                socket_stream.socket.close()
+                scope.cancel()
+
+            app = EchoApp(self._settings, port, http2, tls, self._tries, self._say, cut)
+            await self._connections.serve(app, stream)
+
+
+def _ignore(_: str) -> None:
+    pass

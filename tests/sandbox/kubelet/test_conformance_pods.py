@@ -1,0 +1,102 @@
+"""Pods in the shape of the conformance suites' base manifests: they become Ready, and answer."""
+
+import base64
+import ssl
+from pathlib import Path
+from typing import Any
+
+import httpx
+import trustme
+from tests.sandbox.house import Cluster, running
+
+from kthena_sandbox.controllers.conditions import is_true
+from kthena_sandbox.kinds import DEPLOYMENTS, EVENTS, PODS, SECRETS, Document, Key
+
+ECHO = "gcr.io/k8s-staging-gateway-api/echo-basic:v20240412-v1.0.0-394-g40c666fd"
+ENVIRONMENT = [
+    {"name": name, "valueFrom": {"fieldRef": {"fieldPath": f"metadata.{path}"}}}
+    for name, path in (("POD_NAME", "name"), ("NAMESPACE", "namespace"))
+]
+
+
+def workload(name: str, replicas: int, volumes: list[Any] | None = None, **more: Any) -> Document:
+    """The spec of a Deployment as the suites write them: no ports, hardly any probes."""
+    container = {"name": name, "image": ECHO, "env": ENVIRONMENT} | more
+    template = {
+        "metadata": {"labels": {"app": name}},
+        "spec": {"containers": [container], "volumes": volumes or []},
+    }
+    return {
+        "replicas": replicas, "selector": {"matchLabels": {"app": name}}, "template": template,
+    }  # fmt: skip
+
+
+async def until_ready(cluster: Cluster, name: str, count: int) -> list[Document]:
+    async def look() -> list[Document] | None:
+        pods = await cluster.client.list(PODS, "default", labelSelector=f"app={name}")
+        return pods if len(pods) == count and all(is_true(pod, "Ready") for pod in pods) else None
+
+    found: list[Document] = await cluster.until(look)
+    return found
+
+
+async def test_the_base_of_the_suites(tmp_path: Path) -> None:
+    async with running(tmp_path, kubelet=True, controllers=True) as cluster:
+        probe = {"httpGet": {"path": "/", "port": 3000}, "periodSeconds": 1}
+        ports = [{"name": "HTTP_PORT", "value": "3002"}, {"name": "H2C_PORT", "value": "3003"}]
+        for name, spec in {
+            "infra-backend-v1": workload("infra-backend-v1", 2, readinessProbe=probe),
+            "other-ports": workload("other-ports", 1, env=[*ENVIRONMENT, *ports]),
+            "coredns": workload("coredns", 1, image="coredns/coredns", args=["-conf", "/root/Corefile"]),
+            "picker": workload("picker", 1, image="registry.example/lwepp:main",
+                               readinessProbe={"grpc": {"port": 9003}}),
+            "grpc": workload("grpc", 1, env=[{"name": "GRPC_ECHO_SERVER", "value": "1"}]),
+        }.items():  # fmt: skip
+            await cluster.create(DEPLOYMENTS, name, spec=spec)
+        pods = await until_ready(cluster, "infra-backend-v1", 2)
+        (other,) = await until_ready(cluster, "other-ports", 1)
+        async with httpx.AsyncClient(trust_env=False) as client:
+            for pod, port in ((pods[0], 3000), (pods[1], 3000), (other, 3002)):
+                answer = await client.get(f"http://{pod['status']['podIP']}:{port}/x?uuid=1")
+                told = answer.json()
+                assert (told["pod"], told["namespace"]) == (pod["metadata"]["name"], "default")
+                path = PODS.path("default", pod["metadata"]["name"], "log")
+                log = (await client.get(cluster.url + path)).text
+                assert "Echoing back request made to /x?uuid=1 to client (127.0.0.1:" in log
+        for name in ("coredns", "picker", "grpc"):
+            await until_ready(cluster, name, 1)
+
+
+async def test_a_backend_waits_for_its_certificate(tmp_path: Path) -> None:
+    async with running(tmp_path, kubelet=True, controllers=True) as cluster:
+        files = [
+            {"name": name, "value": f"/etc/secret-volume/{file}"}
+            for name, file in (("TLS_SERVER_CERT", "crt"), ("TLS_SERVER_PRIVKEY", "key"))
+        ]
+        items = [{"key": "tls.crt", "path": "crt"}, {"key": "tls.key", "path": "key"}]
+        volume = {"name": "secret-volume", "secret": {"secretName": "certificate", "items": items}}
+        mounts = [{"name": "secret-volume", "mountPath": "/etc/secret-volume"}]
+        spec = workload("tls", 1, [volume], env=[*ENVIRONMENT, *files], volumeMounts=mounts)
+        await cluster.create(DEPLOYMENTS, "tls", spec=spec)
+
+        async def missed() -> bool:
+            events = await cluster.client.list(EVENTS, "default")
+            return any('secret "certificate" not found' in event["message"] for event in events)
+
+        await cluster.until(missed)
+        authority = trustme.CA()
+        issued = authority.issue_cert("abc.example.com")
+        pems = {"tls.crt": issued.cert_chain_pems[0], "tls.key": issued.private_key_pem}
+        content = {name: base64.b64encode(pem.bytes()).decode() for name, pem in pems.items()}
+        await cluster.create(SECRETS, "certificate", type="kubernetes.io/tls", data=content)
+        (pod,) = await until_ready(cluster, "tls", 1)
+        trusting = ssl.create_default_context()
+        authority.configure_trust(trusting)
+        async with httpx.AsyncClient(trust_env=False, verify=trusting) as client:
+            answer = await client.get(
+                f"https://{pod['status']['podIP']}:8443/",
+                extensions={"sni_hostname": "abc.example.com"},
+            )
+        assert answer.json()["tls"]["serverName"] == "abc.example.com"
+        await cluster.client.delete(DEPLOYMENTS, Key("default", "tls"))
+        await cluster.gone(PODS, Key("default", pod["metadata"]["name"]))

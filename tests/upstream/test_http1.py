@@ -273,17 +273,16 @@ def test_whether_a_byte_has_come_is_known() -> None:
     assert parser.started
 
 
-MESSAGES = st.sampled_from(
-    [
-        OK + b"content-length: 11\r\n\r\nhello world",
-        CHUNKED + b"5\r\nhello\r\n6;ext=1\r\n world\r\n0\r\nTrailer: x\r\n\r\n",
-        OK + b"\r\nuntil the end",
-        b"HTTP/1.1 100 C\r\n\r\nHTTP/1.1 503 No\r\nretry-after: 1\r\ncontent-length: 2\r\n\r\nno",
-        b"HTTP/1.0 200 OK\r\nconnection: keep-alive\r\ncontent-length: 0\r\n\r\n",
-        b"HTTP/1.1 204 \r\n\r\n",
-        CHUNKED + b"0\r\n\r\n" + OK + b"content-length: 2\r\n\r\nno",
-    ]
+EXAMPLES = (
+    OK + b"content-length: 11\r\n\r\nhello world",
+    CHUNKED + b"5\r\nhello\r\n6;ext=1\r\n world\r\n0\r\nTrailer: x\r\n\r\n",
+    OK + b"\r\nuntil the end",
+    b"HTTP/1.1 100 C\r\n\r\nHTTP/1.1 503 No\r\nretry-after: 1\r\ncontent-length: 2\r\n\r\nno",
+    b"HTTP/1.0 200 OK\r\nconnection: keep-alive\r\ncontent-length: 0\r\n\r\n",
+    b"HTTP/1.1 204 \r\n\r\n",
+    CHUNKED + b"0\r\n\r\n" + OK + b"content-length: 2\r\n\r\nno",
 )
+MESSAGES = st.sampled_from(EXAMPLES)
 MUTATIONS = st.lists(
     st.tuples(
         st.floats(0, 1),
@@ -321,10 +320,13 @@ def as_a_client_sees_it(seen: Read) -> Read:
 def test_an_answer_does_not_depend_on_how_it_was_cut(
     message: bytes, mutations: list[tuple[float, int, bytes]], places: list[float]
 ) -> None:
-    mutated = mutate(message, mutations)
-    whole = as_a_client_sees_it(read([mutated]))
-    assert as_a_client_sees_it(read(cut(mutated, places))) == whole
-    assert as_a_client_sees_it(read([bytes([byte]) for byte in mutated])) == whole
+    check_cut(mutate(message, mutations), places)
+
+
+def check_cut(message: bytes, places: list[float]) -> None:
+    whole = as_a_client_sees_it(read([message]))
+    assert as_a_client_sees_it(read(cut(message, places))) == whole
+    assert as_a_client_sees_it(read([bytes([byte]) for byte in message])) == whole
 
 
 @settings(max_examples=300)
@@ -363,7 +365,15 @@ def read_with_h11(message: bytes) -> tuple[int, Headers, bytes] | None:
 def test_what_we_accept_h11_accepts_and_reads_the_same(
     message: bytes, mutations: list[tuple[float, int, bytes]]
 ) -> None:
-    mutated = mutate(message, mutations)
-    seen = read([mutated])
+    check_against_h11(mutate(message, mutations))
+
+
+def check_against_h11(message: bytes) -> None:
+    seen = read([message])
     if seen.error is None:
-        assert read_with_h11(mutated) == (seen.status, seen.headers, seen.body)
+        headers = tuple(
+            # h11 tells "Chunked" in lower case; for us the word stays as it came.
+            (name, value.lower() if name == b"transfer-encoding" else value)
+            for name, value in seen.headers
+        )
+        assert read_with_h11(message) == (seen.status, headers, seen.body)

@@ -118,6 +118,7 @@ class Rooms:
         """Note the first configuration, and that its ports are open or reported."""
         await control_plane.synced.wait()
         self.health.satisfy(FIRST_SYNC)
+        await control_plane.wait_settled()
         await self.listeners.wait_carried_out()
         # What is here now stays. Full collections of garbage, which hold everybody, need not look at it: with 200 streams
         # the longest takes 46 ms of CPU in place of 91.

@@ -8,7 +8,7 @@ import trio
 from tests.support.kube_api import StoringKubeApi, item
 from trio.testing import MockClock
 
-from kthena_router.api.kinds import GATEWAY, GATEWAY_CLASS, watched_kinds
+from kthena_router.api.kinds import GATEWAY, GATEWAY_CLASS, NAMESPACE, watched_kinds
 from kthena_router.kube.bootstrap import Bootstrap
 from kthena_router.kube.client import Conflict, Forbidden, KubeError, Missing, Unavailable
 from kthena_router.kube.tables import Tables, read_entry, read_key
@@ -25,7 +25,7 @@ class House:
 
     def __init__(self) -> None:
         self.api = StoringKubeApi()
-        self.api.on_change = self._show
+        self.api.on_change = self.show
         self.watching = True
         self.tables = Tables(watched_kinds(gateway_api=True))
         settings = Settings(gateway_api=True, namespace="kthena-system", port=8080)
@@ -35,7 +35,7 @@ class House:
         for table in self.tables.by_kind.values():
             table.replace(())
 
-    def _show(self, path: str, body: dict[str, Any]) -> None:
+    def show(self, path: str, body: dict[str, Any]) -> None:
         if self.watching:
             kind = GATEWAY if "/gateways/" in path else GATEWAY_CLASS
             self.tables.by_kind[kind].upsert(read_entry(kind, _raw(body)))
@@ -226,6 +226,50 @@ async def test_refusal_is_said_once_and_keeps_nothing_else_from_being_made(
         await trio.sleep(31)
         assert CLASS in house.api.objects
     assert [f"GatewayClass or default Gateway cannot be created yet: {refusal}"] == caplog.messages
+
+
+async def test_namespace_that_comes_back_is_not_waited_for(autojump_clock: MockClock) -> None:
+    async with opened() as house:
+        house.api.refusals["POST", GATEWAYS] = Missing(404, "no such namespace")
+        house.list_all()
+        await trio.sleep(60)
+        tried = len(house.posts())
+
+        house.api.refusals.clear()
+        house.tables.by_kind[NAMESPACE].upsert(read_entry(NAMESPACE, _raw(item("kthena-system"))))
+        await trio.sleep(0.2)
+
+        assert GATEWAY_PATH in house.api.objects
+        assert tried + 1 == len(house.posts())
+
+
+async def test_it_has_settled_when_both_are_seen(autojump_clock: MockClock) -> None:
+    async with opened() as house:
+        house.watching = False
+        house.list_all()
+        await trio.sleep(1)
+        assert {CLASS, GATEWAY_PATH} == house.api.objects.keys()
+        assert not house.bootstrap.settled.is_set()
+
+        house.watching = True
+        for path, body in house.api.objects.items():
+            house.show(path, body)
+        await trio.sleep(0.2)
+        assert house.bootstrap.settled.is_set()
+
+
+@pytest.mark.parametrize("refusal", [Forbidden(403, "no role"), Unavailable(0, "refused")])
+async def test_it_has_settled_when_they_cannot_be_made(
+    autojump_clock: MockClock, refusal: KubeError
+) -> None:
+    async with opened() as house:
+        house.api.refusals["POST", ""] = refusal
+        await trio.sleep(1)
+        assert not house.bootstrap.settled.is_set()
+
+        house.list_all()
+        await trio.sleep(0.2)
+        assert house.bootstrap.settled.is_set()
 
 
 async def test_outage_is_outlasted(

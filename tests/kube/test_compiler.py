@@ -127,3 +127,14 @@ async def test_compiling_takes_a_tenth_of_the_time_at_most(autojump_clock: MockC
             await trio.sleep(0.05)
 
         assert 9 <= len(house.published) <= 12  # in 50 s and what compiling took
+
+
+async def test_what_the_tables_hold_can_be_waited_for(autojump_clock: MockClock) -> None:
+    async with opened() as house:
+        house.list_all()
+        await house.compiler.wait_compiled()
+        assert [] == house.backends
+
+        house.put_server("s")
+        await house.compiler.wait_compiled()
+        assert ["s"] == house.backends

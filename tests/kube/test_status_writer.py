@@ -9,14 +9,14 @@ import trio
 from tests.support.kube_api import Asked, StoringKubeApi, item
 from trio.testing import MockClock
 
-from kthena_router.api.kinds import Kind, watched_kinds
+from kthena_router.api.kinds import MODEL_SERVER, Kind, watched_kinds
 from kthena_router.concurrency.published import Published
 from kthena_router.concurrency.supervision import Backoff, run_forever
 from kthena_router.kube.client import Forbidden, KubeError, Missing, Unavailable, Unreadable
 from kthena_router.kube.compiler import Compiler
 from kthena_router.kube.status_writer import StatusWriter
 from kthena_router.kube.tables import Tables, read_entry
-from kthena_router.routing.gateways import PortStates
+from kthena_router.routing.gateways import PortState, PortStates
 from kthena_router.routing.snapshot import EMPTY_SNAPSHOT, RoutingOptions, Snapshot
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -313,6 +313,22 @@ async def test_status_of_a_newer_generation_is_left(autojump_clock: MockClock) -
         assert [] == house.writes()
 
 
+async def test_status_of_another_object_of_the_name_is_left(autojump_clock: MockClock) -> None:
+    async with opened() as house:
+        house.put_server()
+        await trio.sleep(1)
+        house.api.asked.clear()
+        found = house.api.objects[SERVER]
+        table = house.tables.by_kind[MODEL_SERVER]
+        other = {**found, "metadata": {**found["metadata"], "uid": "other"}, "status": {}}
+        entry = read_entry(MODEL_SERVER, msgspec.Raw(msgspec.json.encode(other)))
+        table.objects[entry.key] = entry.object  # and the compiler has not seen it yet
+        house.ports.publish({8080: PortState(8080, open=True)})
+        await trio.sleep(1)
+
+        assert [] == house.writes()
+
+
 async def test_outage_is_outlasted(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -376,7 +392,7 @@ async def test_answer_that_is_not_the_apis_is_said(
     assert 1 == len(caplog.messages)
 
 
-async def test_status_that_the_crd_drops_is_said_once_and_not_tried_again(
+async def test_status_that_the_crd_drops_is_said_once_and_tried_twice_a_minute(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     # As with the CRDs of the original, whose status is an object without fields.
@@ -389,7 +405,7 @@ async def test_status_that_the_crd_drops_is_said_once_and_not_tried_again(
         house.put_pod("p")
         await trio.sleep(600)
 
-        assert 1 == house.api.count("PATCH")
+        assert 21 == house.api.count("PATCH")
     (message,) = caplog.messages
     assert message.startswith(
         "the cluster's CRD of ModelServer does not keep conditions, observedGeneration of the status"
@@ -424,7 +440,7 @@ async def test_field_that_the_crd_drops_does_not_keep_the_rest_from_being_writte
         await trio.sleep(60)
 
         assert "True" == house.condition("Ready")["status"]
-        assert len(house.writes()) <= 4
+        assert len(house.writes()) <= 6
     assert 1 == len(caplog.messages)
     assert "does not keep readyEndpoints of the status" in caplog.messages[0]
 
@@ -458,9 +474,30 @@ async def test_crd_without_a_status_subresource_is_said_once(
         house.put_server()
         await trio.sleep(600)
 
-        assert 1 == len(house.writes())
+        assert 20 == len(house.writes())
     assert 1 == len(caplog.messages)
     assert "the cluster's CRD of ModelServer does not keep conditions" in caplog.messages[0]
+
+
+async def test_crds_that_are_put_in_order_get_the_status_without_a_restart(
+    autojump_clock: MockClock,
+) -> None:
+    async with opened(StoringKubeApi(prune=lambda status: {})) as house:
+        house.put_server()
+        house.put_server("t")
+        house.api.refusals["PATCH", f"{ROUTE}/status"] = Missing(404, "404 page not found")
+        house.put(ROUTE, {"modelName": "m", "rules": []})
+        await trio.sleep(100)
+        assert ({}, {}) == (house.status(), house.status(ROUTE))
+
+        house.api.prune = lambda status: status
+        house.api.refusals.clear()
+        await trio.sleep(31)
+
+        for path in (SERVER, f"{FOLDER}/modelservers/t", ROUTE):
+            assert (
+                "False" == house.condition("Accepted" if path == ROUTE else "Ready", path)["status"]
+            )
 
 
 async def test_object_that_is_gone_is_no_matter(

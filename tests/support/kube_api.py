@@ -131,7 +131,7 @@ class StoringKubeApi:
         self.lost: KubeError | None = None  # raised after a write was carried out
         self.delay = 0.0
         self.on_change: Callable[[str, dict[str, Any]], None] = lambda path, body: None
-        self._prune = prune
+        self.prune = prune
         self._version = 100
 
     def put(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -194,5 +194,5 @@ class StoringKubeApi:
             raise Conflict(409, f"{path}: the object has been modified")
         if method == "PATCH":
             merged = {**(current.get("status") or {}), **body["status"]}
-            return self.put(place, {**current, "status": self._prune(merged)})
+            return self.put(place, {**current, "status": self.prune(merged)})
         return self.put(place, body)

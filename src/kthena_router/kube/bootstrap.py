@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import trio
 
-from kthena_router.api.kinds import GATEWAY, GATEWAY_CLASS
+from kthena_router.api.kinds import GATEWAY, GATEWAY_CLASS, NAMESPACE
 from kthena_router.api.meta import ObjectKey
 from kthena_router.concurrency.supervision import Backoff
 from kthena_router.kube.client import Conflict, KubeApi, KubeError, Unavailable
@@ -56,13 +56,18 @@ def default_gateway(namespace: str, port: int) -> dict[str, object]:
 
 
 class Bootstrap:
-    """Follows the tables for the two objects; what exists is left as it is."""
+    """Follows the tables for the two objects; what exists is left as it is.
+
+    `settled` is set once both are there, or cannot be made yet.
+    """
 
     def __init__(
         self, api: KubeApi, tables: Tables, settings: Settings, chance: Callable[[], float]
     ) -> None:
         self._api = api
+        self.settled = trio.Event()
         self._tables = tables
+        self._namespaces = tables.by_kind[NAMESPACE]
         self._classes = tables.by_kind[GATEWAY_CLASS]
         self._gateways = tables.by_kind[GATEWAY]
         self._gateway_key = ObjectKey(settings.namespace, DEFAULT_GATEWAY_NAME)
@@ -76,7 +81,7 @@ class Bootstrap:
         """Create what is missing, for ever."""
         failures = 0
         while True:
-            seen = self._tables.changes.value
+            seen, namespaces = self._tables.changes.value, self._namespaces.revision
             try:
                 pause = await self._create_missing()
             except KubeError as error:
@@ -85,12 +90,22 @@ class Bootstrap:
                 if not away:
                     self._report(f"GatewayClass or default Gateway cannot be created yet: {error}")
                 backoff = OUTAGE_BACKOFF if away else REFUSED_BACKOFF
-                await trio.sleep(backoff.delay(failures, self._chance()))
+                self.settled.set()
+                with trio.move_on_after(backoff.delay(failures, self._chance())):
+                    await self._wait_for_namespaces(namespaces)
+                await trio.sleep(SETTLE_SECONDS)
                 continue
             failures = 0
+            if pause == NEVER and self._tables.listed:
+                self.settled.set()
             with trio.move_on_after(pause):
                 await self._tables.changes.wait_newer(seen)
             await trio.sleep(SETTLE_SECONDS)
+
+    async def _wait_for_namespaces(self, revision: int) -> None:
+        """Return when a namespace has come, gone or changed: the one that was missing may be there."""
+        while self._namespaces.revision == revision:
+            await self._tables.changes.wait_newer(self._tables.changes.value)
 
     async def _create_missing(self) -> float:
         """Return the seconds after which to look again, whatever happens. Raises KubeError."""

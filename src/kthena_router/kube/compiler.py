@@ -32,6 +32,7 @@ class Compiler:
         self._snapshots = snapshots
         self.objects = Objects()
         self.synced = trio.Event()
+        self._compiled = Published(-1)  # the revision of the tables
 
     async def run(self) -> None:
         """Compile for ever, first when every kind has been listed."""
@@ -44,11 +45,18 @@ class Compiler:
             await self._tables.changes.wait_newer(seen)
             await trio.sleep(max(rest, SETTLE_SECONDS))
 
+    async def wait_compiled(self) -> None:
+        """Return when what the tables hold now is in force."""
+        wanted = self._tables.revision
+        while (done := self._compiled.value) < wanted:
+            await self._compiled.wait_newer(done)
+
     def _compile(self) -> None:
-        objects = self._tables.objects()
+        revision, objects = self._tables.revision, self._tables.objects()
         snapshot = compile_snapshot(objects, self._options)
         self.objects = objects
         self._snapshots.publish(snapshot)
+        self._compiled.publish(revision)
         if not self.synced.is_set():
             log.info("the first configuration is in force")
         self.synced.set()

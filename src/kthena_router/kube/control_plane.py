@@ -68,8 +68,10 @@ class ControlPlane:
                 leading=self._election.leading,
             ).run,
         ]
-        if settings.gateway_api:
-            self._services.append(Bootstrap(api, tables, settings, chance).run)
+        self._compiler = compiler
+        self._bootstrap = Bootstrap(api, tables, settings, chance) if settings.gateway_api else None
+        if self._bootstrap is not None:
+            self._services.append(self._bootstrap.run)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Run until cancelled; trouble with the API is waited out, and the last snapshot stays in force."""
@@ -77,6 +79,16 @@ class ControlPlane:
             for service in self._services:
                 nursery.start_soon(self._keep_running, service)
             task_status.started()
+
+    async def wait_settled(self) -> None:
+        """Return when the first listing is in force, with the GatewayClass and the Gateway that the router makes itself.
+
+        Before its GatewayClass is there no Gateway is the router's. Where they cannot be made it is not waited for them.
+        """
+        await self.synced.wait()
+        if self._bootstrap is not None:
+            await self._bootstrap.settled.wait()
+            await self._compiler.wait_compiled()
 
     def step_aside(self) -> None:
         """Leave writing status to another replica: one that drains opens no more ports."""

@@ -10,7 +10,7 @@ import msgspec
 import trio
 
 from kthena_router.api.kinds import GATEWAY, GATEWAY_CLASS, Kind
-from kthena_router.api.meta import ObjectKey
+from kthena_router.api.meta import ObjectKey, ObjectMeta
 from kthena_router.concurrency.published import Published
 from kthena_router.concurrency.supervision import Backoff
 from kthena_router.kube.attempts import Attempts
@@ -38,6 +38,9 @@ SETTLE_SECONDS = 0.05
 FIELD_MANAGER = LEASE_NAME
 OUTAGE_BACKOFF = Backoff(base=0.5, ceiling=2.0, spread=0.5)
 ROUND_SECONDS = 1.0  # of writing what may be old news
+RECHECK_SECONDS = (
+    30.0  # until a CRD that did not keep a status is tried again: it may be another one by now
+)
 NEVER = float("inf")
 NOTHING: frozenset[str] = frozenset()
 
@@ -87,6 +90,8 @@ class StatusWriter:
         self._forbidden: dict[Kind[Any], Attempts] = {}
         self._altered: set[Kind[Any]] = set()
         self._dropped: dict[Kind[Any], frozenset[str]] = {}  # fields that a CRD does not keep
+        self._recheck_at: dict[Kind[Any], float] = {}
+        self._told: dict[Kind[Any], frozenset[str]] = {}  # the log has been
         self._outages = 0
 
     async def run(self) -> None:
@@ -115,6 +120,7 @@ class StatusWriter:
         """Return the seconds after which to look again, whatever happens."""
         wanted = desired_statuses(self._compiler.objects, snapshot, self._options, ports)
         self._forget_others(wanted)
+        self._doubt_drops(trio.current_time())
         for desired in wanted:
             self._attempts.setdefault((desired.kind, desired.key), Attempts())
         pause, until = NEVER, trio.current_time() + ROUND_SECONDS
@@ -131,7 +137,8 @@ class StatusWriter:
             self._outages += 1
             return OUTAGE_BACKOFF.delay(self._outages, self._chance())
         self._outages = 0
-        return pause
+        rechecks = [at - trio.current_time() for at in self._recheck_at.values()]
+        return max(min([pause, *rechecks]), 0.0)
 
     def _turn(self, desired: DesiredStatus) -> tuple[bool, float]:
         """Sort key: Gateways first, which are few and waited for, then what has not been looked at for longest."""
@@ -147,13 +154,20 @@ class StatusWriter:
             for place in memory.keys() - places:
                 del memory[place]
 
+    def _doubt_drops(self, now: float) -> None:
+        """Try anew what a CRD did not keep half a minute ago: with the first object that comes, not with all of them."""
+        for kind in [kind for kind, at in self._recheck_at.items() if at <= now]:
+            del self._recheck_at[kind], self._dropped[kind]
+            for place in [place for place in self._attempts if place[0] is kind]:
+                del self._attempts[place]
+
     async def _bring_up_to_date(self, desired: DesiredStatus) -> float:
         """Write one status if it differs; return the seconds after which to look at it again."""
         now = trio.current_time()
         attempts = self._attempts[desired.kind, desired.key]
         attempts.looked = now
         current = self._tables.by_kind[desired.kind].objects.get(desired.key)
-        if current is None or current.metadata.generation != desired.generation:
+        if current is None or not _is_of(desired, current.metadata):
             return NEVER  # a newer snapshot is on its way
         lost = self._dropped.get(desired.kind, NOTHING)
         if "conditions" in lost:
@@ -203,8 +217,8 @@ class StatusWriter:
         attempts.wrote(version, kept, written.metadata.resource_version)
         self._reported.pop(place, None)
         self._forbidden.pop(desired.kind, None)
-        self._note_dropped(desired.kind, status, written.status or {})
-        if attempts.futile is not None:
+        kept_all = self._note_dropped(desired.kind, status, written.status or {})
+        if attempts.futile is not None and kept_all:
             self._note_altered(desired)
 
     async def _patch(
@@ -233,25 +247,31 @@ class StatusWriter:
 
     def _note_dropped(
         self, kind: Kind[Any], wanted: dict[str, Any], written: dict[str, Any]
-    ) -> None:
-        """See from the answer what the schema of the CRD has pruned."""
+    ) -> bool:
+        """See from the answer what the schema of the CRD has pruned; return whether it was nothing."""
         lost = {name for name, value in wanted.items() if value and name not in written}
         if lost:
             self._drop(kind, frozenset(lost))
+        return not lost
 
     def _drop(self, kind: Kind[Any], fields: frozenset[str]) -> None:
         self._dropped[kind] = self._dropped.get(kind, NOTHING) | fields
-        log.warning(
-            "the cluster's CRD of %s does not keep %s of the status, which is not written again: "
-            "to see what the router says there, install the CRDs that belong to it and start it again",
-            kind.kind,
-            ", ".join(sorted(fields)),
-        )
+        self._recheck_at.setdefault(kind, trio.current_time() + RECHECK_SECONDS)
+        told = self._told.get(kind, NOTHING)
+        self._told[kind] = told | fields
+        if (
+            "conditions" not in told and fields - told
+        ):  # without conditions there is no status at all
+            log.warning(
+                "the cluster's CRD of %s does not keep %s of the status: "
+                "to see what the router says there, install the CRDs that belong to it",
+                kind.kind,
+                ", ".join(sorted(fields)),
+            )
 
     def _note_altered(self, desired: DesiredStatus) -> None:
         """Say once that the API keeps something else than what is written, whatever makes it do so."""
-        lost = self._dropped.get(desired.kind, NOTHING)
-        if desired.kind not in self._altered and "conditions" not in lost:
+        if desired.kind not in self._altered:
             log.warning(
                 "the API does not keep the status of %s %s, and perhaps of others, as it is written: "
                 "it is left as the API has it",
@@ -272,3 +292,8 @@ class StatusWriter:
 
     def _now(self) -> str:
         return self._wall_clock().strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _is_of(desired: DesiredStatus, metadata: ObjectMeta) -> bool:
+    """Return whether *desired* is of this very object: another one may have the name, and the generation, by now."""
+    return (desired.uid, desired.generation) == (metadata.uid, metadata.generation)

@@ -135,6 +135,11 @@ class Tables:
     def listed(self) -> bool:
         return all(table.listed for table in self.by_kind.values())
 
+    @property
+    def revision(self) -> int:
+        """Return how often any of them has changed."""
+        return sum(table.revision for table in self.by_kind.values())
+
     def objects(self) -> Objects:
         """Return what is known now; later changes do not show in it."""
         return Objects(

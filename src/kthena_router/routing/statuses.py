@@ -30,10 +30,14 @@ MAX_MESSAGE = 1024
 
 @dataclass(frozen=True, slots=True)
 class DesiredStatus:
-    """The status that an object should carry; its conditions have no lastTransitionTime yet."""
+    """The status that an object should carry; its conditions have no lastTransitionTime yet.
+
+    *uid* and *generation* tell which object, and which version of its spec, the status is of.
+    """
 
     kind: Kind[Any]
     key: ObjectKey
+    uid: str
     generation: int
     status: dict[str, Any]
 
@@ -83,7 +87,7 @@ def _class_status(one: GatewayClass) -> DesiredStatus:
         "conditions": [accepted, supported],
         "supportedFeatures": [{"name": name} for name in SUPPORTED_FEATURES],
     }
-    return DesiredStatus(GATEWAY_CLASS, one.key, generation, status)
+    return DesiredStatus(GATEWAY_CLASS, one.key, one.metadata.uid, generation, status)
 
 
 def _attached_routes(snapshot: Snapshot) -> dict[Listener, int]:
@@ -113,7 +117,7 @@ def _gateway_status(
             for value in _addresses(gateway, addresses)
         ],
     }
-    return DesiredStatus(GATEWAY, gateway.key, generation, status)
+    return DesiredStatus(GATEWAY, gateway.key, gateway.metadata.uid, generation, status)
 
 
 def _addresses(gateway: Gateway, addresses: tuple[str, ...]) -> tuple[str, ...]:
@@ -230,7 +234,7 @@ def _route_status(route: ModelRoute, snapshot: Snapshot, options: RoutingOptions
         status["conditions"].append(
             condition("Supported", False, "NotImplemented", message, generation)
         )
-    return DesiredStatus(MODEL_ROUTE, route.key, generation, status)
+    return DesiredStatus(MODEL_ROUTE, route.key, route.metadata.uid, generation, status)
 
 
 def _resolved(compiled: CompiledRoute | None, generation: int) -> dict[str, Any]:
@@ -311,7 +315,7 @@ def _server_status(server: ModelServer, snapshot: Snapshot) -> DesiredStatus:
         "readyEndpoints": ready,
         "conditions": conditions,
     }
-    return DesiredStatus(MODEL_SERVER, server.key, generation, status)
+    return DesiredStatus(MODEL_SERVER, server.key, server.metadata.uid, generation, status)
 
 
 def _unsupported_of_server(server: ModelServer) -> list[str]:

@@ -137,10 +137,12 @@ async def test_on_http2_stopping_closes_an_idle_connection(
     autojump_clock: object, become_idle: Callable[[Http2Client], Awaitable[None]]
 ) -> None:
     async with serving(answered_on_http2) as served:
-        await become_idle(Http2Client(served))
+        client = Http2Client(served)
+        await become_idle(client)
         await trio.sleep(1)
         stopped = trio.current_time()
         served.connection.stop_when_idle()
+        await client.hear(h2.events.ConnectionTerminated)
         await served.ended.wait()
         patience = 1 if become_idle is never_asked else 0  # it may be about to ask
         assert trio.current_time() == stopped + patience
@@ -152,7 +154,11 @@ async def test_on_http2_an_idle_connection_is_closed_after_two_minutes(
 ) -> None:
     async with serving(answered_on_http2) as served:
         began = trio.current_time()
-        await become_idle(Http2Client(served))
+        client = Http2Client(served)
+        await become_idle(client)
+        goodbye = await client.hear(h2.events.ConnectionTerminated)
+        assert isinstance(goodbye, h2.events.ConnectionTerminated)
+        assert goodbye.error_code == h2.errors.ErrorCodes.NO_ERROR
         await served.ended.wait()
         assert trio.current_time() == began + 120
 

@@ -70,6 +70,7 @@ class Http2Connection:
         self._patience = math.inf  # until when the client may be silent
         self._busy = False  # a request is being answered
         self._served = False
+        self._silent = False  # the client said nothing for too long
         self._stopping = False
         self._hung_up = False
         self._calls: Calls | None = None
@@ -102,6 +103,8 @@ class Http2Connection:
             if self._start.unread:
                 await protocol.handle(RawData(self._start.unread))
             await self._read(protocol)
+            if self._silent:
+                await protocol.say_goodbye()
         await protocol.handle(Closed())
         await self._close()
 
@@ -130,6 +133,7 @@ class Http2Connection:
                 except (trio.BrokenResourceError, trio.ClosedResourceError):
                     return b""
             if not self._busy:
+                self._silent = True
                 return b""
 
     async def _send(self, event: Event) -> None:

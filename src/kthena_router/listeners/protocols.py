@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from typing import Any, TypedDict, Unpack
 
+import h2.connection
 import h2.errors
 import h2.events
 import h2.exceptions
@@ -118,6 +119,11 @@ class Http1:
         except H2CProtocolRequiredError as asked:
             await self._go_over(Http2(*self._parts), asked.data, asked.headers, asked.settings)
 
+    async def say_goodbye(self) -> None:
+        """Announce the end of the connection, as far as the protocol has words for it."""
+        if isinstance(self._protocol, Http2):
+            await self._protocol.say_goodbye()
+
     async def _go_over(self, http2: "Http2", unread: bytes, *upgrade: Any) -> None:
         self._protocol = http2
         await http2.initiate(*upgrade)
@@ -138,6 +144,12 @@ class Http2(H2Protocol):
         if isinstance(event, Closed):
             for ended in self._ending.values():
                 ended.set()
+
+    async def say_goodbye(self) -> None:
+        """Announce the end of the connection with GOAWAY (RFC 9113 6.8): a client knows then that nothing of it is lost."""
+        if self.connection.state_machine.state is not h2.connection.ConnectionState.CLOSED:
+            self.connection.close_connection()
+            await self._flush()
 
     async def stream_send(self, event: StreamEvent) -> None:
         """Take an event of a stream. A stream that closes before its end is reset, so that the client sees a cut."""
@@ -196,8 +208,7 @@ class Http2(H2Protocol):
     async def _become_idle(self) -> None:
         """Say that no stream is left: hypercorn forgets to where it was the client that gave up the last one."""
         if self.context.terminated.is_set():
-            self.connection.close_connection()
-            await self._flush()
+            await self.say_goodbye()
         await self.send(Updated(idle=True))
 
 

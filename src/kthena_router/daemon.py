@@ -37,6 +37,7 @@ from kthena_router.telemetry.access_log import AccessLog
 from kthena_router.telemetry.health import Health
 from kthena_router.telemetry.loads import LoadTable
 from kthena_router.telemetry.metrics import Metrics
+from kthena_router.telemetry.refusals import Refusals
 from kthena_router.upstream.pools import Pools
 
 log = logging.getLogger("kthena_router")
@@ -100,7 +101,8 @@ class Rooms:
             new_request_id=new_request_id,
             wall_clock=lambda: datetime.now(UTC),
         )
-        opener = server_opener(self.make_app, settings, self.readiness)
+        refusals = Refusals(self.metrics, self.services.access_log, self.services.wall_clock)
+        opener = server_opener(self.make_app, settings, self.readiness, refusals.note)
         self.listeners = ListenerManager(opener, self.snapshots, self.ports, settings)
 
     def make_app(self, port: int) -> ASGIApp:

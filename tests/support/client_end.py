@@ -2,7 +2,7 @@
 
 import trio
 
-Client = trio.StapledStream[trio.abc.SendStream, trio.abc.ReceiveStream]
+Client = trio.abc.HalfCloseableStream
 
 
 class ClientEnd:

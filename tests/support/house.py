@@ -21,17 +21,19 @@ from tests.support.http1 import LIMITS
 from tests.support.upstream import until
 
 from kthena_router.concurrency.published import Published
+from kthena_router.listeners.connection_limits import ConnectionLimits
 from kthena_router.listeners.server import PortServer
 from kthena_router.listeners.sockets import bind
 from kthena_router.proxy.app import RouterApp
 from kthena_router.proxy.services import Services
 from kthena_router.routing.snapshot import RoutingOptions, Snapshot, compile_snapshot
 from kthena_router.scheduling.scheduler import LeastInFlight
-from kthena_router.settings import AccessLogSettings, Settings
+from kthena_router.settings import AccessLogSettings, ClientLimits, Settings
 from kthena_router.telemetry.access_log import AccessLog
 from kthena_router.telemetry.health import Health
 from kthena_router.telemetry.loads import LoadTable
 from kthena_router.telemetry.metrics import Metrics
+from kthena_router.telemetry.refusals import Refusals
 from kthena_router.upstream.pools import Pools
 from kthena_sandbox.engine.engine import Engine
 from kthena_sandbox.engine.settings import EngineSettings
@@ -158,7 +160,11 @@ def _with_ports(snapshot: Snapshot, ports: dict[str, int]) -> Snapshot:
 
 @asynccontextmanager
 async def open_house(
-    engines: int = 1, *, engine: dict[str, Any] | None = None, **settings: Any
+    engines: int = 1,
+    *,
+    engine: dict[str, Any] | None = None,
+    limits: ClientLimits = LIMITS,
+    **settings: Any,
 ) -> AsyncIterator[House]:
     """Run a router with as many engines; everything has ended when the block has."""
     house = House(Settings(gateway_api=True, **settings))
@@ -173,7 +179,16 @@ async def open_house(
         house.serve(ports)
         app = RouterApp(8080, house.services, default=True)
         sockets = bind("127.0.0.1", 0, stall_timeout=60)
-        house.server = PortServer(app, sockets, drain_timeout=1, limits=LIMITS)
+        services = house.services
+        refusals = Refusals(house.metrics, services.access_log, services.wall_clock)
+        house.server = PortServer(
+            app,
+            sockets,
+            drain_timeout=1,
+            limits=limits,
+            connections=ConnectionLimits(limits.connections),
+            refused=refusals.note,
+        )
         await nursery.start(house.server.run)
         try:
             yield house

@@ -19,6 +19,7 @@ from kthena_router.listeners.http2 import Http2Connection, Start, agreed_on_http
 from kthena_router.listeners.http2_requests import strict
 from kthena_router.listeners.http2_upgrade import Http2Upgrade
 from kthena_router.listeners.transports import PlainTransport, StreamTransport
+from kthena_router.telemetry.refusals import Refusal
 from kthena_router.wire.payloads import error_body
 
 Address = tuple[str, int] | None
@@ -67,10 +68,12 @@ class Client:
 
     def refuse(self, reason: str) -> None:
         """Say that there is no room, as far as that can be said without waiting, and close."""
+        error = TooManyConnections(reason)
+        self._terms.http1.refused(Refusal(self.address, error))
         if self._terms.tls is None:
-            body = error_body(TooManyConnections(reason))
+            body = error_body(error)
             with suppress(OSError):
-                self._socket.send(REFUSAL % (TooManyConnections.retry_after, len(body), body))
+                self._socket.send(REFUSAL % (error.retry_after, len(body), body))
                 self._socket.shutdown(socket.SHUT_WR)
         self._socket.close()
 
@@ -161,7 +164,7 @@ class Client:
                 nursery.cancel_scope.cancel()
 
     async def _serve_http2(self, stream: trio.abc.Stream, start: Start) -> None:
-        app = strict(self._app)
+        app = strict(self._app, self._terms.http1.refused)
         connection = Http2Connection(app, self._terms.http2, stream, **self._addresses, start=start)
         self._take(connection)
         await connection.run()

@@ -15,6 +15,7 @@ from kthena_router.listeners.http1_parser import RequestHead, RequestParser
 from kthena_router.listeners.http1_response import ResponseWriter
 from kthena_router.listeners.http2_upgrade import SWITCHING, Http2Upgrade, upgraded
 from kthena_router.listeners.transports import Transport
+from kthena_router.telemetry.refusals import Refusal
 from kthena_router.wire.payloads import error_body
 
 FIRST_REQUEST_SECONDS = 1.0  # for a client that connected just before the port was closed
@@ -141,6 +142,8 @@ class Http1Connection:
 
     async def _refuse(self, error: RouterError) -> None:
         """Answer bytes that are no request, and close."""
+        client, _ = self.addresses
+        self.terms.refused(Refusal(client[0] if client else "", error))
         writer = ResponseWriter(head_only=False, http_1_0=False, keeps_alive=False)
         body, date = error_body(error), self.terms.date()
         answer = writer.begin(error.status, [JSON_CONTENT], date, body, more=False, closing=True)

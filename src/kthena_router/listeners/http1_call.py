@@ -24,6 +24,7 @@ from kthena_router.listeners.http1_parser import Limits, RequestHead, RequestPar
 from kthena_router.listeners.http1_response import CONTINUE, BadAnswer, ResponseWriter
 from kthena_router.listeners.transports import Transport
 from kthena_router.settings import ClientLimits
+from kthena_router.telemetry.refusals import Refused, not_noted
 from kthena_router.wire.payloads import error_body
 
 log = logging.getLogger(__name__)
@@ -34,10 +35,14 @@ HASTY_SENDS = 16  # in a row without a turn for others, to a client that takes a
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What holds for every client of a port. *date*: the line of the Date header, of this very second."""
+    """What holds for every client of a port. *date*: the line of the Date header, of this very second.
+
+    *refused* is told of what is answered without asking the application.
+    """
 
     date: Callable[[], bytes]
     limits: ClientLimits = field(default_factory=ClientLimits)
+    refused: Refused = not_noted
 
     @property
     def parser_limits(self) -> Limits:

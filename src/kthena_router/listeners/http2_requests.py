@@ -11,19 +11,23 @@ from kthena_router.listeners.asgi import JSON_CONTENT, ASGIApp, Receive, Scope, 
 from kthena_router.listeners.http1_grammar import TOKEN
 from kthena_router.listeners.http1_refusals import MalformedRequest
 from kthena_router.listeners.targets import check_target, the_host
+from kthena_router.telemetry.refusals import Refusal, Refused, not_noted
 from kthena_router.wire.payloads import error_body
 
 _METHOD = re.compile(TOKEN)
 _TARGET = re.compile(rb"[\x21-\x7e]++")
 
 
-def strict(app: ASGIApp) -> ASGIApp:
+def strict(app: ASGIApp, refused: Refused = not_noted) -> ASGIApp:
     """Return an application that answers odd requests itself, and leaves all others to *app*."""
 
     async def checked(scope: Scope, receive: Receive, send: Send) -> None:
         try:
             check(scope)
         except RouterError as error:
+            client = scope["client"]
+            address = client[0] if client else ""
+            refused(Refusal(address, error, scope["method"], scope["path"], "HTTP/2"))
             await respond(send, error.status, error_body(error), [JSON_CONTENT])
             return
         await app(scope, receive, send)

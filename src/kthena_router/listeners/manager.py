@@ -19,6 +19,7 @@ from kthena_router.listeners.tls import load_tls
 from kthena_router.routing.gateways import PortState, PortStates
 from kthena_router.routing.snapshot import Snapshot
 from kthena_router.settings import Settings
+from kthena_router.telemetry.refusals import Refused, not_noted
 
 log = logging.getLogger(__name__)
 
@@ -143,11 +144,14 @@ def plan_ports(
 
 
 def server_opener(
-    make_app: Callable[[int], ASGIApp], settings: Settings, readiness: Readiness
+    make_app: Callable[[int], ASGIApp],
+    settings: Settings,
+    readiness: Readiness,
+    refused: Refused = not_noted,
 ) -> Callable[[int], PortServer]:
     """Return what binds a port and makes its server; raise BadCertificate. TLS is for the default port only.
 
-    Clients wait at *readiness*.
+    Clients wait at *readiness*; *refused* is told of what no application is asked.
     """
     tls = load_tls(settings.tls_cert, settings.tls_key) if settings.tls_cert else None
 
@@ -165,6 +169,7 @@ def server_opener(
             readiness=readiness,
             limits=settings.client_limits,
             connections=connections,
+            refused=refused,
         )
 
     return open_server

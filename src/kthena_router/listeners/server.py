@@ -17,6 +17,7 @@ from kthena_router.listeners.http1_call import Terms as Http1Terms
 from kthena_router.listeners.http1_response import DateLine
 from kthena_router.listeners.protocols import Terms as Http2Terms
 from kthena_router.settings import ClientLimits
+from kthena_router.telemetry.refusals import Refused, not_noted
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ class PortServer:
 
     *drain_timeout* and *stall_timeout* are in seconds. With *tls*, clients speak TLS; without, HTTP/1.1 or HTTP/2 with
     prior knowledge. Plain sockets wait at *readiness*, which somebody runs; None: at one of the server's own.
-    *connections* counts over all ports.
+    *connections* counts over all ports. *refused* is told of what is answered without asking *app*.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class PortServer:
         readiness: Readiness | None = None,
         limits: ClientLimits | None = None,
         connections: ConnectionLimits | None = None,
+        refused: Refused = not_noted,
     ) -> None:
         self._app = app
         self._sockets = tuple(sockets)
@@ -56,7 +58,7 @@ class PortServer:
         self._readiness = Readiness() if readiness is None else readiness
         self._http2 = Http2Terms()
         self._terms = ServerTerms(
-            http1=Http1Terms(DateLine(), limits or ClientLimits()),
+            http1=Http1Terms(DateLine(), limits or ClientLimits(), refused),
             http2=self._http2,
             readiness=self._readiness,
             stall_seconds=stall_timeout,

@@ -71,6 +71,12 @@ class Metrics:
         self.registry = CollectorRegistry()
         self.active = self._live("active_requests", "Requests being handled.", ())
         self.requests = self._counter("requests_total", "Requests by outcome.", _REQUEST)
+        # Ours alone: the original's server refuses what is no request without a word.
+        self.refused = self._counter(
+            "refused_requests_total",
+            "What was refused before it was a request: malformed, too large, too slow, or too many connections.",
+            ("status_code", "reason"),
+        )
         self.tokens = self._counter("tokens_total", "Tokens, as the engines counted them.", _TOKENS)
         self.active_downstream = self._live(
             "active_downstream_requests", "Requests by model.", ("model",)

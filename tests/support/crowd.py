@@ -3,6 +3,7 @@
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 import trio
@@ -144,8 +145,7 @@ class Reaper:
             await self._kill_one()
 
     async def _kill_one(self) -> None:
-        pods = (await self._api.read(f"{PODS}?labelSelector=app%3D{self._deployment}"))["items"]
-        pod = self._dice.choice(pods)
+        pod = self._dice.choice(await self._ready())
         name = pod["metadata"]["name"]
         engine = Engines([pod["status"]["podIP"]])
         running = await engine.count("running")
@@ -161,8 +161,20 @@ class Reaper:
         return await self._api.find(f"{PODS}/{name}") is None
 
     async def _is_whole(self) -> bool:
-        found = await self._api.read(f"{DEPLOYMENTS}/{self._deployment}")
-        return bool((found.get("status") or {}).get("readyReplicas") == found["spec"]["replicas"])
+        wanted = await self._api.read(f"{DEPLOYMENTS}/{self._deployment}")
+        return len(await self._ready()) == int(wanted["spec"]["replicas"])
+
+    async def _ready(self) -> list[dict[str, Any]]:
+        """Return the pods of the Deployment that serve."""
+        pods = (await self._api.read(f"{PODS}?labelSelector=app%3D{self._deployment}"))["items"]
+        return [
+            pod for pod in pods if "deletionTimestamp" not in pod["metadata"] and _is_ready(pod)
+        ]
+
+
+def _is_ready(pod: dict[str, Any]) -> bool:
+    conditions = pod["status"].get("conditions", ())
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
 
 
 async def _until(holds: Callable[[], Awaitable[bool]]) -> None:

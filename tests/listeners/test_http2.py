@@ -1,5 +1,5 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import h2.config
@@ -68,7 +68,8 @@ class Http2Client:
         await self.flush()
 
     async def flush(self) -> None:
-        await self._served.say(self.h2.data_to_send())
+        with suppress(trio.BrokenResourceError):  # the server has closed, and has said so
+            await self._served.say(self.h2.data_to_send())
 
     async def hear(self, kind: type[h2.events.Event]) -> h2.events.Event:
         while True:

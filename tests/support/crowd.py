@@ -43,11 +43,18 @@ class Losses:
 
     def faults(self) -> list[str]:
         """Return the losses that no kill explains: none at another time, and no more than ran on the engines."""
-        found = [
-            f"at {at:.2f} s: a stream was lost, and no engine had been killed"
+        strange = sorted(
+            at
             for at in (*self.lost, *self.refused)
             if not any(one.since <= at <= one.until + NOTICED_SECONDS for one in self.kills)
-        ]
+        )
+        found = []
+        if strange:
+            kills = ", ".join(f"{one.since:.2f} to {one.until:.2f} s" for one in self.kills)
+            found.append(
+                f"from {strange[0]:.2f} to {strange[-1]:.2f} s {len(strange)} streams were lost, "
+                f"and engines were killed at {kills or 'no time'}"
+            )
         explained = sum(one.running + JUST_BEGUN for one in self.kills)
         if (lost := len(self.lost) + len(self.refused)) > explained:
             found.append(f"{lost} streams were lost, and {explained} at most ran on dead engines")

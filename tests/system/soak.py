@@ -201,8 +201,11 @@ class Stage:
             if (found := figures_of(self.ground.router.pid).descriptors) != descriptors:
                 since, descriptors = now, found
         inventory = take_inventory(self.ground.inventory)  # collects garbage first
+        figures = figures_of(
+            self.ground.router.pid
+        )  # before a connection is made to ask for metrics
         in_flight = await trio.to_thread.run_sync(self.ground.router.in_flight)
-        return Held(figures_of(self.ground.router.pid), inventory, in_flight)
+        return Held(figures, inventory, in_flight)
 
 
 def soak(plan: Plan) -> Report:

@@ -1,7 +1,7 @@
 """Serves `/containerLogs/<namespace>/<pod>/<container>` as a kubelet does."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from kthena_sandbox.httpd.exchange import Exchange
@@ -103,9 +103,8 @@ class LogServer:
 
         async def follow() -> None:
             await exchange.start(200, "text/plain")
-            if content:
-                await exchange.send(content)
-            await self._follow(exchange, log, end, options)
+            left = await _send_within(exchange, content, options.most_bytes)
+            await self._follow(exchange, log, end, replace(options, most_bytes=left))
             await exchange.finish()
 
         await exchange.until_gone(follow)
@@ -113,11 +112,19 @@ class LogServer:
     async def _follow(
         self, exchange: Exchange, log: ContainerLog, end: int, options: LogOptions
     ) -> None:
-        while True:
+        left = options.most_bytes
+        while left != 0:
             await log.wait_beyond(end)
             content = b"".join(lines(log, end, options))
             end = log.end
-            if content:
-                await exchange.send(content)
+            left = await _send_within(exchange, content, left)
             if log.closed and log.end == end:
                 return
+
+
+async def _send_within(exchange: Exchange, content: bytes, most: int | None) -> int | None:
+    """Send what fits; how much does after that, None without a limit."""
+    sent = content[:most]
+    if sent:
+        await exchange.send(sent)
+    return None if most is None else most - len(sent)

@@ -10,6 +10,7 @@ from tests.sandbox.house import Cluster, engine_pod, make_kubelet, running, runn
 
 from kthena_sandbox.client import ApiError
 from kthena_sandbox.controllers.conditions import condition_of, is_true
+from kthena_sandbox.engine import Engine, EngineSettings
 from kthena_sandbox.kinds import EVENTS, LEASES, NODES, PODS, Document, Key
 from kthena_sandbox.kubelet.addresses import ANNOTATION, POD_NETWORK
 from kthena_sandbox.mirror import Mirror
@@ -166,6 +167,30 @@ async def test_a_pod_with_an_address_stands_for_a_server_elsewhere(tmp_path: Pat
         assert message == (
             f"Readiness probe failed: dial tcp 127.0.0.1:{port}: connect: connection refused"
         )
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_server_elsewhere_is_ready_while_its_probe_succeeds(tmp_path: Path) -> None:
+    async with running(tmp_path, kubelet=True) as cluster, trio.open_nursery() as nursery:
+        engine = Engine(EngineSettings(host="127.0.0.1", port=0, models=("m",)))
+        port = (await nursery.start(engine.run)).port
+        probe = {
+            "httpGet": {"path": "/health", "port": port},
+            "periodSeconds": 1,
+            "failureThreshold": 1,
+        }
+        spec = engine_pod(image="vllm/vllm-openai:v1", args=[], readinessProbe=probe)
+        annotated = {"annotations": {ANNOTATION: "127.0.0.1"}}
+        await cluster.create(PODS, "engine", metadata=annotated, spec=spec)
+        await cluster.until(_ready(cluster))
+        async with httpx.AsyncClient(trust_env=False) as client:
+            faults = f"http://127.0.0.1:{port}/mock/faults"
+            await client.post(faults, json={"unhealthy": True})
+            message = await cluster.until(_event(cluster, "Unhealthy"))
+            assert message == "Readiness probe failed: HTTP probe failed with statuscode: 503"
+            assert not is_true(await _pod(cluster), "Ready")
+            await client.delete(faults)
+        await cluster.until(_ready(cluster))
         nursery.cancel_scope.cancel()
 
 
@@ -403,6 +428,19 @@ async def test_logs_are_followed_to_their_end(tmp_path: Path) -> None:
         ]  # fmt: skip
         with pytest.raises(ApiError):
             await cluster.until(lambda: _pod(cluster))  # gone in the end
+
+
+async def test_a_log_is_followed_as_far_as_its_reader_wants(tmp_path: Path) -> None:
+    async with running(tmp_path, kubelet=True) as cluster:
+        await cluster.create(PODS, "engine", spec=engine_pod())
+        pod = await cluster.until(_ready(cluster))
+        url = f"http://{pod['status']['podIP']}:8000/health"
+        async with httpx.AsyncClient(base_url=cluster.url, trust_env=False, timeout=5) as client:
+            first = await _logs(cluster)
+            params = {"follow": "true", "limitBytes": str(len(first) + 5)}
+            async with client.stream("GET", PODS.path(*POD, "log"), params=params) as stream:
+                await client.get(url)
+                assert (await stream.aread()).decode() == first + "INFO:"
 
 
 async def test_engines_outlive_the_kubelets_client_and_a_new_kubelet_takes_them_up(

@@ -132,10 +132,7 @@ def replace(
     if key not in cluster.collection(resource).documents and _creates(resource):
         return create(cluster, resource, key.namespace, document, options)
     _require_version(resource, key, document)
-    return change(
-        cluster, resource, key, lambda _: document, options,
-        merge=merge, strict=schemas.strict_object,
-    )  # fmt: skip
+    return change(cluster, resource, key, lambda _: document, options, merge=merge)
 
 
 def _check_address(key: Key, document: Document) -> None:
@@ -171,7 +168,7 @@ def _require_version(resource: ResourceType, key: Key, document: Document) -> No
 
 def change(
     cluster: Cluster, resource: ResourceType, key: Key, transform: Transform, options: WriteOptions,
-    *, merge: Merge = lifecycle.changed_object, strict: Strictness = schemas.strict_patch,
+    *, merge: Merge = lifecycle.changed_object, strict: Strictness = schemas.strict_object,
 ) -> Outcome:  # fmt: skip
     """Apply *transform* to an object and store the result, unless nothing changed.
 

@@ -23,7 +23,7 @@ from kthena_sandbox.apiserver.errors import ApiError, bad_request, method_not_al
 from kthena_sandbox.apiserver.mutations import Outcome
 from kthena_sandbox.apiserver.negotiation import JSON, Form, decode, encode, negotiate
 from kthena_sandbox.apiserver.options import delete_options, list_options, write_options
-from kthena_sandbox.apiserver.patching import applied_configuration, is_apply, transformer
+from kthena_sandbox.apiserver.patching import applied_configuration, is_apply, read_patch
 from kthena_sandbox.apiserver.paths import Target
 from kthena_sandbox.apiserver.presenting import (
     Presentation,
@@ -146,10 +146,11 @@ def _write(call: Call, subresource: str) -> Answer:
         outcome = replace(outcome, warnings=(*said, *outcome.warnings))
     else:
         options = write_options(call.request, "PatchOptions", subresource)
-        patch = transformer(call.resource, call.request)
+        patch = read_patch(call.resource, call.request)
         outcome = mutations.change(
-            call.cluster, call.resource, call.key, patch, options, merge=merge
-        )
+            call.cluster, call.resource, call.key, patch.transform, options,
+            merge=merge, strict=patch.strict,
+        )  # fmt: skip
     return _written(call, outcome)
 
 
@@ -274,8 +275,8 @@ def _scale(call: Call) -> Answer:
         outcome = subresources.apply_scale(cluster, resource, key, config, options)
     elif call.request.method == "PATCH":
         options = write_options(call.request, "PatchOptions", "scale")
-        patch = transformer(subresources.SCALE, call.request)
-        outcome = subresources.rescale(cluster, resource, key, patch, options)
+        patch = read_patch(subresources.SCALE, call.request)
+        outcome = subresources.rescale(cluster, resource, key, patch.transform, options)
     else:
         raise method_not_allowed()
     return _plain(outcome.document)

@@ -1,6 +1,7 @@
 """PATCH bodies: which kind of patch it is, and the object after it."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -20,7 +21,7 @@ from kthena_sandbox.apiserver.negotiation import (
     load_yaml,
     media_type_of,
 )
-from kthena_sandbox.apiserver.schemas import FieldValidation
+from kthena_sandbox.apiserver.schemas import FieldValidation, warned
 from kthena_sandbox.apiserver.web import Request
 from kthena_sandbox.resources import ResourceType
 from kthena_sandbox.schema.golang import plain, quoted
@@ -34,8 +35,31 @@ STRATEGIC = "application/strategic-merge-patch+json"
 _MAX_OPERATIONS = 10_000
 
 
-def transformer(resource: ResourceType, request: Request) -> Callable[[Document], Document]:
-    """What the request's body does to an object.
+@dataclass(frozen=True)
+class Patch:
+    """What a request's body does to an object, and how field validation shows it."""
+
+    transform: Callable[[Document], Document]
+    shown: str | None
+
+    def strict(
+        self,
+        _: ResourceType,
+        document: Document,
+        complaints: list[str],
+        validation: FieldValidation,
+    ) -> list[str]:
+        """The warnings about fields of the result. Raises ApiError 422 for `fieldValidation=Strict`."""
+        if validation == "Strict" and complaints:
+            shown = msgspec.json.encode(document).decode() if self.shown is None else self.shown
+            why = f"strict decoding error: {', '.join(complaints)}"
+            text = f"Invalid value: {quoted(shown)}: {why}"
+            raise invalid_request([Cause("FieldValueInvalid", text, "patch")])
+        return warned(complaints, validation)
+
+
+def read_patch(resource: ResourceType, request: Request) -> Patch:
+    """The body of a request, which is no configuration to apply.
 
     Raises ApiError 400 for an unreadable body and 415 for a kind of patch that is not served: custom
     resources know no strategic merge.
@@ -49,7 +73,8 @@ def transformer(resource: ResourceType, request: Request) -> Callable[[Document]
         _check_operations(patch)
     elif not isinstance(patch, dict):
         raise bad_request("the patch must be a JSON object")
-    return lambda document: _patched(resource, media_type, document, patch)
+    shown = plain(patch) if media_type == STRATEGIC else None
+    return Patch(lambda document: _patched(resource, media_type, document, patch), shown)
 
 
 def is_apply(request: Request) -> bool:
@@ -112,10 +137,9 @@ def _patched(resource: ResourceType, media_type: str, document: Document, patch:
 
 
 def _refused(media_type: str, why: str) -> ApiError:
-    if media_type == JSON_PATCH:
-        return ApiError(
-            422, "Invalid", f"the server rejected our request due to an error in our request: {why}"
-        )
+    if media_type == JSON_PATCH:  # a kube-apiserver does not tell which operation failed
+        message = "the server rejected our request due to an error in our request"
+        return ApiError(422, "Invalid", message)
     if media_type == STRATEGIC:
         return bad_request(why)
     return invalid_request([Cause("FieldValueInvalid", f"Invalid value: {why}", "patch")])

@@ -1,13 +1,10 @@
 """Objects against the schema of their kind: unknown fields, defaults, and what is invalid."""
 
-import json
 from collections.abc import Iterable
 from typing import Any, Literal
 
-import msgspec
-
 from kthena_sandbox.apiserver import metadata as meta
-from kthena_sandbox.apiserver.errors import ApiError, Cause, bad_request, invalid_request
+from kthena_sandbox.apiserver.errors import ApiError, Cause, bad_request
 from kthena_sandbox.resources import ResourceType
 from kthena_sandbox.schema import structural
 from kthena_sandbox.schema.gotypes import wrong_type
@@ -95,17 +92,11 @@ def strict_object(
     """The warnings about fields of a body. Raises ApiError 400 for `fieldValidation=Strict`."""
     if validation == "Strict" and complaints:
         raise undecodable(resource, f"strict decoding error: {', '.join(complaints)}")
-    return complaints[:_MAX_WARNINGS] if validation == "Warn" else []
+    return warned(complaints, validation)
 
 
-def strict_patch(
-    _: ResourceType, document: Document, complaints: list[str], validation: FieldValidation
-) -> list[str]:
-    """The same for the result of a patch, which Kubernetes refuses as 422."""
-    if validation == "Strict" and complaints:
-        shown = json.dumps(msgspec.json.encode(document).decode())
-        text = f"Invalid value: {shown}: strict decoding error: {', '.join(complaints)}"
-        raise invalid_request([Cause("FieldValueInvalid", text, "patch")])
+def warned(complaints: list[str], validation: FieldValidation) -> list[str]:
+    """What is answered as warnings."""
     return complaints[:_MAX_WARNINGS] if validation == "Warn" else []
 
 

@@ -119,6 +119,9 @@ def job_defaults(job: Document) -> Document:
 
 def _pod_spec(spec: Document) -> Document:
     filled = dict(spec)
+    account = spec.get("serviceAccountName") or spec.get("serviceAccount")
+    if account:  # two names for one field
+        filled |= {"serviceAccount": account, "serviceAccountName": account}
     host_network = spec.get("hostNetwork") is True
     for name in ("initContainers", "containers"):
         if isinstance(spec.get(name), list):

@@ -16,6 +16,7 @@ class Relay:
         "_answer",
         "_end",
         "_hide_usage",
+        "_last",
         "_meter",
         "_request_id",
         "_rest",
@@ -31,6 +32,7 @@ class Relay:
         self._hide_usage = hide_usage
         self._end = b""  # of what the client has been sent
         self._takes_events = False
+        self._last = b""
         self._rest = b""  # framed, and not with the kernel yet
 
     async def run(self, response: UpstreamResponse) -> None:
@@ -91,6 +93,9 @@ class Relay:
 
         def deliver(piece: bytes) -> bool:
             passed = self._meter.take(piece)
+            if response.complete:
+                self._last = passed  # it goes out together with the end of the body
+                return True
             if not passed:
                 return True
             self._end = end_of(self._end, passed)
@@ -99,7 +104,7 @@ class Relay:
 
         while not await response.pump(deliver):
             await direct.send_rest(self._rest)
-        await self._answer.piece(self._meter.finish(), more=False)
+        await self._answer.piece(self._last + self._meter.finish(), more=False)
 
     @staticmethod
     def _announces_length(response: UpstreamResponse) -> bool:

@@ -79,7 +79,8 @@ class UpstreamResponse:
 
         await trio.lowlevel.checkpoint_if_cancelled()
         self._heard = trio.current_time()
-        verdict = step()
+        # Nothing can be here yet but what came with the head; else it is told at once.
+        verdict = step() if self._asking.first or self._parser.complete else None
         while verdict is None:
             verdict = await self._drive(step)
         return verdict

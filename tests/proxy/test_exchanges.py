@@ -208,7 +208,7 @@ async def test_body_is_let_go_when_the_answer_has_begun(monkeypatch: pytest.Monk
         headers = {"x-mock-fault": "stall-after=2"}
         async with client.stream("POST", "/v1/completions", json=body, headers=headers) as answer:
             assert 200 == answer.status_code
-            assert [b""] == [request.body for request in asked]
+            assert [(b"", ())] == [(request.body, request.headers) for request in asked]
 
 
 async def test_client_that_does_not_read_stops_the_reading_from_the_engine() -> None:

@@ -54,6 +54,7 @@ class RouterApp:
         request_id = client_request_id(head.headers) or services.new_request_id().encode()
         logs.request_id.set(request_id.decode("latin-1"))
         direct: DirectClient | None = scope.get("extensions", {}).get(DIRECT_CLIENT)
+        del scope  # a stream may take long
         answer = Answer(send, request_id, services.draining, direct)
         if not head.is_served:
             await self._refuse(head, answer)

@@ -67,7 +67,7 @@ class Attempts:
                 self._journal.record.upstream_status_code = response.status
                 if self._moves_on(response.status, last=last):
                     return False
-                request.forget_body()
+                request.forget_sent()
                 await deliver(response)
                 return True
 

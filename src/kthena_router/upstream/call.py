@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from kthena_router.errors import ConnectionLost, HeaderTimeout
 from kthena_router.upstream.connection import Connection
-from kthena_router.upstream.exchange import UpstreamResponse, ask
+from kthena_router.upstream.exchange import StallWatch, UpstreamResponse, ask
 from kthena_router.upstream.http1 import Headers, ResponseParser
 from kthena_router.upstream.idle import IdleConnections
 from kthena_router.upstream.request_head import encode_request_head
@@ -27,9 +27,9 @@ class UpstreamRequest(Struct):
     host: bytes | None = None
     body: bytes = b""
 
-    def forget_body(self) -> None:
-        """Let go of the body, when it will not be sent again: it may be large, and a stream may take long."""
-        self.body = b""
+    def forget_sent(self) -> None:
+        """Let go of what will not be sent again: a body may be large, and a stream may take long."""
+        self.headers, self.body = (), b""
 
 
 class Call:
@@ -44,9 +44,9 @@ class Call:
         "_header_timeout",
         "_host",
         "_idle",
-        "_idle_timeout",
         "_request",
         "_response",
+        "_stalls",
     )
 
     def __init__(
@@ -57,14 +57,14 @@ class Call:
         idle: IdleConnections,
         connect: Callable[[], Awaitable[Connection]],
         header_timeout: float | None,
-        idle_timeout: float,
+        stalls: StallWatch,
     ) -> None:
         self._request = request
         self._host = default_host.encode() if request.host is None else request.host
         self._idle = idle
         self._connect = connect
         self._header_timeout = header_timeout
-        self._idle_timeout = idle_timeout
+        self._stalls = stalls
         self._connection: Connection | None = None
         self._response: UpstreamResponse | None = None
 
@@ -119,9 +119,7 @@ class Call:
         self, connection: Connection, parser: ResponseParser, head: bytes
     ) -> UpstreamResponse:
         try:
-            response = await ask(
-                connection, parser, head, self._request.body, idle_timeout=self._idle_timeout
-            )
+            response = await ask(connection, parser, head, self._request.body, self._stalls)
         except BaseException:
             connection.close()
             raise

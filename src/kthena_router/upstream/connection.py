@@ -52,6 +52,11 @@ class Connection:
         self._watch()
         return await self._readiness.drive(self._descriptor, step)
 
+    def prod(self) -> None:
+        """Call the *step* that waits now, if there is one."""
+        if self._readiness is not None:
+            self._readiness.prod(self._descriptor)
+
     def _watch(self) -> None:
         if self._readiness is not None and not self._readiness.watches(self._descriptor):
             self._readiness.add(self._descriptor, self._unwatch)

@@ -12,29 +12,53 @@ _JOINED_BYTES = 65_536  # a body up to this size leaves in one send with its hea
 _OFFERED_BYTES = 262_144  # what the kernel is offered at once; it rarely takes more
 
 
+class StallWatch:
+    """Ends answers that are pumped and say nothing for *seconds*: somebody has to call `sweep` every now and then.
+
+    A cancel scope for each would take 5 microseconds and 1 KB.
+    """
+
+    __slots__ = ("_pumped", "seconds")
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._pumped: set[UpstreamResponse] = set()
+
+    def begin(self, response: "UpstreamResponse") -> None:
+        self._pumped.add(response)
+
+    def end(self, response: "UpstreamResponse") -> None:
+        self._pumped.discard(response)
+
+    def sweep(self, now: float) -> None:
+        """Let those see to it whose time is up."""
+        for response in [one for one in self._pumped if now >= one.heard + self.seconds]:
+            response.prod()
+
+
 class UpstreamResponse:
     """An answer whose head is here and whose body is taken piece by piece; nothing is read ahead."""
 
     __slots__ = (
         "_asking",
         "_connection",
-        "_heard",
-        "_idle_timeout",
         "_parser",
+        "_stalls",
         "headers",
+        "heard",
         "status",
     )
 
     def __init__(
-        self, asking: "_Asking", status: int, headers: Headers, *, idle_timeout: float
+        self, asking: "_Asking", status: int, headers: Headers, stalls: StallWatch
     ) -> None:
         self.status = status
         self.headers = headers  # names in lower case
         self._asking = asking
         self._connection = asking.connection
         self._parser = asking.parser
-        self._idle_timeout = idle_timeout
-        self._heard = 0.0  # when the last piece came, while it is pumped
+        self._stalls = stalls
+        self.heard = 0.0  # when the last piece came, while it is pumped
 
     @property
     def leaves_connection_usable(self) -> bool:
@@ -71,31 +95,33 @@ class UpstreamResponse:
         def step() -> bool | None:
             piece = self.receive_nowait()
             if piece is None:
+                if trio.current_time() >= self.heard + self._stalls.seconds:
+                    raise self._stalled()
                 return None
-            self._heard = trio.current_time()
+            self.heard = trio.current_time()
             if piece and not deliver(piece):
                 return False
             return True if self.complete else None
 
         await trio.lowlevel.checkpoint_if_cancelled()
-        self._heard = trio.current_time()
+        self.heard = trio.current_time()
         # Nothing can be here yet but what came with the head; else it is told at once.
         verdict = step() if self._asking.first or self._parser.complete else None
-        while verdict is None:
-            verdict = await self._drive(step)
+        if verdict is None:
+            self._stalls.begin(self)
+            try:
+                verdict = await self._connection.drive(step)
+            finally:
+                self._stalls.end(self)
         return verdict
 
-    async def _drive(self, step: Callable[[], bool | None]) -> bool | None:
-        """Return None when the time is up that was left at the start: there may have been pieces since."""
-        with trio.CancelScope(deadline=self._heard + self._idle_timeout):
-            return await self._connection.drive(step)
-        if trio.current_time() >= self._heard + self._idle_timeout:
-            raise self._stalled()
-        return None
+    def prod(self) -> None:
+        """Let a pump look whether something has come, or its time is up."""
+        self._connection.prod()
 
     def _stalled(self) -> ResponseStalled:
         return ResponseStalled(
-            f"the endpoint sent nothing for {self._idle_timeout:g} s in mid-answer"
+            f"the endpoint sent nothing for {self._stalls.seconds:g} s in mid-answer"
         )
 
     def receive_nowait(self) -> bytes | None:
@@ -124,7 +150,7 @@ class UpstreamResponse:
 
     async def _receive_bytes(self) -> bytes:
         try:
-            return await self._connection.receive(self._idle_timeout)
+            return await self._connection.receive(self._stalls.seconds)
         except trio.TooSlowError:
             raise self._stalled() from None
         except OSError as error:
@@ -136,7 +162,7 @@ def _cut(error: OSError) -> ResponseCut:
 
 
 async def ask(
-    connection: Connection, parser: ResponseParser, head: bytes, body: bytes, *, idle_timeout: float
+    connection: Connection, parser: ResponseParser, head: bytes, body: bytes, stalls: StallWatch
 ) -> UpstreamResponse:
     """Send a request and return its answer as soon as the head is here.
 
@@ -147,9 +173,7 @@ async def ask(
     await asking.send(head, body)
     while parser.head is None:
         await asking.listen()
-    return UpstreamResponse(
-        asking, parser.head.status, parser.head.headers, idle_timeout=idle_timeout
-    )
+    return UpstreamResponse(asking, parser.head.status, parser.head.headers, stalls)
 
 
 class _Asking:

@@ -13,18 +13,20 @@ from kthena_router.routing.endpoint import Endpoint
 from kthena_router.upstream.call import Call, UpstreamRequest
 from kthena_router.upstream.connection import Connection
 from kthena_router.upstream.dial import Address, Dial, Dialler
-from kthena_router.upstream.exchange import UpstreamResponse
+from kthena_router.upstream.exchange import StallWatch, UpstreamResponse
 from kthena_router.upstream.idle import IdleConnections
 
 _Key = tuple[str, str, int, bool]
 
+SWEEP_SECONDS = 1.0
 MAX_IDLE_PER_ENDPOINT = 128  # more than this many requests at once on one engine are rare
 
 
 class Pools:
     """All connections to endpoints. Every decision is synchronous; only connecting, sending and receiving wait.
 
-    Times in seconds: *connect_timeout* covers TCP and TLS, *idle_timeout* the silence between two pieces of a body,
+    Times in seconds: *connect_timeout* covers TCP and TLS, *idle_timeout* the silence between two pieces of a body (at most
+    SWEEP_SECONDS more where pieces are pumped),
     *keepalive* how long an unused connection is kept. *tls*: None stands for the system's authorities;
     *tls_server_name*: the name that certificates must bear, "" for the endpoint's address. *readiness*: where connections
     wait, None for trio itself.
@@ -43,7 +45,7 @@ class Pools:
         dial: Dial | None = None,
     ) -> None:
         self._connect_timeout = connect_timeout
-        self._idle_timeout = idle_timeout
+        self._stalls = StallWatch(idle_timeout)
         self._keepalive = keepalive
         self._max_idle = max_idle
         self._tls_server_name = tls_server_name
@@ -68,7 +70,7 @@ class Pools:
             idle=self._pool(endpoint),
             connect=partial(self._connect, endpoint),
             header_timeout=header_timeout,
-            idle_timeout=self._idle_timeout,
+            stalls=self._stalls,
         )
 
     def retain(self, endpoints: Iterable[Endpoint]) -> None:
@@ -78,8 +80,9 @@ class Pools:
             self._pools.pop(key).close()
 
     def sweep(self) -> None:
-        """Close the connections that have been idle for too long."""
+        """Close the connections that have been idle for too long, and end the answers that have stalled."""
         now = trio.current_time()
+        self._stalls.sweep(now)
         for pool in self._pools.values():
             pool.sweep(now)
 
@@ -87,7 +90,7 @@ class Pools:
         """Sweep for ever, so that connections which nobody asks for do not stay; all is closed at the end."""
         try:
             while True:
-                await trio.sleep(self._keepalive)
+                await trio.sleep(min(self._keepalive, SWEEP_SECONDS))
                 self.sweep()
         finally:
             self._drop_all()

@@ -15,6 +15,7 @@ class Relay:
     __slots__ = (
         "_answer",
         "_end",
+        "_has_length",
         "_hide_usage",
         "_last",
         "_meter",
@@ -31,7 +32,7 @@ class Relay:
         self._meter = meter
         self._hide_usage = hide_usage
         self._end = b""  # of what the client has been sent
-        self._takes_events = False
+        self._takes_events = self._has_length = False
         self._last = b""
         self._rest = b""  # framed, and not with the kernel yet
 
@@ -57,6 +58,8 @@ class Relay:
 
     async def _start(self, response: UpstreamResponse) -> None:
         headers = response_headers(response.headers, self._request_id)
+        response.headers = ()  # a stream may take long
+        self._has_length = any(name == b"content-length" for name, _ in headers)
         streams = is_event_stream(headers)
         self._meter.streams = streams and response.status == 200
         if self._hide_usage and self._meter.streams:
@@ -79,7 +82,7 @@ class Relay:
     async def _pump(self, response: UpstreamResponse, direct: DirectClient) -> None:
         """The same, but for a turn of the scheduler with each piece."""
         piece = response.receive_nowait()
-        if piece is None and not self._announces_length(response):
+        if piece is None and not self._has_length:
             await self._answer.piece(
                 b"", more=True
             )  # the head alone: the first token may take long
@@ -105,7 +108,3 @@ class Relay:
         while not await response.pump(deliver):
             await direct.send_rest(self._rest)
         await self._answer.piece(self._last + self._meter.finish(), more=False)
-
-    @staticmethod
-    def _announces_length(response: UpstreamResponse) -> bool:
-        return any(name == b"content-length" for name, _ in response.headers)

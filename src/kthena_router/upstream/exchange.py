@@ -173,7 +173,9 @@ async def ask(
     await asking.send(head, body)
     while parser.head is None:
         await asking.listen()
-    return UpstreamResponse(asking, parser.head.status, parser.head.headers, stalls)
+    response = UpstreamResponse(asking, parser.head.status, parser.head.headers, stalls)
+    parser.forget_headers()
+    return response
 
 
 class _Asking:

@@ -109,6 +109,11 @@ class ResponseParser:
             return self._take_body(data)
         return self._take_heads(self._gathered + data, len(data))
 
+    def forget_headers(self) -> None:
+        """Let go of the head's headers, which somebody else has now, and may let go of before the body ends."""
+        if self.head is not None:
+            self.head = ResponseHead(self.head.status, (), self.head.http_1_0)
+
     def feed_eof(self) -> None:
         """The connection has ended. Raises ConnectionLost before the head is complete, ResponseCut before the body is."""
         if self.complete:

@@ -18,6 +18,15 @@ class PrinterColumn:
 
 
 @dataclass(frozen=True)
+class ScalePaths:
+    """Where a custom resource keeps what its Scale shows, as in a CRD's `subresources.scale`: paths as `.spec.replicas`."""
+
+    spec: str
+    status: str
+    selector: str = ""
+
+
+@dataclass(frozen=True)
 class ResourceType:
     """One served version of one kind.
 
@@ -41,6 +50,7 @@ class ResourceType:
     storage_version: str = ""
     custom: bool = False
     empty: bool = False
+    scale_paths: ScalePaths | None = None
 
     @property
     def api_version(self) -> str:

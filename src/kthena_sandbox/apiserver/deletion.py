@@ -132,10 +132,3 @@ def _clean_up(cluster: Cluster, resource: ResourceType, marked: Document) -> Doc
             delete(cluster, kind, key, DeleteOptions())
     cluster.release_definition(name)
     return written
-
-
-def evict(cluster: Cluster, resource: ResourceType, key: Key, options: DeleteOptions) -> Outcome:
-    """`pods/eviction`: a deletion, since nothing here disrupts budgets."""
-    outcome = delete(cluster, resource, key, options)
-    status = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
-    return Outcome(status, 201, outcome.warnings)

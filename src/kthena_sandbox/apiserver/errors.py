@@ -174,6 +174,12 @@ def too_large_resource_version(asked: int, current: int) -> ApiError:
     return ApiError(504, "Timeout", message, details)
 
 
+def too_many_requests(message: str, cause: Cause, retry_seconds: int = 0) -> ApiError:
+    """429: not now."""
+    wait = {"retryAfterSeconds": retry_seconds} if retry_seconds else {}
+    return ApiError(429, "TooManyRequests", message, {"causes": [cause.document()]} | wait)
+
+
 def unauthorized() -> ApiError:
     """401: who asks cannot say who he is."""
     return ApiError(401, "Unauthorized", "Unauthorized")

@@ -7,6 +7,7 @@ from typing import Any
 from kthena_sandbox.apiserver import (
     absent,
     deletion,
+    evicting,
     mutations,
     podlog,
     portforward,
@@ -264,7 +265,7 @@ async def _log(call: Call) -> Answer:
 def _scale(call: Call) -> Answer:
     cluster, resource, key = call.cluster, call.resource, call.key
     if call.request.method == "GET":
-        return _plain(subresources.scale_of(cluster.read(resource, key)))
+        return _plain(subresources.scale_of(resource, cluster.read(resource, key)))
     if call.request.method == "PUT":
         options = write_options(call.request, "UpdateOptions", "scale")
         scale = schemas.check_kind(subresources.SCALE, call.body())
@@ -296,7 +297,7 @@ def _eviction(call: Call) -> Answer:
     body = call.body()
     given = body.get("deleteOptions") if isinstance(body, dict) else None
     options = delete_options(call.request, given or {})
-    outcome = deletion.evict(call.cluster, call.resource, call.key, options)
+    outcome = evicting.evict(call.cluster, call.resource, call.key, options)
     return _plain(outcome.document, 201)
 
 

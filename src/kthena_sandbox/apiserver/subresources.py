@@ -5,35 +5,56 @@ from typing import Any
 
 from kthena_sandbox.apiserver import lifecycle
 from kthena_sandbox.apiserver.cluster import Cluster
-from kthena_sandbox.apiserver.errors import bad_request, conflict
+from kthena_sandbox.apiserver.errors import bad_request, conflict, internal
 from kthena_sandbox.apiserver.mutations import Merge, Outcome, Transform, apply, change
 from kthena_sandbox.apiserver.options import WriteOptions
 from kthena_sandbox.apiserver.schemas import check_kind
 from kthena_sandbox.apiserver.storage import Key
 from kthena_sandbox.apiserver.surroundings import Surroundings
-from kthena_sandbox.resources import ResourceType
+from kthena_sandbox.resources import ResourceType, ScalePaths
+from kthena_sandbox.schema.reading import at
 
 Document = dict[str, Any]
 SCALE = ResourceType(
     "autoscaling", "v1", "Scale", "scales", "scale", namespaced=True, list_kind="ScaleList"
 )
 
+_BUILTIN = ScalePaths(".spec.replicas", ".status.replicas")
 
-def scale_of(document: Document) -> Document:
-    """The `autoscaling/v1` Scale of an object that has `spec.replicas`."""
+
+def scale_of(resource: ResourceType, document: Document) -> Document:
+    """The `autoscaling/v1` Scale of an object. Raises ApiError 500 where a custom one has no number of replicas."""
     names = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
-    metadata = document["metadata"]
-    spec, status = document.get("spec") or {}, document.get("status") or {}
-    shown: Document = {"replicas": status.get("replicas", 0)}
-    if selector := _selector_text(spec.get("selector")):
+    metadata, paths = document["metadata"], resource.scale_paths or _BUILTIN
+    replicas = at(document, paths.spec.lstrip("."))
+    if replicas is None and resource.custom:
+        raise internal(f'the spec replicas field "{paths.spec}" does not exist')
+    shown: Document = {"replicas": at(document, paths.status.lstrip(".")) or 0}
+    if resource.custom:
+        selector = at(document, paths.selector.lstrip(".")) if paths.selector else ""
+    else:
+        selector = _selector_text((document.get("spec") or {}).get("selector"))
+    if selector:
         shown["selector"] = selector
     return {
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
         "metadata": {name: metadata[name] for name in names if name in metadata},
-        "spec": {"replicas": spec.get("replicas", 0)},
+        "spec": {"replicas": replicas or 0},
         "status": shown,
     }
+
+
+def _with_replicas(resource: ResourceType, document: Document, replicas: int) -> Document:
+    path = (resource.scale_paths or _BUILTIN).spec.lstrip(".").split(".")
+    return _with_value(document, path, replicas)
+
+
+def _with_value(document: Document, path: list[str], value: int) -> Document:
+    name, *rest = path
+    inner = document.get(name)
+    below = inner if isinstance(inner, dict) else {}
+    return document | {name: _with_value(below, rest, value) if rest else value}
 
 
 def _selector_text(selector: object) -> str:
@@ -51,34 +72,36 @@ def _selector_text(selector: object) -> str:
 def rescale(
     cluster: Cluster, resource: ResourceType, key: Key, transform: Transform, options: WriteOptions
 ) -> Outcome:
-    """Write `spec.replicas` through the Scale. Raises ApiError 400, 404, 409 or 422."""
+    """Write the number of replicas through the Scale. Raises ApiError 400, 404, 409 or 422."""
 
     def scaled(document: Document) -> Document:
-        scale = transform(scale_of(document))
+        scale = transform(scale_of(resource, document))
         replicas = (scale.get("spec") or {}).get("replicas", 0)
         if not isinstance(replicas, int) or isinstance(replicas, bool):
             raise bad_request("spec.replicas of a Scale must be a whole number")
         version = (scale.get("metadata") or {}).get("resourceVersion", "")
         if version not in {"", document["metadata"]["resourceVersion"]}:
             raise conflict(resource, key.name)
-        return document | {"spec": (document.get("spec") or {}) | {"replicas": replicas}}
+        return _with_replicas(resource, document, replicas)
 
     outcome = change(cluster, resource, key, scaled, options)
-    return Outcome(scale_of(outcome.document), outcome.code, outcome.warnings)
+    return Outcome(scale_of(resource, outcome.document), outcome.code, outcome.warnings)
 
 
 def apply_scale(
     cluster: Cluster, resource: ResourceType, key: Key, config: Document, options: WriteOptions
 ) -> Outcome:
-    """Server-side apply of a Scale, which owns `spec.replicas` of the object. Raises ApiError as an apply does."""
+    """Server-side apply of a Scale, which owns the number of replicas of the object. Raises ApiError as an apply does."""
     scale = check_kind(SCALE, config)
-    given = scale.get("metadata")
-    metadata = given if isinstance(given, dict) else {}
+    named = scale.get("metadata")
+    metadata = named if isinstance(named, dict) else {}
     own: Document = {"apiVersion": resource.api_version, "kind": resource.kind}
     replicas = (scale.get("spec") or {}).get("replicas")
-    spec = {} if replicas is None else {"spec": {"replicas": replicas}}
-    outcome = apply(cluster, resource, key, own | {"metadata": metadata} | spec, options)
-    return Outcome(scale_of(outcome.document), outcome.code, outcome.warnings)
+    given = own | {"metadata": metadata}
+    if replicas is not None:
+        given = _with_replicas(resource, given, replicas)
+    outcome = apply(cluster, resource, key, given, options)
+    return Outcome(scale_of(resource, outcome.document), outcome.code, outcome.warnings)
 
 
 def finalized(_: ResourceType, new: Document, old: Document, __: Surroundings) -> Document:

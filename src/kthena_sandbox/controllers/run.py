@@ -8,6 +8,7 @@ import trio
 
 from kthena_sandbox.client import Client
 from kthena_sandbox.controllers.apiendpoints import ApiEndpoints
+from kthena_sandbox.controllers.budgets import Budgets
 from kthena_sandbox.controllers.daemonsets import DaemonSets
 from kthena_sandbox.controllers.deployments import Deployments
 from kthena_sandbox.controllers.endpointslices import Endpoints
@@ -19,6 +20,7 @@ from kthena_sandbox.controllers.serviceaccounts import ServiceAccounts
 from kthena_sandbox.controllers.statefulsets import StatefulSets
 from kthena_sandbox.events import EventRecorder
 from kthena_sandbox.kinds import (
+    BUDGETS,
     DAEMON_SETS,
     DEFINITIONS,
     DEPLOYMENTS,
@@ -67,6 +69,7 @@ async def run_controllers(
     kinds = (
         DEPLOYMENTS, REPLICA_SETS, NAMESPACES, DEFINITIONS, SERVICE_ACCOUNTS, SERVICES,
         ENDPOINT_SLICES, ENDPOINTS, NODES, STATEFUL_SETS, DAEMON_SETS, REVISIONS, JOBS,
+        BUDGETS,
     )  # fmt: skip
     mirrors = {kind: Mirror(client, kind) for kind in kinds}
     recorders = {name: EventRecorder(client, name, wall_clock) for name in _COMPONENTS}
@@ -108,6 +111,7 @@ def _workloads(
     for make, component in others:
         events = recorders[component]
         yield make(client, mirrors, pods, events=events, wall_clock=wall_clock).loop
+    yield Budgets(client, mirrors, pods, wall_clock).loop
 
 
 def _network(

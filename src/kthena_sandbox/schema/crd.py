@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kthena_sandbox.resources import PrinterColumn, ResourceType
+from kthena_sandbox.resources import PrinterColumn, ResourceType, ScalePaths
 from kthena_sandbox.schema.compiled import Schema
 from kthena_sandbox.schema.crdrules import validate_crd
 
@@ -41,7 +41,15 @@ def _resource_type(spec: Document, version: Document, storage: str) -> ResourceT
         printer_columns=tuple(map(_column, version.get("additionalPrinterColumns") or ())),
         storage_version=storage,
         custom=True,
+        scale_paths=_scale_paths((version.get("subresources") or {}).get("scale")),
     )
+
+
+def _scale_paths(scale: Document | None) -> ScalePaths | None:
+    if scale is None:
+        return None
+    selector = scale.get("labelSelectorPath", "")
+    return ScalePaths(scale["specReplicasPath"], scale["statusReplicasPath"], selector)
 
 
 def _column(entry: Document) -> PrinterColumn:

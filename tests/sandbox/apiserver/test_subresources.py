@@ -1,7 +1,7 @@
 from typing import Any
 
 import pytest
-from tests.sandbox.apiserver.asgi_client import PODS, Client, pod
+from tests.sandbox.apiserver.asgi_client import PODS, Client, pod, widget_definition
 
 DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
 
@@ -27,6 +27,36 @@ async def test_scale_is_a_view_of_the_replicas(client: Client) -> None:
     assert deployment["metadata"]["generation"] == 3
     stale = await client.put(f"{DEPLOYMENTS}/d/scale", scale | {"spec": {"replicas": 9}})
     assert stale.code == 409
+
+
+async def test_the_scale_of_a_custom_resource_is_where_its_definition_says(client: Client) -> None:
+    anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    paths = {"specReplicasPath": ".spec.size.wanted", "statusReplicasPath": ".status.size",
+             "labelSelectorPath": ".status.selector"}  # fmt: skip
+    version = {"name": "v1", "served": True, "storage": True,
+               "schema": {"openAPIV3Schema": anything},
+               "subresources": {"status": {}, "scale": paths}}  # fmt: skip
+    definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+    assert (await client.post(definitions, widget_definition(versions=[version]))).code == 201
+    widgets = "/apis/example.com/v1/namespaces/default/widgets"
+    widget: dict[str, Any] = {"apiVersion": "example.com/v1", "kind": "Widget"}
+    sized = widget | {"metadata": {"name": "w"}, "spec": {"size": {"wanted": 2}, "colour": "red"}}
+    assert (await client.post(widgets, sized)).code == 201
+    shown = {"status": {"size": 1, "selector": "app=w"}}
+    await client.patch(f"{widgets}/w/status", shown)
+    scale = (await client.get(f"{widgets}/w/scale")).document
+    assert (scale["spec"], scale["status"]) == (
+        {"replicas": 2}, {"replicas": 1, "selector": "app=w"},
+    )  # fmt: skip
+    await client.patch(f"{widgets}/w/scale", {"spec": {"replicas": 7}})
+    found = (await client.get(f"{widgets}/w")).document
+    assert found["spec"] == {"size": {"wanted": 7}, "colour": "red"}
+    await client.post(widgets, widget | {"metadata": {"name": "bare"}, "spec": {}})
+    missing = await client.get(f"{widgets}/bare/scale")
+    assert (missing.code, missing.message) == (
+        500,
+        'Internal error occurred: the spec replicas field ".spec.size.wanted" does not exist',
+    )
 
 
 async def test_binding_puts_a_pod_on_a_node_once(client: Client) -> None:

@@ -1,0 +1,156 @@
+"""The disruption controller: how many pods of a PodDisruptionBudget may be evicted now."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from math import ceil
+
+from kthena_sandbox.client import Client
+from kthena_sandbox.controllers.conditions import is_true, parse_time, with_condition
+from kthena_sandbox.controllers.loop import Reconciler
+from kthena_sandbox.controllers.ownership import controller_of, controller_uid, labels_of, selects
+from kthena_sandbox.events import timestamp
+from kthena_sandbox.kinds import (
+    BUDGETS,
+    DEPLOYMENTS,
+    REPLICA_SETS,
+    STATEFUL_SETS,
+    Document,
+    Key,
+    Kind,
+    is_leaving,
+    key_of,
+    uid_of,
+)
+from kthena_sandbox.mirror import Mirror
+
+_FORGOTTEN = timedelta(minutes=2)  # an eviction that did not lead to a deletion
+
+
+def share(value: int | str, count: int) -> int:
+    """A number of pods, or a percentage of them, rounded up. Pure."""
+    return ceil(int(value.rstrip("%")) * count / 100) if isinstance(value, str) else value
+
+
+def limits_of(budget: Document, pods: int, scale: int) -> tuple[int, int]:
+    """How many pods are expected and how many must be healthy; *scale* is what their controllers want. Pure."""
+    spec = budget["spec"]
+    if (most := spec.get("maxUnavailable")) is not None:
+        return scale, max(0, scale - share(most, scale))
+    least = spec.get("minAvailable", 1)
+    if isinstance(least, str):
+        return scale, share(least, scale)
+    return pods, least
+
+
+def status_of(budget: Document, pods: Sequence[Document], scale: int, now: datetime) -> Document:
+    """The status to write. Pure."""
+    present = budget.get("status") or {}
+    going = {
+        name: time
+        for name, time in (present.get("disruptedPods") or {}).items()
+        if now - parse_time(time) < _FORGOTTEN
+        and any(pod["metadata"]["name"] == name and not is_leaving(pod) for pod in pods)
+    }
+    healthy = sum(
+        is_true(pod, "Ready") and not is_leaving(pod) and pod["metadata"]["name"] not in going
+        for pod in pods
+    )
+    expected, needed = limits_of(budget, len(pods), scale)
+    allowed = max(0, healthy - needed) if expected > 0 else 0
+    generation = budget["metadata"]["generation"]
+    condition = {
+        "type": "DisruptionAllowed",
+        "status": "True" if allowed else "False",
+        "reason": "SufficientPods" if allowed else "InsufficientPods",
+        "message": "", "observedGeneration": generation, "lastTransitionTime": timestamp(now),
+    }  # fmt: skip
+    return {
+        "conditions": with_condition(present.get("conditions") or [], condition),
+        "currentHealthy": healthy,
+        "desiredHealthy": needed,
+        "disruptionsAllowed": allowed,
+        "expectedPods": expected,
+        "observedGeneration": generation,
+    } | ({"disruptedPods": going} if going else {})
+
+
+class Budgets:
+    """Reconciles PodDisruptionBudgets from the mirrors of theirs, of pods and of what makes pods."""
+
+    def __init__(
+        self,
+        client: Client,
+        mirrors: Mapping[Kind, Mirror],
+        pods: Mirror,
+        wall_clock: Callable[[], datetime],
+    ) -> None:
+        self._client = client
+        self._budgets = mirrors[BUDGETS]
+        self._pods = pods
+        self._owners = {
+            kind.name: mirrors[kind] for kind in (REPLICA_SETS, STATEFUL_SETS, DEPLOYMENTS)
+        }
+        self._mirrors = (self._budgets, pods, *self._owners.values())
+        self._wall_clock = wall_clock
+        self.loop: Reconciler[Key] = Reconciler("budgets", self._reconcile)
+        self._budgets.subscribe(self._changed)
+        pods.subscribe(self._pod_changed)
+        for mirror in self._owners.values():
+            mirror.subscribe(self._owner_changed)
+
+    def _changed(self, before: Document | None, after: Document | None) -> None:
+        if after is not None:
+            self.loop.add(key_of(after))
+
+    def _pod_changed(self, before: Document | None, after: Document | None) -> None:
+        for pod in filter(None, (before, after)):
+            for key, budget in self._budgets.objects.items():
+                if _is_of(budget, pod):
+                    self.loop.add(key)
+
+    def _owner_changed(self, before: Document | None, after: Document | None) -> None:
+        """Its size may be what a budget is reckoned from."""
+        if after is None:
+            return
+        if before is None or before["spec"].get("replicas") != after["spec"].get("replicas"):
+            for key in self._budgets.objects:
+                if key.namespace == after["metadata"]["namespace"]:
+                    self.loop.add(key)
+
+    async def _reconcile(self, key: Key) -> float | None:
+        if not all(mirror.synced.is_set() for mirror in self._mirrors):
+            return 0.05
+        budget = self._budgets.objects.get(key)
+        if budget is None or is_leaving(budget):
+            return None
+        pods = [pod for pod in self._pods.objects.values() if _is_of(budget, pod)]
+        status = status_of(budget, pods, self._scale(pods), self._wall_clock())
+        if status != budget.get("status"):
+            written = await self._client.replace(BUDGETS, budget | {"status": status}, "status")
+            self._budgets.note(written)
+        return _FORGOTTEN.total_seconds() if status.get("disruptedPods") else None
+
+    def _scale(self, pods: Sequence[Document]) -> int:
+        """How many pods their controllers want; pods without a known controller count for none."""
+        owners: dict[str, int] = {}
+        for pod in pods:
+            owner = self._owner(pod)
+            if owner is not None and owner["kind"] == REPLICA_SETS.name:
+                owner = self._owner(owner) or owner
+            if owner is not None:
+                owners[uid_of(owner)] = int(owner["spec"].get("replicas", 1))
+        return sum(owners.values())
+
+    def _owner(self, document: Document) -> Document | None:
+        reference = controller_of(document)
+        mirror = self._owners.get((reference or {}).get("kind", ""))
+        if reference is None or mirror is None:
+            return None
+        found = mirror.objects.get(Key(document["metadata"]["namespace"], reference["name"]))
+        same = found is not None and uid_of(found) == controller_uid(document)
+        return found if same else None
+
+
+def _is_of(budget: Document, pod: Document) -> bool:
+    same = budget["metadata"]["namespace"] == pod["metadata"]["namespace"]
+    return same and selects(budget["spec"].get("selector"), labels_of(pod))

@@ -74,9 +74,10 @@ class Stack:
         return {**os.environ, "KUBECONFIG": str(self.kubeconfig), "HOME": home}
 
     def kubectl(
-        self, *arguments: str, binary: str = "kubectl", text: str | None = None, editor: str = ""
-    ) -> str:
-        """Run kubectl and return its output; what it complains about fails the test."""
+        self, *arguments: str, binary: str = "kubectl", text: str | None = None, editor: str = "",
+        code: int = 0,
+    ) -> str:  # fmt: skip
+        """Run kubectl and return its output; another exit code than *code* fails the test."""
         environment = self.environment | ({"KUBE_EDITOR": editor} if editor else {})
         done = subprocess.run(
             [binary, *arguments],
@@ -87,7 +88,7 @@ class Stack:
             timeout=60,
             check=False,
         )
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == code, done.stderr
         return done.stdout
 
     def ask(self, port: int | None = None, model: str = "deepseek-r1") -> httpx.Response:

@@ -5,6 +5,7 @@ from typing import Any
 from kthena_sandbox.apiserver import definitions, lifecycle
 from kthena_sandbox.apiserver.cluster import Cluster
 from kthena_sandbox.apiserver.errors import conflict, forbidden
+from kthena_sandbox.apiserver.gates import Attempt
 from kthena_sandbox.apiserver.metadata import timestamp
 from kthena_sandbox.apiserver.mutations import Outcome
 from kthena_sandbox.apiserver.options import DeleteOptions
@@ -26,6 +27,9 @@ def delete(cluster: Cluster, resource: ResourceType, key: Key, options: DeleteOp
     old = cluster.read(resource, key)
     _check_preconditions(resource, key, options, old["metadata"])
     _check_protected(resource, key)
+    attempt = Attempt("DELETE", resource, None, old, dry_run=options.dry_run)
+    options.gate.mutated(attempt)
+    options.gate.validate(attempt)
     grace = _grace_seconds(resource, old, options)
     held = _with_propagation(old, options.propagation or _DEFAULTS.get(_place(resource), ""))
     marked = lifecycle.marked_for_deletion(held, cluster.clock(), grace)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from kthena_sandbox.apiserver import (
     definitions,
@@ -22,6 +22,7 @@ from kthena_sandbox.apiserver.errors import (
     invalid,
     not_found,
 )
+from kthena_sandbox.apiserver.gates import Attempt
 from kthena_sandbox.apiserver.options import WriteOptions
 from kthena_sandbox.apiserver.storage import Key
 from kthena_sandbox.apiserver.surroundings import Surroundings
@@ -75,7 +76,8 @@ def _created(
         raise ApiError(500, "", "resourceVersion should not be set on objects to be created")
     cluster.require_namespace(resource, namespace, given.get("name", ""))
     named = fitted | {"metadata": _named(cluster, resource, namespace, given)}
-    new = lifecycle.new_object(resource, named, cluster.surroundings())
+    admitted = _mutated(resource, named, None, options)
+    new = lifecycle.new_object(resource, admitted, cluster.surroundings())
     _refuse(cluster, resource, new, None)
     managed = given.get("managedFields") or []
     if definitions.is_definition(resource):
@@ -83,10 +85,26 @@ def _created(
             resource, new, managed, meta.timestamp(cluster.clock())
         )
     new = meta.with_managed(schemas.as_read(resource, new), managed)
+    options.gate.validate(_attempt(resource, new, None, options))
     key = Key(namespace, new["metadata"]["name"])
     if key in cluster.collection(resource).documents:
         raise already_exists(resource, key.name)
     return new if options.dry_run else cluster.write(resource, new)
+
+
+def _attempt(
+    resource: ResourceType, new: Document, old: Document | None, options: WriteOptions
+) -> Attempt:
+    operation: Literal["CREATE", "UPDATE"] = "CREATE" if old is None else "UPDATE"
+    return Attempt(operation, resource, new, old, options.subresource, options.dry_run)
+
+
+def _mutated(
+    resource: ResourceType, new: Document, old: Document | None, options: WriteOptions
+) -> Document:
+    """The object as admission makes it, fitted again where that has changed it."""
+    admitted = options.gate.mutated(_attempt(resource, new, old, options))
+    return new if admitted == new else schemas.fitted(resource, admitted)[0]
 
 
 def _writer(cluster: Cluster, options: WriteOptions) -> fieldmanagers.Writer:
@@ -191,10 +209,12 @@ def _changed(
     options: WriteOptions, *, merge: Merge,
 ) -> Document:  # fmt: skip
     _check_preconditions(resource, key_of(old), fitted["metadata"], old["metadata"])
-    new = merge(resource, fitted, old, cluster.surroundings())
+    admitted = _mutated(resource, fitted, old, options)
+    new = merge(resource, admitted, old, cluster.surroundings())
     _refuse(cluster, resource, new, old)
     managed = fitted["metadata"].get("managedFields") or []
     new = _with_old_times(meta.with_managed(schemas.as_read(resource, new), managed), old)
+    options.gate.validate(_attempt(resource, new, old, options))
     return new if options.dry_run else _store(cluster, resource, new, old)
 
 

@@ -16,11 +16,18 @@ from kthena_sandbox.apiserver import (
     schemas,
     subresources,
 )
+from kthena_sandbox.apiserver.admission.gate import AdmissionGate, Pending
 from kthena_sandbox.apiserver.auth.access import Access
 from kthena_sandbox.apiserver.auth.tokens import TOKEN_REQUEST
 from kthena_sandbox.apiserver.cluster import Cluster
 from kthena_sandbox.apiserver.discovery import is_cleared, is_review
-from kthena_sandbox.apiserver.errors import ApiError, bad_request, method_not_allowed, not_found
+from kthena_sandbox.apiserver.errors import (
+    ApiError,
+    bad_request,
+    conflict,
+    method_not_allowed,
+    not_found,
+)
 from kthena_sandbox.apiserver.mutations import Outcome
 from kthena_sandbox.apiserver.negotiation import JSON, Form, decode, encode, negotiate
 from kthena_sandbox.apiserver.options import delete_options, list_options, write_options
@@ -45,6 +52,7 @@ _REFUSED = {
     "proxy": "the proxy is not served by this sandbox: connect to the address itself",
     "ephemeralcontainers": "ephemeral containers are not served by this sandbox",
 }
+_ADMISSIONS = 100  # as many writes as one request may have to wait for, as a deletecollection does
 _MIN_WATCH_SECONDS = 1800.0
 
 
@@ -70,7 +78,18 @@ class Call:
 
 
 async def answer(call: Call) -> Answer:
-    """Carry out a request. Raises ApiError."""
+    """Carry out a request, once those are asked who have a say in it. Raises ApiError."""
+    gate = AdmissionGate(call.cluster, call.access.authorizer, call.request.user)
+    call = replace(call, request=replace(call.request, gate=gate))
+    for _ in range(_ADMISSIONS):
+        try:
+            return await _answer(call)
+        except Pending as pending:
+            await gate.resolve(pending)
+    raise conflict(call.resource, call.target.name)
+
+
+async def _answer(call: Call) -> Answer:
     target, resource = call.target, call.resource
     if target.namespace and not resource.namespaced:
         raise method_not_allowed()
@@ -211,7 +230,8 @@ def _encoded(call: Call, document: Document, code: int) -> Response:
 def _written(call: Call, outcome: Outcome) -> Response:
     shown = shaped_object(call.resource, outcome.document, _presentation(call))
     form = negotiate(call.request.headers.get("accept", ""))
-    warnings = tuple(("warning", _warning(text)) for text in outcome.warnings)
+    said = (*outcome.warnings, *call.request.gate.warnings())
+    warnings = tuple(("warning", _warning(text)) for text in said)
     return Response(outcome.code, encode(shown, form), form.content_type, warnings)
 
 

@@ -10,6 +10,7 @@ import msgspec
 
 from kthena_sandbox.apiserver.duplicates import duplicate_fields
 from kthena_sandbox.apiserver.errors import Cause, bad_request, invalid_request
+from kthena_sandbox.apiserver.gates import OPEN, Gate
 from kthena_sandbox.apiserver.negotiation import APPLY_PATCH, media_type_of
 from kthena_sandbox.apiserver.schemas import FieldValidation
 from kthena_sandbox.apiserver.web import Request
@@ -35,6 +36,7 @@ class WriteOptions:
     subresource: str = ""
     force: bool = False
     tracked: bool = True
+    gate: Gate = OPEN
 
 
 def _unsupported(field: str, value: str, supported: tuple[str, ...]) -> Cause:
@@ -63,8 +65,9 @@ def write_options(request: Request, kind: str, subresource: str = "") -> WriteOp
     duplicates = () if wanted == "Ignore" else tuple(duplicate_fields(request.body))
     manager = manager or _from_user_agent(request.headers.get("user-agent", ""))
     return WriteOptions(
-        bool(dry_run), wanted, duplicates, manager, subresource, request.flag("force")
-    )
+        bool(dry_run), wanted, duplicates, manager, subresource, request.flag("force"),
+        gate=request.gate,
+    )  # fmt: skip
 
 
 def _patch_causes(request: Request, manager: str) -> list[Cause]:
@@ -101,6 +104,7 @@ class DeleteOptions:
     propagation: str = ""
     uid: str = ""
     resource_version: str = ""
+    gate: Gate = OPEN
 
 
 def delete_options(request: Request, body: Mapping[str, Any]) -> DeleteOptions:
@@ -123,6 +127,7 @@ def delete_options(request: Request, body: Mapping[str, Any]) -> DeleteOptions:
         policy or _orphans(given.get("orphanDependents")),
         preconditions.get("uid") or "",
         preconditions.get("resourceVersion") or "",
+        request.gate,
     )
 
 

@@ -9,6 +9,7 @@ import trio
 
 from kthena_sandbox.apiserver.auth.identity import ADMIN, User
 from kthena_sandbox.apiserver.errors import ApiError
+from kthena_sandbox.apiserver.gates import OPEN, Gate
 
 MAX_BODY = 3 * 1024 * 1024
 
@@ -29,6 +30,7 @@ class Request:
     headers: dict[str, str]
     body: bytes = b""
     user: User = ADMIN
+    gate: Gate = OPEN
 
     def flag(self, name: str) -> bool:
         """A boolean query parameter as Kubernetes reads it: present and not "0" or "false"."""

@@ -16,11 +16,13 @@ from kthena_sandbox.controllers.garbage import GarbageCollector
 from kthena_sandbox.controllers.jobs import Jobs
 from kthena_sandbox.controllers.namespaces import Namespaces
 from kthena_sandbox.controllers.replicasets import ReplicaSets
+from kthena_sandbox.controllers.rootca import RootCertificates
 from kthena_sandbox.controllers.serviceaccounts import ServiceAccounts
 from kthena_sandbox.controllers.statefulsets import StatefulSets
 from kthena_sandbox.events import EventRecorder
 from kthena_sandbox.kinds import (
     BUDGETS,
+    CONFIG_MAPS,
     DAEMON_SETS,
     DEFINITIONS,
     DEPLOYMENTS,
@@ -72,6 +74,7 @@ async def run_controllers(
         BUDGETS,
     )  # fmt: skip
     mirrors = {kind: Mirror(client, kind) for kind in kinds}
+    mirrors[CONFIG_MAPS] = Mirror(client, CONFIG_MAPS, metadata_only=True)
     recorders = {name: EventRecorder(client, name, wall_clock) for name in _COMPONENTS}
     async with trio.open_nursery() as nursery:
         loops = (
@@ -79,6 +82,7 @@ async def run_controllers(
             *_network(client, mirrors, pods, recorders),
             Namespaces(client, mirrors[NAMESPACES], wall_clock).loop,
             ServiceAccounts(client, mirrors[NAMESPACES], mirrors[SERVICE_ACCOUNTS]).loop,
+            RootCertificates(client, mirrors[NAMESPACES], mirrors[CONFIG_MAPS]).loop,
             GarbageCollector(client, mirrors[DEFINITIONS]),
         )
         for runner in (*recorders.values(), *loops, *mirrors.values()):

@@ -24,6 +24,7 @@ from kthena_sandbox.schema.workloadrules import (
 Document = dict[str, Any]
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _GROUPS = {
+    "admissionregistration": "admissionregistration.k8s.io",
     "core": "",
     "apps": "apps",
     "batch": "batch",
@@ -106,6 +107,16 @@ _RBAC = (
     _type("rbac", "RoleBinding", "rolebindings",
           defaulter=defaults.binding_defaults, rule=rules.binding_rules),
 )  # fmt: skip
+_ADMISSION = (
+    _type("admissionregistration", "MutatingWebhookConfiguration", "mutatingwebhookconfigurations",
+          cluster=True),
+    _type("admissionregistration", "ValidatingAdmissionPolicy", "validatingadmissionpolicies",
+          "status", cluster=True),
+    _type("admissionregistration", "ValidatingAdmissionPolicyBinding",
+          "validatingadmissionpolicybindings", cluster=True),
+    _type("admissionregistration", "ValidatingWebhookConfiguration",
+          "validatingwebhookconfigurations", cluster=True),
+)  # fmt: skip
 _APPS = (
     _type("apps", "ControllerRevision", "controllerrevisions"),
     _type("apps", "DaemonSet", "daemonsets ds +all", "status",
@@ -119,6 +130,7 @@ _APPS = (
 )  # fmt: skip
 BUILTIN: tuple[ResourceType, ...] = (
     *_CORE,
+    *_ADMISSION,
     _type("apiextensions", "CustomResourceDefinition", "customresourcedefinitions crd crds", "status",
           cluster=True, defaulter=defaults.definition_defaults, rule=validate_crd),
     *_APPS,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from kthena_sandbox.schema import networkrows, objectrows, workloadrows
+from kthena_sandbox.schema import admissionrows, networkrows, objectrows, workloadrows
 
 Document = dict[str, Any]
 Row = Callable[[Document, datetime], tuple[list[Any], list[Document]]]
@@ -55,6 +55,8 @@ _NODE = (
     "Name|Status|Roles|Age|Version|Internal-IP+|External-IP+|OS-Image+|Kernel-Version+|"
     "Container-Runtime+"
 )
+_ADMISSION = "admissionregistration.k8s.io"
+_WEBHOOKS = (_columns("Name|Webhooks#|Age"), _plain(admissionrows.webhooks))
 _DATED = (_columns("Name|Created At@"), _plain(objectrows.dated))
 _LAYOUTS: Mapping[tuple[str, str], tuple[tuple[Column, ...], Row]] = {
     ("", "ConfigMap"): (_columns("Name|Data|Age"), _plain(objectrows.config_map)),
@@ -117,6 +119,16 @@ _LAYOUTS: Mapping[tuple[str, str], tuple[tuple[Column, ...], Row]] = {
         _plain(objectrows.role_binding),
     ),
     ("apiextensions.k8s.io", "CustomResourceDefinition"): _DATED,
+    (_ADMISSION, "MutatingWebhookConfiguration"): _WEBHOOKS,
+    (_ADMISSION, "ValidatingWebhookConfiguration"): _WEBHOOKS,
+    (_ADMISSION, "ValidatingAdmissionPolicy"): (
+        _columns("Name|Validations#|ParamKind|Age"),
+        _plain(admissionrows.policy),
+    ),
+    (_ADMISSION, "ValidatingAdmissionPolicyBinding"): (
+        _columns("Name|PolicyName|ParamRef|Age"),
+        _plain(admissionrows.policy_binding),
+    ),
 }
 
 

@@ -374,3 +374,35 @@ def test_our_definitions_from_their_folder(kubectl: Kubectl) -> None:
             assert f"/{kind}.networking.serving.volcano.sh configured" in applied
     explained = kubectl.run("explain", "modelserver.spec.trafficPolicy.timeout")
     assert "Most time until the answer begins" in explained
+
+
+POLICY = """
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {name: NAME}
+spec:
+  matchConstraints:
+    namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: NAME}}
+    resourceRules:
+    - {apiGroups: [""], apiVersions: [v1], resources: [configmaps], operations: [CREATE]}
+  validations:
+  - {expression: "object.data.size() < 2", message: one is enough}
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata: {name: NAME}
+spec: {policyName: NAME, validationActions: [Deny]}
+"""
+
+
+def test_policies_of_admission(kubectl: Kubectl) -> None:
+    kubectl.run("apply", "-f", "-", stdin=POLICY.replace("NAME", kubectl.namespace))
+    shown = kubectl.run("get", "validatingadmissionpolicy", kubectl.namespace).splitlines()
+    assert shown[0].split() == ["NAME", "VALIDATIONS", "PARAMKIND", "AGE"]
+    assert shown[1].split()[:3] == [kubectl.namespace, "1", "<unset>"]
+    shown = kubectl.run("get", "validatingadmissionpolicybinding", kubectl.namespace).splitlines()
+    assert shown[1].split()[:3] == [kubectl.namespace, kubectl.namespace, "<unset>"]
+    kubectl.run("create", "cm", "a", "--from-literal=a=1")
+    refused = kubectl.run("create", "cm", "b", "--from-literal=a=1", "--from-literal=b=1", code=1)
+    assert f"ValidatingAdmissionPolicy '{kubectl.namespace}' with binding" in refused
+    assert "denied request: one is enough" in refused

@@ -58,6 +58,10 @@ def test_the_kinds_that_every_cluster_has() -> None:
         "rolebindings.rbac.authorization.k8s.io", "clusterroles.rbac.authorization.k8s.io",
         "clusterrolebindings.rbac.authorization.k8s.io", "statefulsets.apps", "daemonsets.apps",
         "controllerrevisions.apps", "jobs.batch", "poddisruptionbudgets.policy",
+        "mutatingwebhookconfigurations.admissionregistration.k8s.io",
+        "validatingwebhookconfigurations.admissionregistration.k8s.io",
+        "validatingadmissionpolicies.admissionregistration.k8s.io",
+        "validatingadmissionpolicybindings.admissionregistration.k8s.io",
     }  # fmt: skip
     assert (DEPLOYMENT.short_names, DEPLOYMENT.categories) == (("deploy",), ("all",))
     assert DEPLOYMENT.subresources == {"status", "scale"}

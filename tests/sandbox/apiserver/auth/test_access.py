@@ -311,3 +311,47 @@ async def test_the_keys_are_published(client: Client) -> None:
     assert [key["alg"] for key in found["keys"]] == ["ES256"]
     described = (await client.get("/.well-known/openid-configuration", token)).document
     assert described["issuer"] == "https://kubernetes.default.svc.cluster.local"
+
+
+async def test_nobody_grants_what_he_does_not_have(client: Client) -> None:
+    token = _bearer(await _token(client))
+    rbac = "rbac.authorization.k8s.io"
+    rule = {
+        "apiGroups": [rbac],
+        "resources": ["roles", "rolebindings"],
+        "verbs": ["create", "update"],
+    }
+    await _allow(client, **rule)
+    roles = f"{RBAC}/namespaces/default/roles"
+    pods = {"apiGroups": [""], "resources": ["pods", "secrets"], "verbs": ["get"]}
+    refused = await client.call(
+        "POST", roles, {"metadata": {"name": "r"}, "rules": [pods, rule]}, token
+    )
+    assert (refused.code, refused.reason) == (403, "Forbidden")
+    assert refused.message == (
+        f'roles.rbac.authorization.k8s.io "r" is forbidden: user "{BOT}" '
+        '(groups=["system:serviceaccounts" "system:serviceaccounts:default" "system:authenticated"]) '
+        "is attempting to grant RBAC permissions not currently held:\n"
+        '{APIGroups:[""], Resources:["pods"], Verbs:["get"]}\n'
+        '{APIGroups:[""], Resources:["secrets"], Verbs:["get"]}'
+    )
+    own = await client.call("POST", roles, {"metadata": {"name": "r"}, "rules": [rule]}, token)
+    assert own.code == 201
+    reference = {"apiGroup": rbac, "kind": "ClusterRole", "name": "view"}
+    subject = {"kind": "ServiceAccount", "name": "bot", "namespace": "default"}
+    binding = {"metadata": {"name": "more"}, "roleRef": reference, "subjects": [subject]}
+    path = f"{RBAC}/namespaces/default/rolebindings"
+    refused = await client.call("POST", path, binding, token)
+    assert "is attempting to grant RBAC permissions not currently held" in refused.message
+    unknown = binding | {"roleRef": reference | {"name": "nothing"}}
+    assert (await client.call("POST", path, unknown, token)).code == 404
+    bind = {
+        "apiGroups": [rbac],
+        "resources": ["clusterroles"],
+        "verbs": ["bind"],
+        "resourceNames": ["view"],
+    }
+    able = {"metadata": {"name": "able"}, "rules": [rule, bind]}
+    admin = {"authorization": "Bearer admin"}
+    assert (await client.call("PUT", f"{roles}/able", able, admin)).code == 200
+    assert (await client.call("POST", path, binding, token)).code == 201

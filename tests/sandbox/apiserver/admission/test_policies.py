@@ -1,0 +1,156 @@
+"""ValidatingAdmissionPolicies, among them one like that of the Gateway API's bundle."""
+
+from typing import Any
+
+import pytest
+from tests.sandbox.apiserver.asgi_client import (
+    CONFIGMAPS,
+    CRDS,
+    Client,
+    configmap,
+    widget_definition,
+)
+
+BASE = "/apis/admissionregistration.k8s.io/v1"
+VERSION = "example.com/bundle-version"
+SAFE = {
+    "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy",
+    "metadata": {"name": "safe-upgrades.example.com"},
+    "spec": {
+        "failurePolicy": "Fail",
+        "matchConstraints": {"resourceRules": [
+            {"apiGroups": ["apiextensions.k8s.io"], "apiVersions": ["v1"],
+             "resources": ["customresourcedefinitions"], "operations": ["CREATE", "UPDATE"]}]},
+        "validations": [
+            {"expression": "object.spec.group != 'example.com' || oldObject == null || "
+             "!has(oldObject.metadata.annotations) || object.metadata.annotations['channel'] == "
+             "oldObject.metadata.annotations['channel']",
+             "message": "Changing the channel is prohibited by default.", "reason": "Invalid"},
+            {"expression": "object.spec.group != 'example.com' || (has(object.metadata.annotations) && "
+             f"object.metadata.annotations.exists(k, k == '{VERSION}') && "
+             f"!matches(object.metadata.annotations['{VERSION}'], 'v1.[0-4].\\\\d+') && "
+             f"!matches(object.metadata.annotations['{VERSION}'], 'v0'))",
+             "messageExpression": "'Version ' + object.metadata.annotations['"
+             + VERSION + "'] + ' is too old.'", "message": "There is no version."},
+        ],
+    },
+}  # fmt: skip
+BINDING = {
+    "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicyBinding",
+    "metadata": {"name": "safe"},
+    "spec": {"policyName": "safe-upgrades.example.com", "validationActions": ["Deny"]},
+}  # fmt: skip
+
+
+async def _add(client: Client, policy: dict[str, Any], binding: dict[str, Any]) -> None:
+    for plural, body in (("policies", policy), ("policybindings", binding)):
+        answer = await client.post(f"{BASE}/validatingadmission{plural}", body)
+        assert answer.code == 201, answer.body
+
+
+def _definition(**annotations: str) -> dict[str, Any]:
+    definition = widget_definition()
+    definition["metadata"]["annotations"] = annotations
+    return definition
+
+
+async def test_an_old_bundle_is_refused(client: Client) -> None:
+    await _add(client, SAFE, BINDING)
+    refused = await client.post(CRDS, _definition(**{VERSION: "v1.4.1"}))
+    assert (refused.code, refused.reason) == (422, "Invalid")
+    said = (
+        "ValidatingAdmissionPolicy 'safe-upgrades.example.com' with binding 'safe' denied request: "
+        "Version v1.4.1 is too old."
+    )
+    assert refused.message == (
+        'customresourcedefinitions.apiextensions.k8s.io "widgets.example.com" is forbidden: ' + said
+    )
+    assert refused.document["details"]["causes"] == [{"message": said}]
+    refused = await client.post(CRDS, widget_definition())
+    assert refused.message.endswith("denied request: There is no version.")
+    created = await client.post(CRDS, _definition(**{VERSION: "v1.6.1", "channel": "standard"}))
+    assert created.code == 201
+    path = f"{CRDS}/widgets.example.com"
+    changed = await client.patch(path, {"metadata": {"annotations": {"channel": "experimental"}}})
+    assert changed.message.endswith("Changing the channel is prohibited by default.")
+    assert (await client.patch(path, {"metadata": {"labels": {"a": "b"}}})).code == 200
+    assert (await client.delete(path)).code == 200
+
+
+def _policy(**spec: Any) -> dict[str, Any]:
+    rule = {
+        "apiGroups": [""],
+        "apiVersions": ["v1"],
+        "resources": ["configmaps"],
+        "operations": ["*"],
+    }
+    constraints = {"resourceRules": [rule]}
+    return {"metadata": {"name": "p"}, "spec": {"matchConstraints": constraints} | spec}
+
+
+def _binding(**spec: Any) -> dict[str, Any]:
+    return {"metadata": {"name": "b"},
+            "spec": {"policyName": "p", "validationActions": ["Deny"]} | spec}  # fmt: skip
+
+
+async def test_a_warning_lets_it_pass(client: Client) -> None:
+    rule = {"expression": "has(object.metadata.labels)", "message": "no labels"}
+    await _add(client, _policy(validations=[rule]), _binding(validationActions=["Warn", "Audit"]))
+    created = await client.post(CONFIGMAPS, configmap("a"))
+    assert created.code == 201
+    assert created.headers["warning"] == (
+        "299 - \"Validation failed for ValidatingAdmissionPolicy 'p' with binding 'b': no labels\""
+    )
+
+
+async def test_variables_parameters_and_conditions(client: Client) -> None:
+    policy = _policy(
+        paramKind={"apiVersion": "v1", "kind": "ConfigMap"},
+        matchConditions=[{"name": "not-the-limits", "expression": "object.metadata.name != 'limits'"}],
+        variables=[{"name": "most", "expression": "int(params.data.most)"},
+                   {"name": "doubled", "expression": "variables.most * 2"}],
+        validations=[{"expression": "size(object.data) <= variables.doubled", "reason": "Forbidden"}],
+    )  # fmt: skip
+    limits = configmap("limits") | {"data": {"most": "1"}}
+    reference = {"name": "limits", "namespace": "default", "parameterNotFoundAction": "Deny"}
+    await _add(client, policy, _binding(paramRef=reference))
+    missing = await client.post(CONFIGMAPS, configmap("a"))
+    assert missing.message.endswith(
+        "no params found for policy binding with `Deny` parameterNotFoundAction"
+    )
+    assert (await client.post(CONFIGMAPS, limits)).code == 201
+    assert (await client.post(CONFIGMAPS, configmap("a"))).code == 201
+    refused = await client.post(CONFIGMAPS, configmap("b") | {"data": {"x": "", "y": "", "z": ""}})
+    assert (refused.code, refused.reason) == (403, "Forbidden")
+    assert refused.message.endswith("failed expression: size(object.data) <= variables.doubled")
+
+
+@pytest.mark.parametrize(("failure", "code"), [("Fail", 422), ("Ignore", 201)])
+async def test_an_expression_without_a_value(client: Client, failure: str, code: int) -> None:
+    rule = {"expression": "object.spec.x == 1"}
+    await _add(client, _policy(validations=[rule], failurePolicy=failure), _binding())
+    answer = await client.post(CONFIGMAPS, configmap("a"))
+    assert answer.code == code
+    if failure == "Fail":
+        assert (
+            "expression 'object.spec.x == 1' resulted in error: no such key: spec" in answer.message
+        )
+
+
+async def test_selectors_of_a_binding(client: Client) -> None:
+    rule = {"expression": "false", "message": "never"}
+    chosen = {"matchResources": {"namespaceSelector": {"matchLabels": {"strict": "yes"}}}}
+    await _add(client, _policy(validations=[rule]), _binding(**chosen))
+    space = {"metadata": {"name": "n", "labels": {"strict": "yes"}}}
+    assert (await client.post("/api/v1/namespaces", space)).code == 201
+    assert (await client.post(CONFIGMAPS, configmap("a"))).code == 201
+    assert (await client.post("/api/v1/namespaces/n/configmaps", configmap("a"))).code == 422
+
+
+async def test_deletions_can_be_denied(client: Client) -> None:
+    rule = {"expression": "request.operation != 'DELETE' || !has(oldObject.metadata.labels)"}
+    await _add(client, _policy(validations=[rule]), _binding())
+    await client.create_configmap("a", labels={"keep": "me"})
+    await client.create_configmap("b")
+    assert (await client.delete(f"{CONFIGMAPS}/a")).code == 422
+    assert (await client.delete(f"{CONFIGMAPS}/b")).code == 200

@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from ipaddress import ip_address
 from typing import Any
@@ -27,22 +28,48 @@ _SWITCH = (
 )
 
 
+@dataclass(frozen=True)
+class _Pod:
+    """Who is asked for, and where it is."""
+
+    name: str
+    address: str
+
+    async def dial(self, port: int) -> trio.SocketStream:
+        """A connection to it. Raises OSError in the words of Go's net package."""
+        family = socket.AF_INET6 if ip_address(self.address).version == 6 else socket.AF_INET
+        dialled = trio.socket.socket(family, socket.SOCK_STREAM)
+        try:
+            await dialled.connect((self.address, port))
+        except OSError as error:
+            dialled.close()
+            why = f"connect: {os.strerror(error.errno or 0).lower()}"
+            text = f"failed to connect: dial tcp {self.address}:{port}: {why}"
+            raise OSError(text) from error
+        except BaseException:
+            dialled.close()
+            raise
+        return trio.SocketStream(dialled)
+
+
 def takeover(cluster: Cluster, key: Key, request: Request) -> Takeover:
     """What is to become of the connection. Raises ApiError 400, 403 or 404."""
-    pod = cluster.read(cluster.kind("", "v1", "pods"), key)
-    address = (pod.get("status") or {}).get("podIP", "")
-    if not address:
+    document = cluster.read(cluster.kind("", "v1", "pods"), key)
+    pod = _Pod(key.name, (document.get("status") or {}).get("podIP", ""))
+    if not pod.address:
         raise bad_request(f"pod {key.name} does not have a host assigned")
     match request.headers.get("upgrade", "").lower():
         case "spdy/3.1":
             _negotiated(request.headers, "x-stream-protocol-version", (_SPDY,))
-            return Takeover(partial(_spdy, address, key.name))
+            return Takeover(partial(_spdy, pod))
         case "websocket":
-            accepted = (_TUNNELLED, _CHANNELS)
-            chosen = _negotiated(request.headers, "sec-websocket-protocol", accepted)
+            accepted, header = (_TUNNELLED, _CHANNELS), "sec-websocket-protocol"
+            chosen = ""  # clients may name none, and speak channels
+            if header in request.headers:
+                chosen = _negotiated(request.headers, header, accepted)
             if chosen == _TUNNELLED:
-                return Takeover(partial(_tunnel, address, key.name))
-            return Takeover(partial(_channels, address, key.name, _ports(request)))
+                return Takeover(partial(_tunnel, pod))
+            return Takeover(partial(_channels, pod, _ports(request), chosen))
     raise bad_request("Upgrade request required")
 
 
@@ -66,36 +93,20 @@ def _ports(request: Request) -> list[int]:
     return [int(text) for text in listed]
 
 
-async def _spdy(address: str, pod: str, stream: trio.abc.Stream, _: bytes) -> None:
+async def _spdy(pod: _Pod, stream: trio.abc.Stream, _: bytes) -> None:
     await stream.send_all(_SWITCH)
-    await SpdyForwarding(stream, partial(_dial, address), pod).run()
+    await SpdyForwarding(stream, pod.dial, pod.name).run()
 
 
-async def _tunnel(address: str, pod: str, stream: trio.abc.Stream, head: bytes) -> None:
+async def _tunnel(pod: _Pod, stream: trio.abc.Stream, head: bytes) -> None:
     web_socket = WebSocket(stream, head)
     await web_socket.accept(_TUNNELLED)
-    await SpdyForwarding(WebSocketStream(web_socket), partial(_dial, address), pod).run()
+    await SpdyForwarding(WebSocketStream(web_socket), pod.dial, pod.name).run()
 
 
 async def _channels(
-    address: str, pod: str, ports: list[int], stream: trio.abc.Stream, head: bytes
+    pod: _Pod, ports: list[int], chosen: str, stream: trio.abc.Stream, head: bytes
 ) -> None:
     web_socket = WebSocket(stream, head)
-    await web_socket.accept(_CHANNELS)
-    await ChannelForwarding(web_socket, ports, partial(_dial, address), pod).run()
-
-
-async def _dial(address: str, port: int) -> trio.SocketStream:
-    """A connection to the pod. Raises OSError in the words of Go's net package."""
-    family = socket.AF_INET6 if ip_address(address).version == 6 else socket.AF_INET
-    dialled = trio.socket.socket(family, socket.SOCK_STREAM)
-    try:
-        await dialled.connect((address, port))
-    except OSError as error:
-        dialled.close()
-        why = os.strerror(error.errno or 0).lower()
-        raise OSError(f"failed to connect: dial tcp {address}:{port}: connect: {why}") from error
-    except BaseException:
-        dialled.close()
-        raise
-    return trio.SocketStream(dialled)
+    await web_socket.accept(chosen)
+    await ChannelForwarding(web_socket, ports, pod.dial, pod.name).run()

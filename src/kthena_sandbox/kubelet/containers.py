@@ -1,4 +1,4 @@
-"""Runs one container: a workload for a known image, nothing for a static one; restarts, probes, hooks, states."""
+"""Runs one container: a workload for a known image, nothing for a static one; restarts and states."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -14,12 +14,12 @@ from kthena_sandbox.echo.settings import SettingsError as EchoSettingsError
 from kthena_sandbox.engine import SettingsError
 from kthena_sandbox.kinds import Document
 from kthena_sandbox.kubelet import images
-from kthena_sandbox.kubelet.hooks import run_hook
 from kthena_sandbox.kubelet.logs import ContainerLog
 from kthena_sandbox.kubelet.podstatus import ContainerState, Termination
 from kthena_sandbox.kubelet.podvolumes import Tell
-from kthena_sandbox.kubelet.probes import Probe, check, read_probe, run_probe
+from kthena_sandbox.kubelet.probes import Probe, read_probe
 from kthena_sandbox.kubelet.references import ConfigError
+from kthena_sandbox.kubelet.supervision import Supervision, keep_ready
 from kthena_sandbox.kubelet.workloads import KILLED, Exit, Workload
 
 _LOG = logging.getLogger(__name__)
@@ -29,7 +29,6 @@ _LONGEST_PAUSE = 30.0
 _STEADY_SECONDS = 60.0  # who ran that long is not in a crash loop
 _STATIC_PERIOD = 1.0
 _RETRY_SECONDS = 1.0
-_LEAST_SECONDS = 2.0  # for a container whose preStop hook took all of its time
 
 
 class Container:
@@ -48,12 +47,8 @@ class Container:
         self._changed = changed
         self._tell = tell
         self.finished = False  # for good
-        self._workload: Workload | None = None
+        self._run: Supervision | None = None
         self._stopping = False
-        self._closed = False  # takes no more connections
-        self._condemned = ""  # why it is ended before its restart
-        self._grace = 0.0
-        self._sentence = trio.Event()
         self.state = self._first_state()
 
     def _first_state(self) -> ContainerState:
@@ -89,7 +84,7 @@ class Container:
         if probe is None:
             self._set(ready=True)
             return
-        await self._keep_ready(probe)
+        await keep_ready(probe, self._address, lambda ready: self._set(ready=ready), self._tell)
 
     def _static_probe(self) -> Probe | None:
         ports = [entry["containerPort"] for entry in self._document.get("ports") or []]
@@ -100,7 +95,7 @@ class Container:
         failures = 0
         while True:
             began = trio.current_time()
-            ended = await self._run_once(make)
+            ended, was_killed = await self._run_once(make)
             policy = self._pod["spec"].get("restartPolicy", "Always")
             if (
                 self._stopping
@@ -112,7 +107,7 @@ class Container:
             steady = trio.current_time() - began > _STEADY_SECONDS
             failures = 1 if steady else failures + 1
             self.state = replace(self.state, before=ended, restarts=self.state.restarts + 1)
-            await self._back_off(failures - bool(self._condemned))
+            await self._back_off(failures - was_killed)
             self.previous_log, self.log = self.log, ContainerLog(self._wall_clock)
 
     async def _back_off(self, failures: int) -> None:
@@ -127,10 +122,10 @@ class Container:
         self._tell("BackOff", f"Back-off restarting failed container {name} in pod {pod}", True)
         await trio.sleep(pause)
 
-    async def _run_once(self, make: MakeWorkload) -> Termination:
+    async def _run_once(self, make: MakeWorkload) -> tuple[Termination, bool]:
+        """How it ended, and whether we have ended it."""
         started = self._wall_clock()
-        self._condemned = ""
-        image = self.state.image
+        image, condemned = self.state.image, ""
         self._tell("Pulled", f'Container image "{image}" already present on machine', False)
         try:
             workload = await self._made(make)
@@ -139,14 +134,17 @@ class Container:
             self.log.write(f"error: {error}")
             exit_ = Exit(2, str(error))
         else:
-            exit_ = await self._run_workload(workload, started)
+            grace = float(self._pod["spec"].get("terminationGracePeriodSeconds", 30))
+            supervision = Supervision(
+                self._document, self._address, workload, grace, self._set, self._tell
+            )
+            exit_ = await self._run_workload(workload, supervision, started)
+            condemned = supervision.condemned
         self.log.close()
-        reason = "Error" if exit_.code else "Completed"
-        ended = Termination(
-            exit_.code, reason, self._condemned or exit_.message, started, self._wall_clock()
-        )
+        reason, message = "Error" if exit_.code else "Completed", condemned or exit_.message
+        ended = Termination(exit_.code, reason, message, started, self._wall_clock())
         self._set(running=None, ended=ended, ready=False, started=False)
-        return ended
+        return ended, bool(condemned)
 
     async def _made(self, make: MakeWorkload) -> Workload:
         """Made when what it takes its environment from is there. Raises SettingsError."""
@@ -165,7 +163,9 @@ class Container:
         self._tell("Created", f"Created container: {self.state.name}", False)
         self._tell("Started", f"Started container {self.state.name}", False)
 
-    async def _run_workload(self, workload: Workload, started: datetime) -> Exit:
+    async def _run_workload(
+        self, workload: Workload, supervision: Supervision, started: datetime
+    ) -> Exit:
         exit_ = Exit(KILLED)
         try:
             async with trio.open_nursery() as nursery:
@@ -176,89 +176,18 @@ class Container:
                     nursery.cancel_scope.cancel()
 
                 await nursery.start(run)
-                self._workload = workload
                 self._set(running=started, ended=None)
                 self._tell_running()
-                await self._watch_over(workload)
+                self._run = supervision
+                await supervision.watch()
         except* OSError as errors:
             exit_ = Exit(1, str(_first(errors)))
             self.log.write(f"error: {exit_.message}")
         except* Exception as errors:  # noqa: BLE001  one bad workload must not stop the kubelet
             _LOG.exception("container %s", self.state.name)
             exit_ = Exit(1, repr(_first(errors)))
-        self._workload = None
+        self._run = None
         return exit_
-
-    async def _watch_over(self, workload: Workload) -> None:
-        """Run hook and probes while the workload runs, and end it where one finds it dead."""
-        async with trio.open_nursery() as nursery:
-            await nursery.start(self._execute, workload)
-            hook = (self._document.get("lifecycle") or {}).get("postStart")
-            if hook and (why := await run_hook(hook, self._document, self._address)):
-                self._tell("FailedPostStartHook", f"PostStartHook failed: {why}", True)
-                self._condemn(f"PostStartHook failed: {why}", "FailedPostStartHook", None)
-            probed = self._document if workload.is_probed else {}
-            if (startup := read_probe(probed, "startupProbe")) is not None:
-                await self._wait_for_start(startup)
-            self._set(started=True)
-            if (liveness := read_probe(probed, "livenessProbe")) is not None:
-                nursery.start_soon(self._keep_alive, liveness, "Liveness")
-            if (readiness := read_probe(probed, "readinessProbe")) is None:
-                self._set(ready=True)
-                return
-            await self._keep_ready(readiness)
-
-    async def _execute(self, workload: Workload, *, task_status: trio.TaskStatus[None]) -> None:
-        """End the workload when it is condemned; how it ended is seen where it runs."""
-        self._sentence = trio.Event()
-        task_status.started()
-        await self._sentence.wait()
-        await self._end(workload, self._grace)
-        await trio.sleep_forever()
-
-    def _condemn(self, message: str, why: str, grace: float | None) -> None:
-        if self._stopping or self._condemned:
-            return
-        usual = self._pod["spec"].get("terminationGracePeriodSeconds", 30)
-        self._grace = float(usual if grace is None else grace)
-        self._condemned = message
-        self._tell("Killing", why, False)
-        self._sentence.set()
-
-    async def _wait_for_start(self, probe: Probe) -> None:
-        with trio.CancelScope() as scope:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._probe, probe, scope.cancel, self._die(probe, "Startup"))
-
-    async def _keep_alive(self, probe: Probe, name: str) -> None:
-        await self._probe(probe, lambda: None, self._die(probe, name))
-
-    def _die(self, probe: Probe, name: str) -> Callable[[str], None]:
-        def failed(message: str) -> None:
-            if not self._stopping:
-                self._tell("Unhealthy", f"{name} probe failed: {message}", True)
-            why = f"Container {self.state.name} failed {name.lower()} probe, will be restarted"
-            self._condemn(message, why, probe.grace)
-
-        return failed
-
-    async def _keep_ready(self, probe: Probe) -> None:
-        def failed(message: str) -> None:
-            self._tell("Unhealthy", f"Readiness probe failed: {message}", True)
-            self._set(ready=False)
-
-        def passed() -> None:
-            self._set(ready=not self._closed)
-
-        await self._probe(probe, passed, failed)
-
-    async def _probe(
-        self, probe: Probe, passed: Callable[[], None], failed: Callable[[str], None]
-    ) -> None:
-        async def ask() -> str:
-            return await check(probe, self._address)
-
-        await run_probe(probe, ask, passed, failed)
 
     def refuse_address(self, address: str, annotation: str) -> None:
         """Say that the author of the pod has given it an address that is none."""
@@ -274,30 +203,11 @@ class Container:
         self._tell("Failed", f'Failed to pull image "{image}": {message}', True)
 
     async def stop(self, seconds: float) -> None:
-        """End it for good: its hook, then the workload, both within *seconds*."""
+        """End it for good, within *seconds*."""
         self._stopping = True
-        workload = self._workload
-        if workload is not None:
-            began = trio.current_time()
-            hook = (self._document.get("lifecycle") or {}).get("preStop")
-            if hook and seconds:
-                await self._run_pre_stop(hook, seconds)
-                seconds = max(seconds - (trio.current_time() - began), _LEAST_SECONDS)
-            await self._end(workload, seconds)
+        if self._run is not None:
+            await self._run.end(seconds)
         self.log.close()
-
-    async def _run_pre_stop(self, hook: Document, seconds: float) -> None:
-        why = "it did not end within the grace period"
-        with trio.move_on_after(seconds):
-            why = await run_hook(hook, self._document, self._address)
-        if why:
-            self._tell("FailedPreStopHook", f"PreStopHook failed: {why}", True)
-
-    async def _end(self, workload: Workload, seconds: float) -> None:
-        if not workload.serves_while_it_ends:
-            self._closed = True
-            self._set(ready=False)
-        await workload.end(seconds)
 
 
 def _first(error: BaseException) -> BaseException:

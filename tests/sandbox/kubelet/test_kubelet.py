@@ -256,8 +256,9 @@ async def test_a_readiness_probe_decides(tmp_path: Path) -> None:
 async def test_a_failed_liveness_probe_restarts_the_engine(tmp_path: Path) -> None:
     probe = {"httpGet": {"path": "/health", "port": 8000}, "periodSeconds": 1,
              "failureThreshold": 1}  # fmt: skip
+    spec = engine_pod(livenessProbe=probe, readinessProbe=probe)
     async with running(tmp_path, kubelet=True) as cluster:
-        await cluster.create(PODS, "engine", spec=engine_pod(livenessProbe=probe))
+        await cluster.create(PODS, "engine", spec=spec)
         pod = await cluster.until(_ready(cluster))
         async with httpx.AsyncClient(trust_env=False) as client:
             faults = f"http://{pod['status']['podIP']}:8000/mock/faults"

@@ -31,11 +31,11 @@ class WebSocket:
         self._head = head
 
     async def accept(self, subprotocol: str) -> None:
-        """Answer the handshake whose head was given. Raises RemoteProtocolError and trio's errors of streams."""
+        """Answer the handshake whose head was given; *subprotocol* "" is none. Raises RemoteProtocolError and trio's errors of streams."""
         self._connection.receive_data(self._head)
         for event in self._connection.events():
             if isinstance(event, Request):
-                await self._send(AcceptConnection(subprotocol=subprotocol))
+                await self._send(AcceptConnection(subprotocol=subprotocol or None))
                 return
         raise RemoteProtocolError("the handshake is not complete")
 

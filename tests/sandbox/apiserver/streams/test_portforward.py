@@ -144,7 +144,7 @@ class Socket:
         self.closed = False
 
     async def open(self, target: str, protocol: str) -> None:
-        request = Request(host="x", target=target, subprotocols=[protocol])
+        request = Request(host="x", target=target, subprotocols=[protocol] if protocol else [])
         await self.stream.send_all(self.connection.send(request))
         await self.receive()
 
@@ -202,10 +202,12 @@ class _Receiver(trio.abc.ReceiveStream):
         await self.socket.stream.aclose()
 
 
-async def test_channels(tmp_path: Path) -> None:
+@pytest.mark.parametrize("protocol", ["v4.channel.k8s.io", ""])
+async def test_channels(tmp_path: Path, protocol: str) -> None:
     async with open_house(tmp_path) as house, await house.connect() as stream:
         socket = Socket(stream)
-        await socket.open(f"{PATH}?ports={house.port}&ports=9", "v4.channel.k8s.io")
+        await socket.open(f"{PATH}?ports={house.port}&ports=9", protocol)
+        assert (socket.chosen or "") == protocol
         await socket.send(b"\0hello")
         ports = [struct.pack("<H", port) for port in (house.port, 9)]
         expected = {

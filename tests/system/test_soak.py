@@ -1,6 +1,7 @@
 """The soak for some seconds, and that it would notice what it looks for."""
 
 import pytest
+from tests.support.crowd import Kill, Losses, names_an_error
 from tests.support.http_client import Reply
 from tests.support.oracle import (
     Gateway,
@@ -23,7 +24,7 @@ ROUTES = {"older": "old", "younger": "young"}
 @pytest.mark.system
 @pytest.mark.timeout(180)
 def test_streams_are_not_disturbed_by_gateways_that_come_and_go() -> None:
-    report = soak(Plan(seconds=10, streams=40, warm_up=4))
+    report = soak(Plan(seconds=10, streams=40, warm_up=4, leaving=0.2, restart_engines=True))
 
     assert [] == report.faults, report.text
 
@@ -86,3 +87,39 @@ def test_streams_that_are_not_whole_are_noticed(reply: Reply, fault: str) -> Non
 
     assert found.startswith(fault)
     assert bool(found) == bool(fault)
+
+
+ERROR = b'data: {"error":{"message":"the engine is gone","type":"server_error","code":null}}\n\n'
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        (ERROR, True),
+        (b"data: {}\n\n" + ERROR, True),
+        (ERROR + b"data: [DONE]\n\n", False),
+        (b"data: {}\n\n", False),
+        (b'data: {"error":{"message":"","type":"server_error"}}\n\n', False),
+        (b'data: {"error":"gone"}\n\n', False),
+        (ERROR[:-9], False),
+        (b"", False),
+    ],
+)
+def test_a_cut_stream_has_to_say_why(body: bytes, named: bool) -> None:
+    assert named == names_an_error(body)
+
+
+def test_losses_are_explained_by_kills_alone() -> None:
+    kills = [Kill(since=100.0, until=102.0, running=20)]
+
+    assert [] == Losses(kills, lost=[100.1] * 25, refused=[104.9]).faults()
+    assert [] == Losses().faults()
+    assert ["31 streams were lost, and 30 at most ran on dead engines"] == Losses(
+        kills, lost=[101.0] * 31
+    ).faults()
+    assert [
+        "from 99.90 to 105.10 s 2 streams were lost, and engines were killed at 100.00 to 102.00 s"
+    ] == Losses(kills, lost=[99.9, 101.0], refused=[105.1]).faults()
+    assert [
+        "from 5.00 to 5.00 s 1 streams were lost, and engines were killed at no time"
+    ] == Losses(lost=[5.0]).faults()[:1]

@@ -18,6 +18,7 @@ HANG_SECONDS = 15.0  # without a sign of life: nothing here takes as long
 NOTICED_SECONDS = 3.0  # from the end of an engine until all of its clients have been told
 BETWEEN_KILLS_SECONDS = 6.0  # in the mean
 GRACES = (0, 2)  # seconds: killed at once, or drained for as long
+ENGINE_PORT = 8000
 JUST_BEGUN = 10  # streams that an engine may have got between being counted and being dead
 
 
@@ -154,18 +155,27 @@ class Reaper:
     async def _kill_one(self) -> None:
         pod = self._dice.choice(await self._ready())
         name = pod["metadata"]["name"]
-        engine = Engines([pod["status"]["podIP"]])
+        address = pod["status"]["podIP"]
+        engine = Engines([address])
         running = await engine.count("running")
         await engine.aclose()
         since = trio.current_time()
         grace = self._dice.choice(GRACES)
         await self._api.delete(PODS, f"{name}?gracePeriodSeconds={grace}")
-        await _until(lambda: self._is_gone(name))
+        await _until(lambda: self._is_gone(name, address))
         self._losses.kills.append(Kill(since, trio.current_time(), running))
         await _until(self._is_whole)
 
-    async def _is_gone(self, name: str) -> bool:
-        return await self._api.find(f"{PODS}/{name}") is None
+    async def _is_gone(self, name: str, address: str) -> bool:
+        """Return whether neither the pod is left nor its engine, which may live a little longer than it."""
+        if await self._api.find(f"{PODS}/{name}") is not None:
+            return False
+        try:
+            stream = await trio.open_tcp_stream(address, ENGINE_PORT)
+        except OSError:
+            return True
+        await stream.aclose()
+        return False
 
     async def _is_whole(self) -> bool:
         wanted = await self._api.read(f"{DEPLOYMENTS}/{self._deployment}")

@@ -38,9 +38,8 @@ SETTLE_SECONDS = 0.05
 FIELD_MANAGER = LEASE_NAME
 OUTAGE_BACKOFF = Backoff(base=0.5, ceiling=2.0, spread=0.5)
 ROUND_SECONDS = 1.0  # of writing what may be old news
-RECHECK_SECONDS = (
-    30.0  # until a CRD that did not keep a status is tried again: it may be another one by now
-)
+# Until a CRD that did not keep a status is tried again: it may be another one by now.
+RECHECK_SECONDS = 30.0
 NEVER = float("inf")
 NOTHING: frozenset[str] = frozenset()
 
@@ -259,9 +258,8 @@ class StatusWriter:
         self._recheck_at.setdefault(kind, trio.current_time() + RECHECK_SECONDS)
         told = self._told.get(kind, NOTHING)
         self._told[kind] = told | fields
-        if (
-            "conditions" not in told and fields - told
-        ):  # without conditions there is no status at all
+        # Without conditions there is no status at all: nothing more to say then.
+        if "conditions" not in told and fields - told:
             log.warning(
                 "the cluster's CRD of %s does not keep %s of the status: "
                 "to see what the router says there, install the CRDs that belong to it",

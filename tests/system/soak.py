@@ -13,9 +13,8 @@ import random
 import sys
 import tempfile
 import time
-from collections import Counter
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import trio
@@ -31,18 +30,23 @@ from tests.support.churn import (
     open_api,
     route_document,
 )
-from tests.support.crowd import Crowd, Losses, Reaper
-from tests.support.observed_router import Inventory, take_inventory
+from tests.support.crowd import Crowd, Reaper
+from tests.support.observed_router import take_inventory
 from tests.support.oracle import Gateway, Listener
-from tests.support.process_figures import ProcessFigures, figures_of
-from tests.support.stack import Router, free_ports, open_router, open_stack
-from tests.support.traffic import (
-    Client,
-    Tally,
-    answer_at,
-    ask_for_ever,
-    wait_until_served,
+from tests.support.process_figures import figures_of
+from tests.support.soak_report import (
+    Held,
+    Report,
+    Seen,
+    check_log,
+    compare,
+    listed,
+    tell_costs,
+    tell_hold_ups,
+    tell_traffic,
 )
+from tests.support.stack import Router, free_ports, open_router, open_stack
+from tests.support.traffic import Client, answer_at, ask_for_ever, wait_until_served
 from tests.support.workloads import deploy
 
 CONSTANT = "constant"  # the Gateway that nobody touches, its route and its model
@@ -52,14 +56,6 @@ PORTS = 6
 CONVERGED_SECONDS = 5.0
 QUIET_SECONDS = 5.0  # longer than the pauses in which the router closes idle connections
 SETTLE_SECONDS = 30.0
-MEMORY_ALLOWANCE_MEBIBYTES = 8.0
-# trio forgets deadlines in batches of a thousand, and what is seen first becomes a series of the metrics.
-OBJECTS_ALLOWANCE = 3000
-API_REQUESTS_PER_SECOND = 10
-# Of CPU: the longest are full collections of garbage, which look at every stream.
-LONGEST_STEP_SECONDS = 0.25
-STEP_SECONDS_FOR_EACH_STREAM = 0.0001
-MOST_HELD_UP_SECONDS = 2.0  # by a machine that is busy otherwise: nothing can be said then
 MOST_FAULTS = 20  # that are shown of one kind
 
 
@@ -72,50 +68,6 @@ class Plan:
     token_pause: float = 0.25
     leaving: float = 0.0
     restart_engines: bool = False
-
-
-@dataclass
-class Report:
-    """The figures, and what is wrong with them."""
-
-    lines: list[tuple[str, str]] = field(default_factory=list)
-    faults: list[str] = field(default_factory=list)
-
-    @property
-    def text(self) -> str:
-        width = max(len(name) for name, _ in self.lines)
-        table = [f"{name:<{width}}  {value}" for name, value in self.lines]
-        return "\n".join([*table, *(f"FAULT: {one}" for one in self.faults)])
-
-    def say(self, name: str, value: str) -> None:
-        self.lines.append((name, value))
-
-    def require(self, holds: bool, fault: str) -> None:
-        if not holds:
-            self.faults.append(fault)
-
-
-@dataclass
-class Seen:
-    """What was seen in one run: by the clients, and of the router, once a second.
-
-    *held_up*: for how many seconds the clients themselves could not run, at the most.
-    """
-
-    streams: Tally = field(default_factory=Tally)
-    questions: Tally = field(default_factory=Tally)
-    losses: Losses = field(default_factory=Losses)
-    figures: list[ProcessFigures] = field(default_factory=list)
-    held_up: float = 0.0
-
-
-@dataclass(frozen=True)
-class Held:
-    """What a router holds; *in_flight* is what its gauges say of it."""
-
-    figures: ProcessFigures
-    inventory: Inventory
-    in_flight: Counter[str]
 
 
 @dataclass(frozen=True)
@@ -244,14 +196,14 @@ async def play(plan: Plan, ground: Ground, report: Report) -> None:
         converged = await stage.converge()
         after = await stage.clear()
     tell_hold_ups(max(warm_up.held_up, seen.held_up), report)
-    tell_traffic(plan, seen, report)
+    tell_traffic(seen, plan.token_pause, report)
     report.say(
         "changes",
-        f"{churn.done.total()}: {_listed(churn.done)}; in force {converged:.2f} s after the last",
+        f"{churn.done.total()}: {listed(churn.done)}; in force {converged:.2f} s after the last",
     )
     report.require(converged < CONVERGED_SECONDS, f"not in force after {CONVERGED_SECONDS} s")
     tell_costs(used / took, requests_to_the_api(ground.proxy, began, began + took), report)
-    compare(before, seen, after, plan, report)
+    compare(before, seen, after, plan.streams, report)
 
 
 async def set_up(api: Api, port: int, plan: Plan) -> Gateway:
@@ -267,90 +219,10 @@ async def set_up(api: Api, port: int, plan: Plan) -> Gateway:
     return Gateway(CONSTANT, document["metadata"]["creationTimestamp"], listeners)
 
 
-def tell_hold_ups(seconds: float, report: Report) -> None:
-    report.say("clients", f"held up for {seconds:.2f} s at most")
-    report.require(seconds < MOST_HELD_UP_SECONDS, "the machine had no time for this")
-
-
-def tell_traffic(plan: Plan, seen: Seen, report: Report) -> None:
-    streams, questions, losses = seen.streams, seen.questions, seen.losses
-    pauses = sorted(streams.pauses)
-    longest, usual = pauses[-1], pauses[len(pauses) * 99 // 100]
-    report.say(
-        "untouched Gateway",
-        f"{streams.answers.total()} streams: {_listed(streams.answers)}; {streams.events} events, "
-        f"{len(streams.faults)} faults; longest pause between events {longest:.2f} s, "
-        f"99th percentile {usual:.2f} s ({plan.token_pause} s by the engine)",
-    )
-    report.say(
-        "killed engines",
-        f"{len(losses.kills)}, on which {sum(one.running for one in losses.kills)} streams ran; "
-        f"{len(losses.lost)} were cut and say so, {len(losses.refused)} answered with an error",
-    )
-    report.say(
-        "changed Gateways",
-        f"{questions.answers.total()} answers: {_listed(questions.answers)}; {len(questions.faults)} faults; "
-        f"{questions.exact} had one right answer only",
-    )
-
-
 def requests_to_the_api(proxy: ApiProxy, since: float, until: float) -> tuple[float, int]:
     """Return how many the router made per second, and the most within any one second."""
     count = sum(since <= one.at <= until for one in proxy.noted)
     return count / (until - since), proxy.busiest_second(since, until)
-
-
-def tell_costs(cpu: float, rates: tuple[float, int], report: Report) -> None:
-    report.say("router's CPU", f"{cpu:.0%} of a core")
-    mean, most = rates
-    report.say("requests to the API", f"{mean:.1f} per second, at most {most} within a second")
-    report.require(most < API_REQUESTS_PER_SECOND, f"{most} requests to the API within a second")
-
-
-def compare(before: Held, seen: Seen, after: Held, plan: Plan, report: Report) -> None:
-    """Require that the router holds what it held before."""
-    for name in ("descriptors", "sockets", "threads"):
-        was, now = (getattr(one, name) for one in (before.figures, after.figures))
-        most = max(getattr(one, name) for one in seen.figures)
-        report.say(name, f"{was} before, {now} after, {most} in between")
-        report.require(now <= was, f"{now} {name}, {was} before")
-    was, now = before.in_flight, after.in_flight
-    report.say("in flight", f"{was.total()} before, {now.total()} after, by {len(now)} gauges")
-    report.require(not now.total(), f"requests are left over: {_listed(now)}")
-    was, now = before.inventory.tasks, after.inventory.tasks
-    report.say("tasks", f"{sum(was.values())} before, {sum(now.values())} after")
-    for name, count in (Counter(now) - Counter(was)).items():
-        report.require(False, f"{count} tasks {name} are left over")
-    was, now = before.inventory.objects, after.inventory.objects
-    report.say(
-        "objects",
-        f"{sum(was.values())} before, {sum(now.values())} after; {_listed(Counter(now) - Counter(was))}",
-    )
-    report.require(
-        sum(now.values()) <= sum(was.values()) + OBJECTS_ALLOWANCE, "objects are left over"
-    )
-    step, task = after.inventory.longest_step
-    report.say("longest step", f"{step * 1000:.0f} ms of CPU in {task}")
-    longest = LONGEST_STEP_SECONDS + plan.streams * STEP_SECONDS_FOR_EACH_STREAM
-    report.require(step < longest, "a task has held all others for too long")
-    was, now = (one.figures.resident_mebibytes for one in (before, after))
-    between = [one.resident_mebibytes for one in seen.figures]
-    parts = [max(between[i * len(between) // 5 :][: len(between) // 5 + 1]) for i in range(5)]
-    trend = ", ".join(f"{one:.1f}" for one in parts)
-    report.say("memory", f"{was:.1f} MiB before, {now:.1f} after; in between, by fifths, {trend}")
-    report.require(now <= was + MEMORY_ALLOWANCE_MEBIBYTES, "memory has grown")
-
-
-def check_log(log: str, report: Report) -> None:
-    lines = log.splitlines()
-    warnings = [line for line in lines if " WARNING " in line]
-    report.say("router's log", f"{len(lines)} lines, {len(warnings)} warnings")
-    for line in lines:
-        report.require(" ERROR " not in line and "Traceback" not in line, f"router's log: {line}")
-
-
-def _listed(counts: Counter[str]) -> str:
-    return ", ".join(f"{name} {count}" for name, count in counts.most_common(8))
 
 
 def main() -> int:

@@ -16,8 +16,8 @@ from kthena_router.listeners.h11 import H11Connection
 from kthena_router.listeners.http1 import Http1Connection
 from kthena_router.listeners.http1_parser import Http2Spoken
 from kthena_router.listeners.http2 import Http2Connection, Start, agreed_on_http2, shake_hands
-from kthena_router.listeners.http2_requests import strict
 from kthena_router.listeners.http2_upgrade import Http2Upgrade
+from kthena_router.listeners.strict import strict
 from kthena_router.listeners.transports import PlainTransport, StreamTransport
 from kthena_router.telemetry.refusals import Refusal
 from kthena_router.wire.payloads import error_body
@@ -170,9 +170,10 @@ class Client:
         await connection.run()
 
     async def _serve_h11(self, stream: trio.abc.Stream) -> None:
+        app = strict(self._app, self._terms.http1.refused)
         timeout = self._terms.http1.limits.header_timeout
         connection = H11Connection(
-            self._app, self._terms.http2, stream, **self._addresses, header_timeout=timeout
+            app, self._terms.http2, stream, **self._addresses, header_timeout=timeout
         )
         self._take(connection)
         await connection.run()

@@ -1,4 +1,4 @@
-"""Requests in HTTP/2, as strictly as in HTTP/1.1: h2 refuses what breaks its framing, and lets odd words pass.
+"""Requests that h2 and h11 have read, as strictly as our own HTTP/1.1: what they refuse breaks the framing, odd words pass.
 
 A method with a space or a path without a slash is harmless here, and something else to whoever writes it down as HTTP/1.1
 (RFC 9113 10.3, intermediary encapsulation attacks).
@@ -27,7 +27,8 @@ def strict(app: ASGIApp, refused: Refused = not_noted) -> ASGIApp:
         except RouterError as error:
             client = scope["client"]
             address = client[0] if client else ""
-            refused(Refusal(address, error, scope["method"], scope["path"], "HTTP/2"))
+            protocol = f"HTTP/{scope['http_version']}"
+            refused(Refusal(address, error, scope["method"], scope["path"], protocol))
             await respond(send, error.status, error_body(error), [JSON_CONTENT])
             return
         await app(scope, receive, send)
@@ -43,4 +44,4 @@ def check(scope: Scope) -> None:
     if not _METHOD.fullmatch(method) or not _TARGET.fullmatch(target):
         raise MalformedRequest("the method or the path contains forbidden characters")
     hosts = [value for name, value in scope["headers"] if name == b"host"]
-    check_target(method, target, the_host(hosts, required=True))
+    check_target(method, target, the_host(hosts, required=scope["http_version"] != "1.0"))

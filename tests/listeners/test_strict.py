@@ -11,7 +11,7 @@ import pytest
 from tests.listeners.test_http2 import serving
 
 from kthena_router.listeners.asgi import Receive, Scope, Send, respond
-from kthena_router.listeners.http2_requests import strict
+from kthena_router.listeners.strict import strict
 
 Fields = list[tuple[bytes, bytes]]
 

@@ -15,7 +15,6 @@ from kthena_sandbox.engine import Engine, parse_settings
 from kthena_sandbox.entrance import Entrance
 from kthena_sandbox.kinds import Document
 from kthena_sandbox.kubelet import images
-from kthena_sandbox.kubelet.account import ACCOUNT
 from kthena_sandbox.kubelet.environment import arguments_of, variables_of
 from kthena_sandbox.kubelet.references import of_environment
 from kthena_sandbox.kubelet.sources import SourceReader
@@ -29,6 +28,7 @@ from kthena_sandbox.kubelet.workloads import (
 )
 from kthena_sandbox.processes import Children
 
+_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 _CONFIGURATION = "/etc/config"
 _INHERITED = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "TZ", "TMPDIR")
 _ENTRYPOINT = ["python", "-m", "kthena_router"]
@@ -116,8 +116,8 @@ class Runtime:
     def _kubeconfig(self, folder: Path, mounts: Mapping[str, Path]) -> Path:
         """In the place of what a client in a pod finds at a path that no process of the sandbox has."""
         document = kubeconfig(replace(self.host.entrance, token=""))
-        if ACCOUNT in mounts:
-            document["users"][0]["user"] = {"tokenFile": str(mounts[ACCOUNT] / "token")}
+        if _ACCOUNT in mounts:
+            document["users"][0]["user"] = {"tokenFile": str(mounts[_ACCOUNT] / "token")}
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / "kubeconfig"
         file.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")

@@ -10,7 +10,6 @@ from kthena_sandbox.client import ApiAway, ApiError, Client
 from kthena_sandbox.events import EventRecorder
 from kthena_sandbox.kinds import PODS, Document, key_of, uid_of
 from kthena_sandbox.kubelet import images
-from kthena_sandbox.kubelet.account import with_account
 from kthena_sandbox.kubelet.addresses import ANNOTATION, AddressPool, NoAddress
 from kthena_sandbox.kubelet.containers import Container
 from kthena_sandbox.kubelet.podstatus import ContainerState, status_of
@@ -64,7 +63,7 @@ class PodWorker:
         self._wall_clock = wall_clock
         self._volumes = PodVolumes(
             runtime.host.folder_of(pod), runtime.sources, PodTokens(client, wall_clock),
-            with_account(pod), self._tell,
+            pod, self._tell,
         )  # fmt: skip
         self._address = ""
         self._started = wall_clock()
@@ -82,7 +81,7 @@ class PodWorker:
     def update(self, pod: Document) -> None:
         """Take over the pod's newest state; one on its way out is ended."""
         self.pod = pod
-        self._volumes.pod_changed(with_account(pod))
+        self._volumes.pod_changed(pod)
         grace = pod["metadata"].get("deletionGracePeriodSeconds")
         if grace is not None and (self._ending is None or grace < self._ending):
             self._ending = float(grace)
@@ -127,7 +126,7 @@ class PodWorker:
             self._tell("Failed", text, True)
             return
         async with trio.open_nursery() as nursery:
-            if not static and with_account(self.pod)["spec"].get("volumes"):
+            if not static and self.pod["spec"].get("volumes"):
                 self._tell_unmounted()
                 await nursery.start(self._volumes.run, self._address)
             for index in range(len(self.containers)):
@@ -163,9 +162,7 @@ class PodWorker:
             container.refuse_image(ANNOTATION)
 
     async def _make(self, document: Document, say: Callable[[str], None]) -> Workload:
-        pod = with_account(self.pod)
-        named = (entry for entry in pod["spec"]["containers"] if entry["name"] == document["name"])
-        return await self._runtime.make(next(named), pod, self._address, say)
+        return await self._runtime.make(document, self.pod, self._address, say)
 
     async def _replace(self, index: int) -> None:
         """Stop a container whose image is no longer that of the pod, and make its successor."""

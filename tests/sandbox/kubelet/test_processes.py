@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import signal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import yaml
 from tests.sandbox.house import Cluster, running
 
 from kthena_sandbox.controllers.conditions import is_true
-from kthena_sandbox.kinds import CONFIG_MAPS, EVENTS, PODS, SECRETS, Document, Key
+from kthena_sandbox.kinds import CONFIG_MAPS, EVENTS, PODS, SECRETS, SERVICE_ACCOUNTS, Document, Key
 
 pytestmark = pytest.mark.system
 POD = Key("default", "router")
@@ -125,6 +126,9 @@ async def test_a_router_runs_with_its_arguments_environment_and_files(tmp_path: 
 async def test_a_router_is_probed_logged_restarted_and_ended(tmp_path: Path) -> None:
     hook = {"preStop": {"httpGet": {"path": "/healthz", "port": 15021}}}
     async with running(tmp_path, kubelet=True, controllers=True) as cluster:
+        await cluster.until(
+            partial(cluster.client.find, SERVICE_ACCOUNTS, Key("default", "default"))
+        )
         await cluster.create(PODS, "router", spec=router_pod(lifecycle=hook))
         pod = await until_pod(cluster)
         address = pod["status"]["podIP"]

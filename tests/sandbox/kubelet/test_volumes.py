@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from kthena_sandbox.kubelet.account import with_account
 from kthena_sandbox.kubelet.environment import variables_of
 from kthena_sandbox.kubelet.fields import file_of, resource_of
 from kthena_sandbox.kubelet.references import ConfigError, Reference, of_environment
@@ -184,20 +183,3 @@ def test_a_change_of_files_is_seen_at_once_or_not_at_all(tmp_path: Path) -> None
 def test_files_stay_in_their_volume(tmp_path: Path, path: str) -> None:
     with pytest.raises(ConfigError, match="must be relative"):
         write_files(tmp_path / "v", {path: File(b"")})
-
-
-def test_processes_get_the_credentials_of_their_account() -> None:
-    router = {"name": "r", "image": "kthena-router:1"}
-    spec: dict[str, Any] = {"containers": [router], "volumes": [{"name": "a"}]}
-    (container,) = with_account({"spec": spec})["spec"]["containers"]
-    (mount,) = container["volumeMounts"]
-    assert mount["mountPath"] == "/var/run/secrets/kubernetes.io/serviceaccount"
-    *_, volume = with_account({"spec": spec})["spec"]["volumes"]
-    assert (volume["name"], list(wishes_of(volume))) == (mount["name"], [TokenWish("", 3607)])
-
-    given = {"spec": {"containers": [router | {"volumeMounts": [mount | {"name": "own"}]}]}}
-    assert with_account(given) == given
-    without = {"spec": spec | {"automountServiceAccountToken": False}}
-    assert with_account(without) == without
-    engine = {"spec": {"containers": [{"name": "e", "image": "kthena/mock-engine"}]}}
-    assert with_account(engine) == engine

@@ -32,6 +32,7 @@ ABSENT = (
     _type("", "PersistentVolumeClaim", "persistentvolumeclaims pvc"),
     _type("", "ReplicationController", "replicationcontrollers rc +all"),
     _type("", "ResourceQuota", "resourcequotas quota"),
+    _type("autoscaling", "HorizontalPodAutoscaler", "horizontalpodautoscalers hpa +all", version="v1"),
     _type("autoscaling", "HorizontalPodAutoscaler", "horizontalpodautoscalers hpa +all", version="v2"),
     _type("batch", "CronJob", "cronjobs cj +all"),
     _type("networking.k8s.io", "Ingress", "ingresses ing"),

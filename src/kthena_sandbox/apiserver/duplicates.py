@@ -21,6 +21,14 @@ def _remember(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return decoded
 
 
+def complaints(body: bytes, content_type: str) -> list[str]:
+    """What field validation says about keys that a body has twice."""
+    if content_type.endswith("yaml"):
+        repeated = repeated_yaml_keys(body)
+        return ["\n  ".join(["yaml: unmarshal errors:", *repeated])] if repeated else []
+    return [f'duplicate field "{path}"' for path in duplicate_fields(body)]
+
+
 def duplicate_fields(body: bytes) -> list[str]:
     """The paths of repeated keys, empty for a body that is no JSON."""
     try:
@@ -42,8 +50,11 @@ def _walk(value: Any, path: str) -> Iterator[str]:
 
 
 def repeated_yaml_keys(body: bytes) -> list[str]:
-    """What yaml.v2 says about each key that its map has already; *body* must be readable YAML."""
-    root = yaml.compose(body, Loader=yaml.SafeLoader)
+    """What yaml.v2 says about each key that its map has already; nothing for a body that is no YAML."""
+    try:
+        root = yaml.compose(body, Loader=yaml.SafeLoader)
+    except yaml.YAMLError:
+        return []
     return [] if root is None else list(_repeated(root))
 
 

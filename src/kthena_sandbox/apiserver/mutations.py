@@ -150,6 +150,7 @@ def replace(
     if key not in cluster.collection(resource).documents and _creates(resource):
         return create(cluster, resource, key.namespace, document, options)
     _require_version(resource, key, document)
+    _require_uid(cluster, resource, key, document)
     return change(cluster, resource, key, lambda _: document, options, merge=merge)
 
 
@@ -182,6 +183,15 @@ def _require_version(resource: ResourceType, key: Key, document: Document) -> No
         text = "Invalid value: 0x0: must be specified for an update"
         cause = Cause("FieldValueInvalid", text, "metadata.resourceVersion")
         raise invalid(resource, key.name, [cause])
+
+
+def _require_uid(cluster: Cluster, resource: ResourceType, key: Key, document: Document) -> None:
+    """A PUT that names a uid is about the object of that uid."""
+    present = cluster.stored(resource, key)["metadata"]["uid"]
+    wanted = document["metadata"].get("uid") or present
+    if wanted != present:
+        why = f"Precondition failed: UID in precondition: {wanted}, UID in object meta: {present}"
+        raise conflict(resource, key.name, why)
 
 
 def change(
@@ -260,11 +270,8 @@ def _check_preconditions(
         )
     _check_namespace(key.namespace, given)
     if given.get("uid", present["uid"]) != present["uid"]:
-        why = (
-            f"Precondition failed: UID in precondition: {given['uid']}, "
-            f"UID in object meta: {present['uid']}"
-        )
-        raise conflict(resource, key.name, why)
+        text = f'Invalid value: "{given["uid"]}": field is immutable'
+        raise invalid(resource, key.name, [Cause("FieldValueInvalid", text, "metadata.uid")])
     if given.get("resourceVersion") not in {None, "", "0", present["resourceVersion"]}:
         raise conflict(resource, key.name)
 

@@ -236,7 +236,8 @@ def _written(call: Call, outcome: Outcome) -> Response:
 
 
 def _warning(text: str) -> str:
-    quoted = text.replace("\\", "\\\\").replace('"', '\\"')
+    shown = "".join(filter(str.isprintable, text))  # a header has one line
+    quoted = shown.replace("\\", "\\\\").replace('"', '\\"')
     return f'299 - "{quoted}"'.encode("ascii", "replace").decode()
 
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import msgspec
 
-from kthena_sandbox.apiserver.duplicates import duplicate_fields
+from kthena_sandbox.apiserver.duplicates import complaints
 from kthena_sandbox.apiserver.errors import Cause, bad_request, invalid_request
 from kthena_sandbox.apiserver.gates import OPEN, Gate
 from kthena_sandbox.apiserver.negotiation import APPLY_PATCH, media_type_of
@@ -25,7 +25,7 @@ _POLICIES = ("Foreground", "Background", "Orphan")
 class WriteOptions:
     """How to create, update or patch, who does it, and through which subresource.
 
-    `duplicates` are the paths of keys that the body has twice; `force` is for server-side apply.
+    `duplicates` is what to complain of about keys that the body has twice; `force` is for server-side apply.
     What is not `tracked` leaves the field managers as they are.
     """
 
@@ -62,7 +62,8 @@ def write_options(request: Request, kind: str, subresource: str = "") -> WriteOp
     if causes:
         raise invalid_request(causes, kind)
     wanted = cast("FieldValidation", validation)
-    duplicates = () if wanted == "Ignore" else tuple(duplicate_fields(request.body))
+    media_type = media_type_of(request.headers.get("content-type", ""))
+    duplicates = () if wanted == "Ignore" else tuple(complaints(request.body, media_type))
     manager = manager or _from_user_agent(request.headers.get("user-agent", ""))
     return WriteOptions(
         bool(dry_run), wanted, duplicates, manager, subresource, request.flag("force"),

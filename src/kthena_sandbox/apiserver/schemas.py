@@ -102,8 +102,7 @@ def warned(complaints: list[str], validation: FieldValidation) -> list[str]:
 
 def complaints(duplicates: Iterable[str], unknown: Iterable[str]) -> list[str]:
     """What field validation says about a body."""
-    repeated = [f'duplicate field "{path}"' for path in duplicates]
-    return repeated + [f'unknown field "{path}"' for path in unknown]
+    return [*duplicates, *(f'unknown field "{path}"' for path in unknown)]
 
 
 def problems(resource: ResourceType, document: Document, old: Document | None) -> list[Cause]:

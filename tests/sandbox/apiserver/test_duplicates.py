@@ -27,3 +27,20 @@ async def test_repeated_keys_are_told_or_refused(client: Client) -> None:
     warned = await client.post(CONFIGMAPS, body)
     assert warned.document["data"] == {"x": "2"}
     assert warned.headers["warning"] == '299 - "duplicate field \\"data.x\\""'
+
+
+async def test_keys_that_yaml_repeats_are_told_or_refused_too(client: Client) -> None:
+    body = b"metadata: {name: a}\ndata:\n  x: '1'\n  x: '2'\n"
+    kind = {"content-type": "application/yaml"}
+    strict = await client.call("POST", f"{CONFIGMAPS}?fieldValidation=Strict", body, kind)
+    assert strict.message == (
+        'ConfigMap in version "v1" cannot be handled as a ConfigMap: strict decoding error: '
+        'yaml: unmarshal errors:\n  line 4: key "x" already set in map'
+    )
+    warned = await client.call("POST", CONFIGMAPS, body, kind)
+    assert warned.headers["warning"] == (
+        '299 - "yaml: unmarshal errors:  line 4: key \\"x\\" already set in map"'
+    )
+    ignored = await client.call("POST", f"{CONFIGMAPS}?fieldValidation=Ignore&dryRun=All",
+                                body.replace(b"name: a", b"name: b"), kind)  # fmt: skip
+    assert (ignored.code, "warning" in ignored.headers) == (201, False)

@@ -146,6 +146,11 @@ async def test_an_object_that_was_made_anew_is_not_the_one_meant(client: Client)
     answer = await client.put(f"{CONFIGMAPS}/a", configmap("a", uid="other"))
     assert answer.code == 409
     assert "Precondition failed: UID in precondition: other" in answer.message
+    patched = await client.patch(f"{CONFIGMAPS}/a", {"metadata": {"uid": "other"}})
+    assert (patched.code, patched.message) == (
+        422,
+        'ConfigMap "a" is invalid: metadata.uid: Invalid value: "other": field is immutable',
+    )
 
 
 async def test_a_write_that_changes_nothing_keeps_the_resource_version(client: Client) -> None:

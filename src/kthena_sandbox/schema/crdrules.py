@@ -10,6 +10,7 @@ from kthena_sandbox.schema import fielderrors as errors
 from kthena_sandbox.schema.cel.lexing import CelSyntaxError
 from kthena_sandbox.schema.cel.rules import REASONS, read_rule
 from kthena_sandbox.schema.fielderrors import FieldError
+from kthena_sandbox.schema.mergerules import merge_errors
 
 Document = dict[str, Any]
 _LABEL = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -130,6 +131,7 @@ def _structural(schema: Mapping[str, Any], path: str) -> list[FieldError]:
     if kind and kind not in _SIMPLE:
         found.append(errors.not_supported(f"{path}.type", kind, _SIMPLE))
     found += _pattern(schema, path) + _keywords(schema, path) + _rules(schema, path)
+    found += merge_errors(schema, path)
     for name, entry in _map(schema.get("properties")).items():
         found += _structural(_map(entry), f"{path}.properties[{name}]")
     if kind == "array" and "items" not in schema:

@@ -45,12 +45,19 @@ def _decoded(content: bytes) -> Any:
 class Client:
     """Calls to one API server. All of them raise ApiError and ApiAway.
 
-    `ca_pem` is by what the server is known; empty where it speaks plain HTTP.
+    `ca_pem` is by what the server is known; empty where it speaks plain HTTP. `agent` is who writes, for managedFields.
     """
 
-    def __init__(self, http: httpx.AsyncClient, ca_pem: str = "") -> None:
+    def __init__(
+        self, http: httpx.AsyncClient, ca_pem: str = "", agent: str = "kube-controller-manager"
+    ) -> None:
         self.ca_pem = ca_pem
         self._http = http
+        self._agent = agent
+
+    def named(self, agent: str) -> "Client":
+        """The same client under another name."""
+        return Client(self._http, self.ca_pem, agent)
 
     @property
     def address(self) -> tuple[str, int]:
@@ -69,7 +76,11 @@ class Client:
     ) -> Document:
         """One request with JSON in and out."""
         content = None if body is None else msgspec.json.encode(body)
-        sent = {"content-type": "application/json", "accept": "application/json"}
+        sent = {
+            "content-type": "application/json",
+            "accept": "application/json",
+            "user-agent": self._agent,
+        }
         try:
             response = await self._http.request(
                 method, path, params=params, content=content, headers=sent | dict(headers or {})

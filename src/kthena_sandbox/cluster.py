@@ -22,11 +22,11 @@ async def running_cluster(host: Host) -> AsyncIterator[Client]:
     """The cluster over the host's API server, ready to run pods; a client of it."""
     async with open_client(host.entrance) as client, trio.open_nursery() as nursery:
         pods = Mirror(client, PODS)
-        kubelet = Kubelet(client, pods, utc_now, host)
+        kubelet = Kubelet(client.named("kubelet"), pods, utc_now, host)
         await nursery.start(kubelet.run)
         nursery.start_soon(pods.run)
         await nursery.start(run_controllers, client, pods)
-        yield client
+        yield client.named("kthena-sandbox")
         nursery.cancel_scope.cancel()
 
 

@@ -33,6 +33,8 @@ class ResourceType:
     `group` is "" for the core group. `schema` is the OpenAPI v3 structural schema of the whole
     object, None where objects are accepted as they are. `storage_version` is "" where it is
     `version`. `custom` types are defined by a CustomResourceDefinition. `empty` ones are known and never have objects.
+    `selectable` are fields that clients may select by, beside those that all or built-in kinds have. `deprecation` is
+    what to warn of.
     """
 
     group: str
@@ -50,6 +52,8 @@ class ResourceType:
     storage_version: str = ""
     custom: bool = False
     empty: bool = False
+    selectable: tuple[str, ...] = ()
+    deprecation: str = ""
     scale_paths: ScalePaths | None = None
 
     @property

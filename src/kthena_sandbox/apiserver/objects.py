@@ -41,7 +41,7 @@ from kthena_sandbox.apiserver.presenting import (
 )
 from kthena_sandbox.apiserver.storage import Key
 from kthena_sandbox.apiserver.watching import Watch
-from kthena_sandbox.apiserver.web import Request, Response, Streaming, Takeover
+from kthena_sandbox.apiserver.web import Request, Response, Streaming, Takeover, warning
 from kthena_sandbox.resources import ResourceType
 
 Document = dict[str, Any]
@@ -78,7 +78,15 @@ class Call:
 
 
 async def answer(call: Call) -> Answer:
-    """Carry out a request, once those are asked who have a say in it. Raises ApiError."""
+    """Carry out a request, with a warning where its version is deprecated. Raises ApiError."""
+    answered = await _admitted(call)
+    if not call.resource.deprecation or not isinstance(answered, Response | Streaming):
+        return answered
+    return replace(answered, headers=(*answered.headers, warning(call.resource.deprecation)))
+
+
+async def _admitted(call: Call) -> Answer:
+    """The answer once those are asked who have a say in it."""
     gate = AdmissionGate(call.cluster, call.access.authorizer, call.request.user)
     call = replace(call, request=replace(call.request, gate=gate))
     for _ in range(_ADMISSIONS):
@@ -231,14 +239,8 @@ def _written(call: Call, outcome: Outcome) -> Response:
     shown = shaped_object(call.resource, outcome.document, _presentation(call))
     form = negotiate(call.request.headers.get("accept", ""))
     said = (*outcome.warnings, *call.request.gate.warnings())
-    warnings = tuple(("warning", _warning(text)) for text in said)
+    warnings = tuple(map(warning, said))
     return Response(outcome.code, encode(shown, form), form.content_type, warnings)
-
-
-def _warning(text: str) -> str:
-    shown = "".join(filter(str.isprintable, text))  # a header has one line
-    quoted = shown.replace("\\", "\\\\").replace('"', '\\"')
-    return f'299 - "{quoted}"'.encode("ascii", "replace").decode()
 
 
 def _review(call: Call) -> Answer:

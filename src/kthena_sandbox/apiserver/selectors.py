@@ -138,7 +138,7 @@ def parse_fields(selector: str, resource: ResourceType) -> tuple[FieldRequiremen
 
 def _check_field(path: str, resource: ResourceType) -> None:
     special = _FIELDS.get((resource.group, resource.kind), ())
-    if path in {"metadata.name", "metadata.namespace", *special}:
+    if path in {"metadata.name", "metadata.namespace", *special, *resource.selectable}:
         return
     if special or resource.custom:
         raise bad_request(f"field label not supported: {path}")

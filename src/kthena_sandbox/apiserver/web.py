@@ -63,6 +63,13 @@ class Takeover:
     run: Callable[[trio.abc.Stream, bytes], Awaitable[None]] = field(repr=False)
 
 
+def warning(text: str) -> tuple[str, str]:
+    """A Warning header, which clients show to their users (RFC 7234, 5.5)."""
+    shown = "".join(filter(str.isprintable, text))  # a header has one line
+    quoted = shown.replace("\\", "\\\\").replace('"', '\\"')
+    return "warning", f'299 - "{quoted}"'.encode("ascii", "replace").decode()
+
+
 async def read_request(scope: Message, receive: Receive) -> Request | None:
     """Collect the whole request; None when the client left before its end.
 

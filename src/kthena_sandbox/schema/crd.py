@@ -41,8 +41,19 @@ def _resource_type(spec: Document, version: Document, storage: str) -> ResourceT
         printer_columns=tuple(map(_column, version.get("additionalPrinterColumns") or ())),
         storage_version=storage,
         custom=True,
+        selectable=tuple(
+            entry["jsonPath"].removeprefix(".") for entry in version.get("selectableFields") or ()
+        ),
+        deprecation=_deprecation(spec, version),
         scale_paths=_scale_paths((version.get("subresources") or {}).get("scale")),
     )
+
+
+def _deprecation(spec: Document, version: Document) -> str:
+    if not version.get("deprecated"):
+        return ""
+    default = f"{spec['group']}/{version['name']} {spec['names']['kind']} is deprecated"
+    return str(version.get("deprecationWarning") or default)
 
 
 def _scale_paths(scale: Document | None) -> ScalePaths | None:

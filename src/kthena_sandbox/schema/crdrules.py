@@ -41,7 +41,22 @@ def validate_crd(crd: Document) -> list[FieldError]:
     supported = ["Cluster", "Namespaced"]
     if spec.get("scope") not in supported:
         found.append(errors.not_supported("spec.scope", spec.get("scope", ""), supported))
-    return found + _versions(spec)
+    return found + _conversion(spec) + _versions(spec)
+
+
+def _conversion(spec: Document) -> list[FieldError]:
+    """Objects change their version by name alone here, and what is not in a schema is pruned."""
+    found = []
+    strategy = _map(spec.get("conversion")).get("strategy", "None")
+    if strategy != "None":
+        found.append(errors.not_supported("spec.conversion.strategy", strategy, ["None"]))
+    if spec.get("preserveUnknownFields"):
+        detail = (
+            "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in "
+            "spec.versions[*].schema instead"
+        )
+        found.append(errors.invalid("spec.preserveUnknownFields", True, detail))
+    return found
 
 
 def _map(value: Any) -> Document:

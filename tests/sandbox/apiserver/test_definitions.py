@@ -1,3 +1,5 @@
+from copy import deepcopy
+
 from tests.sandbox.apiserver.asgi_client import CRDS, WIDGETS, Client, widget, widget_definition
 
 from kthena_sandbox.apiserver.strategies import CLEANUP_FINALIZER
@@ -125,3 +127,40 @@ async def test_a_default_status_shows_in_a_new_object(client: Client) -> None:
     created = await client.post(WIDGETS, widget("w") | {"status": {"phase": "Mine"}})
     assert created.document["status"] == {"phase": "Unknown"}
     assert (await client.get(f"{WIDGETS}/w")).document == created.document
+
+
+async def test_fields_that_a_definition_lets_clients_select_by(client: Client) -> None:
+    definition = deepcopy(widget_definition())
+    definition["spec"]["versions"][0]["selectableFields"] = [{"jsonPath": ".spec.colour"}]
+    assert (await client.post(CRDS, definition)).code == 201
+    await client.post(WIDGETS, widget("a", colour="red"))
+    await client.post(WIDGETS, widget("b", colour="green"))
+    found = await client.get(f"{WIDGETS}?fieldSelector=spec.colour%3Dred")
+    assert [item["metadata"]["name"] for item in found.document["items"]] == ["a"]
+    refused = await client.get(f"{WIDGETS}?fieldSelector=spec.size%3D3")
+    assert (refused.code, refused.message.rpartition(": ")[2]) == (400, "spec.size")
+
+
+async def test_requests_of_a_deprecated_version_are_warned(client: Client) -> None:
+    definition = deepcopy(widget_definition())
+    definition["spec"]["versions"][1]["deprecated"] = True
+    await client.post(CRDS, definition)
+    url = WIDGETS.replace("v1", "v1beta1")
+    made = await client.post(url, widget("a", "v1beta1"))
+    text = '299 - "example.com/v1beta1 Widget is deprecated"'
+    assert made.headers["warning"] == text
+    assert (await client.get(url)).headers["warning"] == text
+    assert "warning" not in (await client.get(WIDGETS)).headers
+
+
+async def test_conversion_by_webhook_is_refused(client: Client) -> None:
+    definition = widget_definition(conversion={"strategy": "Webhook"}, preserveUnknownFields=True)
+    refused = await client.post(CRDS, definition)
+    assert refused.code == 422
+    assert [cause["message"] for cause in refused.document["details"]["causes"]] == [
+        'Unsupported value: "Webhook": supported values: "None"',
+        (
+            "Invalid value: true: cannot set to true, set x-kubernetes-preserve-unknown-fields to true "
+            "in spec.versions[*].schema instead"
+        ),
+    ]

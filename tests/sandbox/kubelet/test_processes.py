@@ -174,3 +174,19 @@ async def test_hooks_that_are_commands_are_refused_and_the_pod_ends(tmp_path: Pa
             "PreStopHook failed: exec is not supported in the sandbox"
         )
         await cluster.gone(PODS, POD)
+
+
+async def test_a_process_that_ends_by_itself(tmp_path: Path) -> None:
+    spec = router_pod(args=["--version"]) | {"restartPolicy": "Never"}
+    async with running(tmp_path, kubelet=True, controllers=True) as cluster:
+        await cluster.create(PODS, "router", spec=spec)
+
+        async def ended() -> Document | None:
+            pod = await cluster.client.get(PODS, POD)
+            return pod if (pod.get("status") or {}).get("phase") == "Succeeded" else None
+
+        pod = await cluster.until(ended, _START_SECONDS)
+        (status,) = pod["status"]["containerStatuses"]
+        assert (status["state"]["terminated"]["exitCode"], status["restartCount"]) == (0, 0)
+        assert status["state"]["terminated"]["reason"] == "Completed"
+        assert (await log_of(cluster)).startswith("kthena-router ")

@@ -19,6 +19,7 @@ from kthena_sandbox.apiserver.fieldmanagers import API_SERVER
 from kthena_sandbox.apiserver.negotiation import JsonLoader
 from kthena_sandbox.apiserver.options import WriteOptions
 from kthena_sandbox.apiserver.reviews import REVIEWS
+from kthena_sandbox.apiserver.services import KUBERNETES
 from kthena_sandbox.apiserver.storage import CollectionKey, Key, Store
 from kthena_sandbox.schema.builtin import BUILTIN
 
@@ -77,7 +78,7 @@ def _kubernetes_service(port: int) -> Document:
     listed = [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": port or 6443}]
     return {
         "metadata": {"name": "kubernetes", "labels": labels},
-        "spec": {"type": "ClusterIP", "clusterIP": "127.96.0.1", "ports": listed},
+        "spec": {"type": "ClusterIP", "clusterIP": KUBERNETES, "ports": listed},
     }
 
 

@@ -15,6 +15,7 @@ from kthena_sandbox.apiserver.surroundings import Surroundings
 Document = dict[str, Any]
 
 RANGE = IPv4Network("127.96.0.0/16")
+KUBERNETES = str(RANGE[1])  # of the Service through which pods find the API server
 NODE_PORTS = range(30000, 32768)
 # What lies below is for Services that ask for a number.
 _DRAWN_ADDRESSES = range(int(RANGE[256]), int(RANGE[-1]))

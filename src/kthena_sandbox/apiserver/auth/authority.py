@@ -16,12 +16,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from kthena_sandbox.apiserver.services import KUBERNETES
+
 _PEM = serialization.Encoding.PEM
 _CA_LIFE = timedelta(days=3650)
 _SERVER_LIFE = timedelta(days=365)
 _SKEW = timedelta(hours=1)  # clocks of clients may be behind
 SERVER_NAMES = (
-    "127.0.0.1", "::1", "10.96.0.1", "localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc",
+    "127.0.0.1", "::1", KUBERNETES, "localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc",
     "kubernetes.default.svc.cluster.local",
 )  # fmt: skip
 

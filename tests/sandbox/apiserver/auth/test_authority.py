@@ -3,7 +3,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from kthena_sandbox.apiserver.auth.authority import decoded, new_authority, server_context
+from kthena_sandbox.apiserver.auth.authority import (
+    SERVER_NAMES,
+    decoded,
+    new_authority,
+    server_context,
+)
 
 NOW = datetime.now(UTC)
 
@@ -31,8 +36,8 @@ def _handshake(server: ssl.SSLContext, ca_pem: str, name: str) -> None:
 
 def test_its_servers_are_known_by_it_alone() -> None:
     authority = new_authority(NOW)
-    server = server_context(authority, ("127.0.0.1", "kubernetes.default.svc"), NOW)
-    for name in ("127.0.0.1", "kubernetes.default.svc"):
+    server = server_context(authority, SERVER_NAMES, NOW)
+    for name in ("127.0.0.1", "127.96.0.1", "kubernetes.default.svc"):
         _handshake(server, authority.ca_pem, name)
     with pytest.raises(ssl.SSLCertVerificationError):
         _handshake(server, authority.ca_pem, "example.com")

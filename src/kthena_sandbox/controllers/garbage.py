@@ -65,9 +65,10 @@ class GarbageCollector:
             if after is None:
                 self._gone(uid_of(before or {}))
                 return
-            self._graph.set(Node(kind, after))
-            self.loop.add(uid_of(after))
-            for owner in Node(kind, after).owners:
+            node, known = Node(kind, after), self._graph.nodes.get(uid_of(after))
+            self._graph.set(node)
+            self.loop.add(node.uid)
+            for owner in [*node.owners, *(known.owners if known is not None else [])]:
                 self.loop.add(owner["uid"])
 
         return changed
@@ -101,14 +102,25 @@ class GarbageCollector:
     async def _delete_dependents(self, node: Node) -> None:
         dependents = self._graph.dependents(node.uid)
         for dependent in dependents:
-            if not is_leaving(dependent.document):
+            if self._has_other_owner(dependent, node.uid):
+                change = graph.without_owners(dependent, {node.uid})
+                await self._ignoring_absence("PATCH", dependent, change)
+            elif not is_leaving(dependent.document):
                 policy = "Foreground" if graph.blocks(dependent, node.uid) else "Background"
                 await self._delete(dependent, policy)
         if not any(graph.blocks(dependent, node.uid) for dependent in dependents):
             await self._ignoring_absence("PATCH", node, graph.without_finalizer(node, FOREGROUND))
 
+    def _has_other_owner(self, dependent: Node, uid: str) -> bool:
+        """Whether somebody holds a dependent who is not going to take it along."""
+        others = (self._graph.nodes.get(entry["uid"]) for entry in dependent.owners)
+        return any(
+            owner is not None and owner.uid != uid and not owner.waits_for(FOREGROUND)
+            for owner in others
+        )
+
     async def _check_owners(self, node: Node) -> None:
-        suspects = [owner for owner in node.owners if owner["uid"] not in self._graph.nodes]
+        suspects = [owner for owner in node.owners if not self._is_known(node, owner["uid"])]
         gone = {owner["uid"] for owner in suspects if await self._is_absent(node, owner)}
         alive = [owner for owner in node.owners if owner["uid"] not in gone]
         if not gone:
@@ -118,11 +130,18 @@ class GarbageCollector:
         else:
             await self._delete(node, graph.propagation_of(node))
 
+    def _is_known(self, node: Node, uid: str) -> bool:
+        """Whether an owner is there; one in another namespace counts for none."""
+        owner = self._graph.nodes.get(uid)
+        return owner is not None and owner.key.namespace in {"", node.key.namespace}
+
     async def _is_absent(self, node: Node, owner: Document) -> bool:
         """Asked of the API itself, since the graph may be behind. Raises ApiError for unknown kinds."""
         kind = self._kinds.get((owner["apiVersion"], owner["kind"]))
         if kind is None:
             raise ApiError(404, "", f"owner kind {owner['apiVersion']} {owner['kind']} is unknown")
+        if kind.namespaced and not node.key.namespace:
+            return False  # an owner that nobody can look up: what belongs to the cluster has none in a namespace
         namespace = node.key.namespace if kind.namespaced else ""
         found = await self._client.find(kind, Key(namespace, owner["name"]))
         return found is None or uid_of(found) != owner["uid"]

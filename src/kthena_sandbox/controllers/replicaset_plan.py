@@ -5,11 +5,13 @@ from copy import deepcopy
 from datetime import datetime
 from typing import Any
 
-from kthena_sandbox.controllers.conditions import is_available, is_true
+from kthena_sandbox.controllers.conditions import is_available, is_true, with_condition
 from kthena_sandbox.controllers.ownership import labels_of, reference_to
+from kthena_sandbox.events import timestamp
 from kthena_sandbox.kinds import Document, is_leaving
 
 _BURST = 500
+FAILURE = "ReplicaFailure"
 
 
 def is_active(pod: Document) -> bool:
@@ -66,8 +68,10 @@ def _reversed(text: str) -> tuple[int, ...]:
     return tuple(-ord(letter) for letter in text)
 
 
-def status_of(owner: Document, active: Sequence[Document], now: datetime) -> Document:
-    """The status to write."""
+def status_of(
+    owner: Document, active: Sequence[Document], now: datetime, failure: str = ""
+) -> Document:
+    """The status to write; *failure* says why a pod could not be made."""
     template = (owner["spec"]["template"].get("metadata") or {}).get("labels") or {}
     least = int(owner["spec"].get("minReadySeconds") or 0)
     labelled = [pod for pod in active if template.items() <= labels_of(pod).items()]
@@ -77,5 +81,16 @@ def status_of(owner: Document, active: Sequence[Document], now: datetime) -> Doc
         "readyReplicas": sum(is_true(pod, "Ready") for pod in active),
         "availableReplicas": sum(is_available(pod, least, now) for pod in active),
     }
-    shown = {name: count for name, count in counts.items() if count or name == "replicas"}
+    shown: Document = {name: count for name, count in counts.items() if count or name == "replicas"}
+    conditions = _conditions(owner, failure, now)
+    shown |= {"conditions": conditions} if conditions else {}
     return shown | {"observedGeneration": owner["metadata"]["generation"]}
+
+
+def _conditions(owner: Document, failure: str, now: datetime) -> list[Document]:
+    present = (owner.get("status") or {}).get("conditions") or []
+    if not failure:
+        return [entry for entry in present if entry["type"] != FAILURE]
+    condition = {"type": FAILURE, "status": "True", "reason": "FailedCreate", "message": failure,
+                 "lastTransitionTime": timestamp(now)}  # fmt: skip
+    return with_condition(present, condition)

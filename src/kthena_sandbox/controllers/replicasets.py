@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from kthena_sandbox.client import Client
+from kthena_sandbox.client import ApiError, Client
 from kthena_sandbox.controllers.loop import Reconciler
 from kthena_sandbox.controllers.podcontrol import PodControl, claim_all, follow_owned
 from kthena_sandbox.controllers.replicaset_plan import (
@@ -50,14 +50,21 @@ class ReplicaSets:
         pods = await claim_all(self._client, PODS, self._pods, owner)
         active = [pod for pod in pods if is_active(pod)]
         count = missing(owner, active)
-        active += [await self._control.create(owner, new_pod(owner)) for _ in range(count)]
+        try:
+            for _ in range(count):
+                active += [await self._control.create(owner, new_pod(owner))]
+        except ApiError as error:
+            await self._write_status(owner, active, str(error))
+            raise
         for pod in surplus(active, max(0, -count)):
             await self._control.delete(owner, pod)
             active.remove(pod)
         return await self._write_status(owner, active)
 
-    async def _write_status(self, owner: Document, active: list[Document]) -> float | None:
-        status = status_of(owner, active, self._wall_clock())
+    async def _write_status(
+        self, owner: Document, active: list[Document], failure: str = ""
+    ) -> float | None:
+        status = status_of(owner, active, self._wall_clock(), failure)
         present = owner.get("status") or {}
         if present != status:
             written = await self._client.replace(REPLICA_SETS, owner | {"status": status}, "status")

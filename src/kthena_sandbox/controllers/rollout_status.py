@@ -1,9 +1,10 @@
 """What a Deployment's status says of its roll-out, as `kubectl rollout status` reads it. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from kthena_sandbox.controllers.conditions import condition_of, parse_time, with_condition
+from kthena_sandbox.controllers.replicaset_plan import FAILURE
 from kthena_sandbox.controllers.rollout import counted, limits
 from kthena_sandbox.events import timestamp
 from kthena_sandbox.kinds import Document
@@ -27,6 +28,7 @@ def status_of(
     )
     if progress := _progress(deployment, current, counts, now):
         conditions = with_condition(conditions, progress)
+    conditions = _with_failure(conditions, current, owned, now)
     status = {name: count for name, count in counts.items() if count}
     if collisions := present.get("collisionCount"):
         status["collisionCount"] = collisions
@@ -34,6 +36,22 @@ def status_of(
         "observedGeneration": deployment["metadata"]["generation"],
         "conditions": conditions,
     }
+
+
+def _with_failure(
+    conditions: Iterable[Document],
+    current: Document | None,
+    owned: Sequence[Document],
+    now: datetime,
+) -> list[Document]:
+    """Why pods cannot be made, as the ReplicaSet says it."""
+    sets = [entry for entry in (current, *owned) if entry is not None]
+    failures = filter(None, (condition_of(entry, FAILURE) for entry in sets))
+    found = next(failures, None)
+    if found is None:
+        return [entry for entry in conditions if entry["type"] != FAILURE]
+    new = _condition(FAILURE, found["status"], found["reason"], found["message"], now)
+    return with_condition(conditions, new | {"lastUpdateTime": found["lastTransitionTime"]})
 
 
 def _condition(kind: str, status: str, reason: str, message: str, now: datetime) -> Document:

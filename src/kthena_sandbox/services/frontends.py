@@ -57,13 +57,24 @@ def routes_of(service: Document, slices: Sequence[Document]) -> dict[Frontend, R
     return found
 
 
-def unforwarded_ports(service: Document) -> list[str]:
-    """Ports whose protocol is not forwarded, as `dns/UDP`."""
-    return [
-        f"{port.get('name') or port['port']}/{port['protocol']}"
-        for port in service["spec"].get("ports") or []
+def unforwarded(service: Document) -> list[str]:
+    """What a Service asks for and does not get here, in words."""
+    spec = service["spec"]
+    if spec.get("type") == "ExternalName":
+        return []
+    problems = [
+        f"port {port.get('name') or port['port']}/{port['protocol']}: the sandbox forwards TCP only"
+        for port in spec.get("ports") or []
         if port.get("protocol", "TCP") != "TCP"
     ]
+    problems += [
+        f"externalIPs: {address} is not an address of the loopback, where all Services of the sandbox are"
+        for address in spec.get("externalIPs") or []
+        if not is_loopback(address)
+    ]
+    if spec.get("loadBalancerSourceRanges"):
+        problems.append("loadBalancerSourceRanges are not applied by the sandbox")
+    return problems
 
 
 def _frontends(service: Document, port: Document) -> Iterable[Frontend]:
@@ -72,9 +83,9 @@ def _frontends(service: Document, port: Document) -> Iterable[Frontend]:
         yield Frontend(spec["clusterIP"], port["port"])
     if port.get("nodePort"):
         yield Frontend(NODE_ADDRESS, port["nodePort"])
-    for address in balancer_addresses(service):
-        if is_balancer(address):
-            yield Frontend(address, port["port"])
+    balancers = [entry for entry in balancer_addresses(service) if is_balancer(entry)]
+    for address in [*balancers, *filter(is_loopback, spec.get("externalIPs") or [])]:
+        yield Frontend(address, port["port"])
 
 
 def _affinity_seconds(spec: Document) -> float:

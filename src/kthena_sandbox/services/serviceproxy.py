@@ -12,7 +12,7 @@ from kthena_sandbox.httpd.server import bind
 from kthena_sandbox.kinds import Document, Key, is_leaving, key_of
 from kthena_sandbox.mirror import Mirror
 from kthena_sandbox.services.forwarding import Forwarder
-from kthena_sandbox.services.frontends import Frontend, Route, routes_of, unforwarded_ports
+from kthena_sandbox.services.frontends import Frontend, Route, routes_of, unforwarded
 
 _AGAIN_SECONDS = 2.0
 
@@ -59,7 +59,7 @@ class ServiceProxy:
         forwarders = self._open.setdefault(key, {})
         for frontend in set(forwarders) - set(wanted):
             forwarders.pop(frontend).close()
-        problems = set(unforwarded_problems(service))
+        problems = set() if service is None else set(unforwarded(service))
         taken = self._listen(forwarders, wanted)
         self._tell(key, service, problems | taken)
         if not forwarders:
@@ -104,13 +104,6 @@ class ServiceProxy:
             if service_of(entry) == key.name and entry["metadata"]["namespace"] == key.namespace
         ]  # fmt: skip
         return sorted(found, key=lambda entry: str(entry["metadata"]["name"]))
-
-
-def unforwarded_problems(service: Document | None) -> list[str]:
-    """What the Service asks for and does not get here."""
-    if service is None or service["spec"].get("type") == "ExternalName":
-        return []
-    return [f"port {port}: the sandbox forwards TCP only" for port in unforwarded_ports(service)]
 
 
 def _problem(frontend: Frontend, route: Route, error: OSError) -> str:

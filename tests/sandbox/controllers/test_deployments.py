@@ -4,7 +4,15 @@ from pathlib import Path
 from tests.sandbox.house import Cluster, deployment, running
 
 from kthena_sandbox.controllers.conditions import condition_of
-from kthena_sandbox.kinds import DEPLOYMENTS, PODS, REPLICA_SETS, Document, Key, key_of, uid_of
+from kthena_sandbox.kinds import (
+    DEPLOYMENTS,
+    PODS,
+    REPLICA_SETS,
+    Document,
+    Key,
+    key_of,
+    uid_of,
+)
 
 WEB = Key("default", "web")
 

@@ -3,7 +3,7 @@ from typing import Any
 
 from tests.sandbox.house import running
 
-from kthena_sandbox.kinds import CONFIG_MAPS, DEFINITIONS, Document, Key, Kind, uid_of
+from kthena_sandbox.kinds import CONFIG_MAPS, DEFINITIONS, NAMESPACES, Document, Key, Kind, uid_of
 
 OWNER, CHILD = Key("default", "owner"), Key("default", "child")
 
@@ -73,3 +73,47 @@ async def test_custom_resources_are_followed_as_soon_as_they_are_defined(tmp_pat
         await cluster.create(CONFIG_MAPS, "child", metadata={"ownerReferences": [reference]})
         await cluster.client.delete(widgets, OWNER)
         await cluster.gone(CONFIG_MAPS, CHILD)
+
+
+async def test_foreground_deletion_spares_what_somebody_else_owns(tmp_path: Path) -> None:
+    async with running(tmp_path, controllers=True) as cluster:
+        owners = [await cluster.create(CONFIG_MAPS, name) for name in ("owner", "other")]
+        references = [_reference(owner, blockOwnerDeletion=True) for owner in owners]
+        await cluster.create(CONFIG_MAPS, "child", metadata={"ownerReferences": references})
+        await cluster.client.delete(CONFIG_MAPS, OWNER, propagationPolicy="Foreground")
+        await cluster.gone(CONFIG_MAPS, OWNER)
+        child = await cluster.client.get(CONFIG_MAPS, CHILD)
+        assert [entry["name"] for entry in child["metadata"]["ownerReferences"]] == ["other"]
+
+
+async def test_orphans_stay_without_their_owner(tmp_path: Path) -> None:
+    async with running(tmp_path, controllers=True) as cluster:
+        owner = await cluster.create(CONFIG_MAPS, "owner")
+        await cluster.create(
+            CONFIG_MAPS, "child", metadata={"ownerReferences": [_reference(owner)]}
+        )
+        await cluster.client.delete(CONFIG_MAPS, OWNER, propagationPolicy="Orphan")
+        await cluster.gone(CONFIG_MAPS, OWNER)
+        child = await cluster.client.get(CONFIG_MAPS, CHILD)
+        assert "ownerReferences" not in child["metadata"]
+
+
+async def test_an_owner_in_another_namespace_is_none(tmp_path: Path) -> None:
+    async with running(tmp_path, controllers=True) as cluster:
+        owner = await cluster.create(CONFIG_MAPS, "owner", metadata={"namespace": "kube-public"})
+        await cluster.create(
+            CONFIG_MAPS, "child", metadata={"ownerReferences": [_reference(owner)]}
+        )
+        await cluster.gone(CONFIG_MAPS, CHILD)
+
+
+async def test_what_belongs_to_the_cluster_is_not_collected_for_a_namespaced_owner(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path, controllers=True) as cluster:
+        gone = _reference({"metadata": {"name": "owner", "uid": "0"}})
+        metadata = {"name": "team", "ownerReferences": [gone]}
+        await cluster.client.create(NAMESPACES, {"metadata": metadata})
+        await cluster.create(CONFIG_MAPS, "child", metadata={"ownerReferences": [gone]})
+        await cluster.gone(CONFIG_MAPS, CHILD)  # the collector has come this far
+        assert await cluster.client.find(NAMESPACES, Key("", "team")) is not None

@@ -2,6 +2,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from kthena_sandbox.controllers.conditions import condition_of
+from kthena_sandbox.controllers.replicaset_plan import status_of as set_status_of
 from kthena_sandbox.controllers.rollout_status import looks_again_in, status_of
 from kthena_sandbox.kinds import Document
 
@@ -70,3 +71,20 @@ def test_a_paused_one_says_so() -> None:
     deployment = _deployment(paused=True)
     status = status_of(deployment, None, [], NOW)
     assert _progress(deployment, status) == ("Unknown", "DeploymentPaused")
+
+
+def test_pods_that_cannot_be_made_are_told_upwards() -> None:
+    owner = _set(1, 0)
+    owner["metadata"]["generation"] = 1
+    owner["spec"]["template"] = {}
+    owner["status"] = set_status_of(owner, [], NOW, "pods are forbidden")
+    status = status_of(_deployment(), owner, [owner], NOW)
+    failure = condition_of({"status": status}, "ReplicaFailure") or {}
+    assert (failure["status"], failure["reason"]) == ("True", "FailedCreate")
+    assert failure["message"] == "pods are forbidden"
+    later = NOW + timedelta(seconds=1)
+    assert status_of(_deployment(status), owner, [owner], later) == status
+    owner["status"] = set_status_of(owner, [], later)
+    assert "conditions" not in owner["status"]
+    recovered = status_of(_deployment(status), owner, [owner], later)
+    assert condition_of({"status": recovered}, "ReplicaFailure") is None

@@ -8,7 +8,7 @@ from kthena_sandbox.services.frontends import (
     Frontend,
     endpoints_of,
     routes_of,
-    unforwarded_ports,
+    unforwarded,
 )
 
 
@@ -72,7 +72,16 @@ def test_services_without_sockets() -> None:
 
 def test_what_is_not_forwarded_has_a_name() -> None:
     dns = {"name": "dns", "port": 53, "protocol": "UDP"}
-    assert unforwarded_ports(_service(HTTP, dns)) == ["dns/UDP"]
+    asked = _service(
+        HTTP, dns, externalIPs=["127.5.0.1", "192.0.2.1"], loadBalancerSourceRanges=["10.0.0.0/8"]
+    )
+    assert unforwarded(asked) == [
+        "port dns/UDP: the sandbox forwards TCP only",
+        "externalIPs: 192.0.2.1 is not an address of the loopback, where all Services of the sandbox are",
+        "loadBalancerSourceRanges are not applied by the sandbox",
+    ]
+    assert Frontend("127.5.0.1", 80) in routes_of(asked, [_slice(READY)])
+    assert unforwarded(_service(HTTP)) == []
     assert routes_of(_service(dns), [_slice(READY, name="dns")]) == {}
 
 

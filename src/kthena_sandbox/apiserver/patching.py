@@ -123,7 +123,7 @@ def _patched(resource: ResourceType, media_type: str, document: Document, patch:
         else:
             patched = strategic_merge(document, patch, resource.schema)
     except PatchError as error:
-        raise _refused(media_type, str(error)) from error
+        raise _refused(media_type, error) from error
     if not isinstance(patched, dict):
         raise bad_request("the patch leaves no JSON object")
     wrong = wrong_type(resource, patched)
@@ -136,10 +136,10 @@ def _patched(resource: ResourceType, media_type: str, document: Document, patch:
     return patched
 
 
-def _refused(media_type: str, why: str) -> ApiError:
+def _refused(media_type: str, error: PatchError) -> ApiError:
     if media_type == JSON_PATCH:  # a kube-apiserver does not tell which operation failed
         message = "the server rejected our request due to an error in our request"
         return ApiError(422, "Invalid", message)
     if media_type == STRATEGIC:
-        return bad_request(why)
-    return invalid_request([Cause("FieldValueInvalid", f"Invalid value: {why}", "patch")])
+        return bad_request(str(error)) if error.malformed else ApiError(500, "", str(error))
+    return invalid_request([Cause("FieldValueInvalid", f"Invalid value: {error}", "patch")])

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from kthena_sandbox.schema.golang import plain
 from kthena_sandbox.schema.patcherror import PatchError
 from kthena_sandbox.schema.patchmeta import PatchMeta, meta_of
 from kthena_sandbox.schema.strategiclists import ordered, without
@@ -55,16 +56,16 @@ def _whole(patch: Map) -> Map:
         case "delete":
             return {}
         case unknown:
-            raise PatchError(f"unknown patch type: {unknown} in map: {patch}")
+            raise PatchError(f"unknown patch type: {unknown} in map: {plain(patch)}")
 
 
 def _retained(original: Map, patch: Map) -> Map:
     retained = patch[_RETAIN]
     if not isinstance(retained, list):
-        raise PatchError("invalid patch format of retainKeys")
+        raise PatchError("invalid patch format of retainKeys", malformed=True)
     for key, value in patch.items():
         if value is not None and not key.startswith("$") and key not in retained:
-            raise PatchError("invalid patch format of retainKeys")
+            raise PatchError("invalid patch format of retainKeys", malformed=True)
     return {key: value for key, value in original.items() if key in retained}
 
 
@@ -73,7 +74,8 @@ def _directive(patch: Map, prefix: str) -> dict[str, list[Any]]:
     for key, value in patch.items():
         if key.startswith(prefix):
             if not isinstance(value, list):
-                raise PatchError(f"{key} must be a list")
+                kind = "setElementOrder" if prefix == _ORDER else "primitive"
+                raise PatchError(f"invalid patch format of {kind} list", malformed=True)
             found[key.removeprefix(prefix)] = value
     return found
 
@@ -117,7 +119,8 @@ def _check_order(patch: list[Any], order: list[Any] | None, merge_key: str) -> N
     for identity in _identities(patch, merge_key):
         if identity not in remaining:
             raise PatchError(
-                f"The order in patch list:\n{patch}\n doesn't match $setElementOrder list:\n{order}\n"
+                f"The order in patch list:\n{plain(patch)}\n doesn't match $setElementOrder list:\n"
+                f"{plain(order)}\n"
             )
 
 
@@ -132,7 +135,7 @@ def _key_value(entry: Any, merge_key: str) -> Any:
     if not isinstance(entry, dict):
         raise PatchError(f"an entry of a merged list must be an object, not {entry!r}")
     if merge_key not in entry:
-        raise PatchError(f"map: {entry} does not contain declared merge key: {merge_key}")
+        raise PatchError(f"map: {plain(entry)} does not contain declared merge key: {merge_key}")
     return entry[merge_key]
 
 
@@ -167,7 +170,7 @@ def _without_special(
             gone = _key_value(entry, key)
             kept = [old for old in kept if _key_value(old, key) != gone]
         else:
-            raise PatchError(f"unknown patch type: {kind} in map: {entry}")
+            raise PatchError(f"unknown patch type: {kind} in map: {plain(entry)}")
     return ([], rest) if replaces else (kept, rest)
 
 

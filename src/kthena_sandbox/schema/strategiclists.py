@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from kthena_sandbox.schema.golang import plain
 from kthena_sandbox.schema.patcherror import PatchError
 
 
@@ -36,5 +37,5 @@ def _identity(entry: Any, merge_key: str) -> Any:
     if not merge_key:
         return entry
     if not isinstance(entry, dict) or merge_key not in entry:
-        raise PatchError(f"map: {entry} does not contain declared merge key: {merge_key}")
+        raise PatchError(f"map: {plain(entry)} does not contain declared merge key: {merge_key}")
     return entry[merge_key]

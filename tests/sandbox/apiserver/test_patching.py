@@ -1,3 +1,4 @@
+import pytest
 from tests.sandbox.apiserver.asgi_client import CONFIGMAPS, PODS, Client, pod
 
 
@@ -45,3 +46,40 @@ async def test_a_patch_that_leaves_a_value_of_a_wrong_type(client: Client) -> No
     assert cause["message"].endswith(
         "json: cannot unmarshal number into Go struct field ConfigMap.data of type string"
     )
+
+
+@pytest.mark.parametrize(
+    ("spec", "code", "message"),
+    [
+        (
+            {"containers": [{"image": "i"}]},
+            500,
+            "map: map[image:i] does not contain declared merge key: name",
+        ),
+        (
+            {"containers": [{"name": "a", "$patch": "burn"}]},
+            500,
+            "unknown patch type: burn in map: map[$patch:burn name:a]",
+        ),
+        ({"$retainKeys": "x"}, 400, "invalid patch format of retainKeys"),
+        (
+            {"$setElementOrder/containers": "x"},
+            400,
+            "invalid patch format of setElementOrder list",
+        ),
+        (
+            {"containers": [{"name": "a"}], "$setElementOrder/containers": [{"name": "b"}]},
+            500,
+            (
+                "The order in patch list:\n[map[name:a]]\n doesn't match $setElementOrder list:\n"
+                "[map[name:b]]\n"
+            ),
+        ),
+    ],
+)
+async def test_strategic_merges_that_cannot_be_done(
+    client: Client, spec: dict[str, object], code: int, message: str
+) -> None:
+    await client.post(PODS, pod("p"))
+    answer = await client.patch(f"{PODS}/p", {"spec": spec}, "strategic-merge-patch+json")
+    assert (answer.code, answer.message) == (code, message)

@@ -124,7 +124,7 @@ def test_without_a_schema_lists_are_replaced() -> None:
         ({"spec": {"$retainKeys": ["a"], "b": 1}}, "invalid patch format of retainKeys"),
         ({"spec": {"$setElementOrder/containers": [{"name": "b"}], "containers": [{"name": "a"}]}},
          "doesn't match $setElementOrder list"),
-        ({"spec": {"$deleteFromPrimitiveList/x": 1}}, "must be a list"),
+        ({"spec": {"$deleteFromPrimitiveList/x": 1}}, "invalid patch format of primitive list"),
     ],
 )  # fmt: skip
 def test_directives_that_cannot_be_followed(patch: Document, message: str) -> None:

@@ -2,9 +2,7 @@
 
 import json
 import os
-import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Any
 
 import pytest
 from tests.sandbox.apiserver.asgi_client import widget_definition
+from tests.sandbox.kubectl.support import api_server, installed
 
 pytestmark = pytest.mark.system
 
@@ -55,16 +54,6 @@ spec:
 """
 
 
-def installed() -> list[Path]:
-    """The kubectl on the PATH and its numbered siblings, which some distributions put beside it."""
-    found = shutil.which("kubectl")
-    if found is None:
-        return []
-    path = Path(found).resolve()
-    numbered = [entry for entry in path.parent.glob("kubectl.1.*") if os.access(entry, os.X_OK)]
-    return sorted(numbered, key=lambda entry: int(entry.name.rpartition(".")[2])) or [path]
-
-
 KUBECTLS = [pytest.param(path, id=path.name) for path in installed()] or [
     pytest.param(None, marks=pytest.mark.skip(reason="there is no kubectl on the PATH"))
 ]
@@ -92,15 +81,8 @@ class Kubectl:
 
 @pytest.fixture(scope="module")
 def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    path = tmp_path_factory.mktemp("cluster") / "kubeconfig"
-    command = [sys.executable, "-m", "kthena_sandbox.apiserver", "--port", "0",
-               "--kubeconfig", str(path)]  # fmt: skip
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        assert server.stdout.readline().startswith("kubernetes API on ")
+    with api_server(tmp_path_factory.mktemp("cluster") / "kubeconfig") as path:
         yield path
-        server.terminate()
-        assert server.wait(timeout=10) == 0
 
 
 @pytest.fixture(params=KUBECTLS)

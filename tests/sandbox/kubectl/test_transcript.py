@@ -8,12 +8,11 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.sandbox.apiserver.test_kubectl import installed
+from tests.sandbox.kubectl.support import api_server, installed
 from tests.sandbox.kubectl.transcript import Step, normal, read_steps
 
 pytestmark = pytest.mark.system
@@ -25,15 +24,8 @@ FOUND = {path.name.removeprefix("kubectl."): path for path in installed()}
 
 @pytest.fixture
 def kubeconfig(tmp_path: Path) -> Iterator[Path]:
-    path = tmp_path / "kubeconfig"
-    command = [sys.executable, "-m", "kthena_sandbox.apiserver", "--port", "0",
-               "--kubeconfig", str(path)]  # fmt: skip
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        assert server.stdout.readline().startswith("kubernetes API on ")
+    with api_server(tmp_path / "kubeconfig") as path:
         yield path
-        server.terminate()
-        assert server.wait(timeout=10) == 0
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -1,0 +1,34 @@
+"""What tests with kubectl start from: the versions that are installed, and an API server as a process."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def installed() -> list[Path]:
+    """The kubectl on the PATH and its numbered siblings, which some distributions put beside it."""
+    found = shutil.which("kubectl")
+    if found is None:
+        return []
+    path = Path(found).resolve()
+    numbered = [entry for entry in path.parent.glob("kubectl.1.*") if os.access(entry, os.X_OK)]
+    return sorted(numbered, key=lambda entry: int(entry.name.rpartition(".")[2])) or [path]
+
+
+@contextmanager
+def api_server(kubeconfig: Path) -> Iterator[Path]:
+    """A bare API server on a port of its own, which writes the kubeconfig."""
+    command = [sys.executable, "-m", "kthena_sandbox.apiserver", "--port", "0",
+               "--kubeconfig", str(kubeconfig)]  # fmt: skip
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        assert server.stdout.readline().startswith("kubernetes API on ")
+        try:
+            yield kubeconfig
+        finally:
+            server.terminate()
+            assert server.wait(timeout=10) == 0

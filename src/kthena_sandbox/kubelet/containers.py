@@ -10,17 +10,14 @@ import trio
 
 from kthena_sandbox.client import ApiAway, ApiError
 from kthena_sandbox.controllers.conditions import parse_time
-from kthena_sandbox.echo.settings import SettingsError as EchoSettingsError
-from kthena_sandbox.engine import SettingsError
 from kthena_sandbox.kinds import Document
 from kthena_sandbox.kubelet import images
 from kthena_sandbox.kubelet.logs import ContainerLog
-from kthena_sandbox.kubelet.podstatus import ContainerState, Termination
-from kthena_sandbox.kubelet.podvolumes import Tell
+from kthena_sandbox.kubelet.podstatus import ContainerState, Tell, Termination
 from kthena_sandbox.kubelet.probes import Probe, read_probe
 from kthena_sandbox.kubelet.references import ConfigError
 from kthena_sandbox.kubelet.supervision import Supervision, keep_ready
-from kthena_sandbox.kubelet.workloads import KILLED, Exit, Workload
+from kthena_sandbox.kubelet.workloads import KILLED, Exit, UsageError, Workload
 
 _LOG = logging.getLogger(__name__)
 MakeWorkload = Callable[[Document, Callable[[str], None]], Awaitable[Workload]]
@@ -129,7 +126,7 @@ class Container:
         self._tell("Pulled", f'Container image "{image}" already present on machine', False)
         try:
             workload = await self._made(make)
-        except (SettingsError, EchoSettingsError) as error:
+        except UsageError as error:
             self._tell_running()
             self.log.write(f"error: {error}")
             exit_ = Exit(2, str(error))
@@ -147,7 +144,7 @@ class Container:
         return ended, bool(condemned)
 
     async def _made(self, make: MakeWorkload) -> Workload:
-        """Made when what it takes its environment from is there. Raises SettingsError."""
+        """Made when what it takes its environment from is there. Raises UsageError."""
         while True:
             try:
                 return await make(self._document, self.log.write)

@@ -1,6 +1,6 @@
 """A pod's status from the states of its containers. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -9,6 +9,7 @@ from kthena_sandbox.events import timestamp
 from kthena_sandbox.kinds import Document
 
 HOST_ADDRESS = "127.0.0.1"
+Tell = Callable[[str, str, bool], None]  # reason and message of an event, whether it is a warning
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,12 @@
 """The volumes of one pod: made before its containers start, and kept current while they run."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import trio
 
 from kthena_sandbox.client import ApiAway, ApiError
 from kthena_sandbox.kinds import Document
+from kthena_sandbox.kubelet.podstatus import Tell
 from kthena_sandbox.kubelet.references import ConfigError, Reference
 from kthena_sandbox.kubelet.sources import SourceReader
 from kthena_sandbox.kubelet.tokens import PodTokens
@@ -21,7 +21,6 @@ from kthena_sandbox.kubelet.volumes import (
     wishes_of,
 )
 
-Tell = Callable[[str, str, bool], None]  # reason, message, whether it is a warning
 _RETRY_SECONDS = 2.0
 
 

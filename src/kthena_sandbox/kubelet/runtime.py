@@ -10,8 +10,8 @@ import yaml
 
 from kthena_sandbox.apiserver.kubeconfig import kubeconfig
 from kthena_sandbox.echo.server import EchoServer
-from kthena_sandbox.echo.settings import read_settings, unsupported_mode
-from kthena_sandbox.engine import Engine, parse_settings
+from kthena_sandbox.echo.settings import SettingsError as EchoError, read_settings, unsupported_mode
+from kthena_sandbox.engine import Engine, SettingsError as EngineError, parse_settings
 from kthena_sandbox.entrance import Entrance
 from kthena_sandbox.kinds import Document
 from kthena_sandbox.kubelet import images
@@ -24,6 +24,7 @@ from kthena_sandbox.kubelet.workloads import (
     EngineWorkload,
     ProcessWorkload,
     StandIn,
+    UsageError,
     Workload,
 )
 from kthena_sandbox.processes import Children
@@ -60,7 +61,7 @@ class Runtime:
     ) -> Workload:
         """The workload of a container with a known image.
 
-        Raises ConfigError, SettingsError, ApiError, ApiAway, OSError.
+        Raises ConfigError, UsageError, ApiError, ApiAway, OSError.
         """
         namespace = pod["metadata"]["namespace"]
         sources = await self.sources.read(namespace, set(of_environment(container)))
@@ -78,7 +79,7 @@ class Runtime:
                     return StandIn(say, f"{container['image']} with {mode}")
                 mounts = mounts_of(container, pod, self.host.folder_of(pod), variables)
                 known = {name: pointed(value, mounts) for name, value in variables.items()}
-                return EchoWorkload(EchoServer(read_settings(known), address, say))
+                return _echo(known, address, say)
             case "stand-in":
                 return StandIn(say, container["image"])
         return _engine(container["image"], arguments, variables, address, say)
@@ -128,7 +129,18 @@ def _engine(
     image: str, arguments: list[str], variables: Mapping[str, str], address: str,
     say: Callable[[str], None],
 ) -> Workload:  # fmt: skip
-    settings, ignored = parse_settings(arguments, variables, defaults=images.defaults_of(image))
+    try:
+        settings, ignored = parse_settings(arguments, variables, defaults=images.defaults_of(image))
+    except EngineError as error:
+        raise UsageError(str(error)) from error
     if ignored:
         say(f"INFO: not simulated: {' '.join(ignored)}")
     return EngineWorkload(Engine(replace(settings, host=address), log=say), say)
+
+
+def _echo(variables: Mapping[str, str], address: str, say: Callable[[str], None]) -> Workload:
+    try:
+        settings = read_settings(variables)
+    except EchoError as error:
+        raise UsageError(str(error)) from error
+    return EchoWorkload(EchoServer(settings, address, say))

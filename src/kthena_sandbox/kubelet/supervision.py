@@ -8,7 +8,7 @@ import trio
 
 from kthena_sandbox.kinds import Document
 from kthena_sandbox.kubelet.hooks import run_hook
-from kthena_sandbox.kubelet.podvolumes import Tell
+from kthena_sandbox.kubelet.podstatus import Tell
 from kthena_sandbox.kubelet.probes import Probe, check, read_probe, run_probe
 from kthena_sandbox.kubelet.workloads import Workload
 

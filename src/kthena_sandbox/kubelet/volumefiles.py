@@ -32,6 +32,7 @@ def write_files(folder: Path, payload: Payload) -> bool:
         target.write_bytes(file.content)
         target.chmod(file.mode)
     link = folder / "..data_tmp"
+    link.unlink(missing_ok=True)
     link.symlink_to(fresh.name)
     link.replace(data)
     _link_names(folder, {PurePosixPath(path).parts[0] for path in payload})

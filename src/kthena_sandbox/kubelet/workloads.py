@@ -14,6 +14,10 @@ _TERMINATED = 143  # by SIGTERM
 _NODE_GOES_SECONDS = 5.0  # for processes when the sandbox itself ends
 
 
+class UsageError(Exception):
+    """The program refuses its arguments or environment; the text says why."""
+
+
 class Exit(NamedTuple):
     """How a workload ended."""
 

@@ -6,7 +6,6 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from kthena_sandbox.engine import SettingsError
 from kthena_sandbox.kinds import Document
 from kthena_sandbox.kubelet.addresses import AddressPool, NoAddress
 from kthena_sandbox.kubelet.containers import Container
@@ -17,7 +16,7 @@ from kthena_sandbox.kubelet.logserver import lines, read_options
 from kthena_sandbox.kubelet.podstatus import ContainerState, Termination, phase_of
 from kthena_sandbox.kubelet.probes import Probe, read_probe, run_probe
 from kthena_sandbox.kubelet.references import ConfigError
-from kthena_sandbox.kubelet.workloads import Workload
+from kthena_sandbox.kubelet.workloads import UsageError, Workload
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -176,7 +175,7 @@ async def test_crashes_are_answered_with_growing_pauses(autojump_clock: MockCloc
     began = trio.current_time()
 
     async def make(document: Document, say: Callable[[str], None]) -> Workload:
-        raise SettingsError("cannot start")
+        raise UsageError("cannot start")
 
     with trio.move_on_after(65):
         await container.run_known(make)

@@ -131,7 +131,7 @@ class SpdyForwarding:
         except trio.BrokenResourceError:
             return
         if event.ended:
-            del self._channels[event.stream]
+            self._channels.pop(event.stream, None)
             channel.close()
 
     async def _connect(self, pair: Pair, pieces: trio.MemoryReceiveChannel[bytes]) -> None:
@@ -149,6 +149,7 @@ class SpdyForwarding:
         except* BROKEN:
             failure = failure_text(pair.port, self._pod, "the pod reset the connection")
         self._scopes.pop(pair.data, None)
+        self._channels.pop(pair.data, None)
         self._spdy.send(pair.error, failure.encode(), end=True)
         self._spdy.send(pair.data, b"", end=True)
         await _quietly(self._flush)

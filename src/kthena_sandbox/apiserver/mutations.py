@@ -147,7 +147,7 @@ def replace(
     """PUT of an object, or of its status by another *merge*. Raises ApiError 400, 404, 409 or 422."""
     document = schemas.check_kind(resource, body)
     _check_address(key, document)
-    if key not in cluster.collection(resource).documents and _creates(resource):
+    if key not in cluster.collection(resource).documents and creates(resource):
         return create(cluster, resource, key.namespace, document, options)
     _require_version(resource, key, document)
     _require_uid(cluster, resource, key, document)
@@ -167,7 +167,7 @@ def _check_address(key: Key, document: Document) -> None:
     _check_namespace(key.namespace, {"namespace": given.get("namespace") or key.namespace})
 
 
-def _creates(resource: ResourceType) -> bool:
+def creates(resource: ResourceType) -> bool:
     """Whether a PUT to a name that is free creates the object."""
     if resource.group == "rbac.authorization.k8s.io":
         return True

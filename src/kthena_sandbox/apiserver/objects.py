@@ -159,6 +159,8 @@ def _object(call: Call) -> Answer:
 
 def _write(call: Call, subresource: str) -> Answer:
     merge = subresources.MERGES[subresource]
+    if not subresource and _would_create(call):
+        call.access.check_creation(call.request, call.target)
     if call.request.method == "PUT":
         options = write_options(call.request, "UpdateOptions", subresource)
         body = call.body()
@@ -180,6 +182,14 @@ def _write(call: Call, subresource: str) -> Answer:
             merge=merge, strict=patch.strict,
         )  # fmt: skip
     return _written(call, outcome)
+
+
+def _would_create(call: Call) -> bool:
+    if call.key in call.cluster.collection(call.resource).documents:
+        return False
+    return is_apply(call.request) or (
+        call.request.method == "PUT" and mutations.creates(call.resource)
+    )
 
 
 def _delete_body(call: Call) -> Mapping[str, Any]:

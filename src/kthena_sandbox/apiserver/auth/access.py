@@ -2,7 +2,7 @@
 
 import hmac
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
 from kthena_sandbox.apiserver.auth.attributes import attributes
@@ -41,6 +41,11 @@ class Access:
         user = self._impersonated(request.headers, self._authenticated(request.headers))
         self.authorizer.check(attributes(user, request, target))
         return user
+
+    def check_creation(self, request: Request, target: Target) -> None:
+        """A PUT or an apply that creates needs that right as well. Raises ApiError 403."""
+        wanted = attributes(request.user, request, target)
+        self.authorizer.check(replace(wanted, verb="create"))
 
     def _authenticated(self, headers: Mapping[str, str]) -> User:
         scheme, _, token = headers.get("authorization", "").partition(" ")

@@ -355,3 +355,20 @@ async def test_nobody_grants_what_he_does_not_have(client: Client) -> None:
     admin = {"authorization": "Bearer admin"}
     assert (await client.call("PUT", f"{roles}/able", able, admin)).code == 200
     assert (await client.call("POST", path, binding, token)).code == 201
+
+
+async def test_an_apply_that_creates_needs_the_right_to_create(client: Client) -> None:
+    token = await _token(client)
+    await _allow(client, apiGroups=[""], resources=["configmaps"], verbs=["patch"])
+    headers = _bearer(token) | {"content-type": "application/apply-patch+yaml"}
+    url = f"{CONFIGMAPS}/a?fieldManager=bot"
+    refused = await client.call("PATCH", url, configmap("a"), headers)
+    assert (refused.code, refused.message) == (
+        403,
+        (
+            f'configmaps "a" is forbidden: User "{BOT}" cannot create resource "configmaps" in API '
+            'group "" in the namespace "default"'
+        ),
+    )
+    await _as_admin(client, CONFIGMAPS, configmap("a"))
+    assert (await client.call("PATCH", url, configmap("a"), headers)).code == 200

@@ -59,6 +59,8 @@ def create(
     fitted, unknown = schemas.fitted(resource, document)
     said = schemas.complaints(options.duplicates, unknown)
     warnings = schemas.strict_object(resource, fitted, said, options.validation)
+    if fitted["metadata"].get("resourceVersion"):
+        raise ApiError(500, "", "resourceVersion should not be set on objects to be created")
     managed: list[Document] = []
     if options.tracked:
         managed = fieldmanagers.after_update(resource, None, fitted, _writer(cluster, options))
@@ -72,8 +74,6 @@ def _created(
 ) -> Document:  # fmt: skip
     given = fitted["metadata"]
     _check_namespace(namespace, given)
-    if given.get("resourceVersion"):
-        raise ApiError(500, "", "resourceVersion should not be set on objects to be created")
     cluster.require_namespace(resource, namespace, given.get("name", ""))
     named = fitted | {"metadata": _named(cluster, resource, namespace, given)}
     admitted = _mutated(resource, named, None, options)
@@ -148,7 +148,13 @@ def replace(
     document = schemas.check_kind(resource, body)
     _check_address(key, document)
     if key not in cluster.collection(resource).documents and creates(resource):
-        return create(cluster, resource, key.namespace, document, options)
+        # unlike POST, this does not mind the version that an object had elsewhere
+        given = {
+            name: document["metadata"][name]
+            for name in document["metadata"]
+            if name != "resourceVersion"
+        }
+        return create(cluster, resource, key.namespace, document | {"metadata": given}, options)
     _require_version(resource, key, document)
     _require_uid(cluster, resource, key, document)
     return change(cluster, resource, key, lambda _: document, options, merge=merge)

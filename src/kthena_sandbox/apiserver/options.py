@@ -3,7 +3,7 @@
 import base64
 import binascii
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import msgspec
@@ -203,6 +203,8 @@ def list_options(request: Request, *, watch: bool) -> ListOptions:
         raise invalid_request(causes, "ListOptions")
     if options.continuation and options.resource_version:
         raise bad_request("specifying resource version is not allowed when using continue")
+    if options.resource_version == 0 and not options.continuation:
+        return replace(options, limit=0)  # such a list comes whole, from the watch cache
     return options
 
 

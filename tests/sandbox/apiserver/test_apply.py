@@ -398,6 +398,12 @@ async def test_an_apply_may_insist_on_a_state(client: Client) -> None:
     )
 
 
+async def test_a_configuration_may_come_from_an_object_that_is_gone(client: Client) -> None:
+    config = settings(x="1")
+    config["metadata"]["resourceVersion"] = "5"
+    assert (await apply(client, f"{CONFIGMAPS}/a", config)).code == 201
+
+
 async def test_force_belongs_to_apply_alone(client: Client) -> None:
     await client.create_configmap("a")
     answer = await client.patch(f"{CONFIGMAPS}/a?force=true", {})

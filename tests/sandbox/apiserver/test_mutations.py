@@ -299,3 +299,15 @@ async def test_nulls_in_built_in_kinds_are_missing_fields(client: Client) -> Non
     created = (await client.post(CONFIGMAPS, given)).document
     assert set(created) == {"apiVersion", "kind", "metadata", "data"}
     assert "labels" not in created["metadata"]
+
+
+async def test_a_put_that_creates_does_not_mind_a_version_from_elsewhere(client: Client) -> None:
+    metadata = {"name": "l", "resourceVersion": "7"}
+    lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata}
+    url = "/apis/coordination.k8s.io/v1/namespaces/default/leases"
+    assert (await client.put(f"{url}/l", lease)).code == 201
+    posted = await client.post(url, lease | {"metadata": metadata | {"name": "m"}})
+    assert (posted.code, posted.message) == (
+        500,
+        "resourceVersion should not be set on objects to be created",
+    )

@@ -166,3 +166,9 @@ async def test_why_options_of_lists_and_watches_make_no_sense(client: Client) ->
             'resourceVersionMatch: Unsupported value: "Exact": supported values: "NotOlderThan"]'
         ),
     )
+
+
+async def test_a_list_at_any_revision_comes_whole(client: Client) -> None:
+    for name in ("a", "b"):
+        await client.create_configmap(name)
+    assert _names(await client.get(f"{CONFIGMAPS}?limit=1&resourceVersion=0")) == ["a", "b"]

@@ -1,7 +1,9 @@
 import struct
 import zlib
+from contextlib import suppress
 
 import pytest
+from hypothesis import given, strategies as st
 from tests.sandbox.apiserver.streams.spdy_client import FIN, SpdyClient, control, data
 
 from kthena_sandbox.apiserver.streams.spdy import (
@@ -78,3 +80,10 @@ def test_headers_that_blow_up_are_refused() -> None:
     client = SpdyClient()
     with pytest.raises(SpdyError, match="too many headers"):
         list(SpdyConnection().receive(client.open(1, port="0" * 100_000)))
+
+
+@given(st.integers(1, 12), st.integers(0, 3), st.binary(max_size=64), st.binary(max_size=64))
+def test_bytes_of_any_kind_do_no_harm(kind: int, flags: int, payload: bytes, rest: bytes) -> None:
+    head = struct.pack(">II", 0x80030000 | kind, flags << 24 | len(payload))
+    with suppress(SpdyError):
+        list(SpdyConnection().receive(head + payload + rest))

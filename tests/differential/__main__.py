@@ -1,0 +1,128 @@
+"""`python -m tests.differential --reference KUBECONFIG`: the same requests to the sandbox's API server and to a real one.
+
+The reference is a cluster that may be spoilt, of which only the API server is needed: controllers that change what
+was asked for would be seen as differences. The CRDs of this repository are applied to both first.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import yaml
+from tests.differential.generator import Request, requests
+from tests.differential.normalising import difference, normalised
+from tests.differential.objects import NAMESPACE, Document
+from tests.differential.session import Reply, Session, session
+
+_CRDS = Path(__file__).parents[2] / "deploy" / "crds"
+_READY_SECONDS = 30.0
+
+
+def compare(ours: Reply, theirs: Reply) -> str:
+    """Return how our answer differs, "" where it does not."""
+    if ours.status != theirs.status:
+        return f"status {ours.status}, not {theirs.status}: {_message(ours)!r}, not {_message(theirs)!r}"
+    if found := difference(normalised(ours.body), normalised(theirs.body)):
+        return found
+    return difference(
+        normalised(list(ours.warnings)), normalised(list(theirs.warnings)), "warnings"
+    )
+
+
+def _message(reply: Reply) -> str:
+    return str(reply.body.get("message", "") if isinstance(reply.body, dict) else reply.body)[:300]
+
+
+def prepare(one: Session) -> None:
+    """Make the namespace and the CRDs, and wait until these are served."""
+    one.ask(
+        Request(
+            "POST", "/api/v1/namespaces", body=_named("v1", "Namespace", NAMESPACE), headers=_JSON
+        )
+    )
+    for file in sorted(_CRDS.glob("*.yaml")):
+        for document in yaml.safe_load_all(file.read_text()):
+            path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+            one.ask(Request("POST", path, body=document, headers=_JSON))
+    served = f"/apis/networking.serving.volcano.sh/v1alpha1/namespaces/{NAMESPACE}/modelroutes"
+    deadline = time.monotonic() + _READY_SECONDS
+    while one.ask(Request("GET", served)).status != 200:
+        if time.monotonic() > deadline:
+            raise SystemExit("the CRDs are not served")
+        time.sleep(0.1)
+
+
+_JSON = {"content-type": "application/json"}
+
+
+def _named(api_version: str, kind: str, name: str) -> Document:
+    return {"apiVersion": api_version, "kind": kind, "metadata": {"name": name}}
+
+
+@contextmanager
+def sandbox() -> Iterator[Path]:
+    """Run the sandbox's API server alone, and yield its kubeconfig."""
+    with tempfile.TemporaryDirectory() as folder:
+        kubeconfig = Path(folder) / "kubeconfig"
+        command = [
+            sys.executable,
+            "-m",
+            "kthena_sandbox.apiserver",
+            "--port",
+            "0",
+            "--kubeconfig",
+            str(kubeconfig),
+        ]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        try:
+            deadline = time.monotonic() + _READY_SECONDS
+            while not kubeconfig.exists() and time.monotonic() < deadline:
+                time.sleep(0.05)
+            yield kubeconfig
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def run(
+    ours: Session, theirs: Session, seed: int, count: int
+) -> Iterator[tuple[int, Request, str]]:
+    """Ask both the same; yield each request with its number and how the answers differ, "" where they do not."""
+    for one in (ours, theirs):
+        prepare(one)
+    for number, request in enumerate(requests(seed, count)):
+        yield number, request, compare(ours.ask(request), theirs.ask(request))
+
+
+def main() -> int:
+    """Ask, tell what differs, and return 1 where something does."""
+    parser = argparse.ArgumentParser(prog="python -m tests.differential", description=__doc__)
+    parser.add_argument(
+        "--reference", type=Path, required=True, help="kubeconfig of a cluster that may be spoilt"
+    )
+    parser.add_argument("--requests", type=int, default=2000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--show", type=int, default=40, help="differences to print")
+    given = parser.parse_args()
+    statuses: Counter[str] = Counter()
+    shown = 0
+    with ExitStack() as stack:
+        ours = stack.enter_context(session(stack.enter_context(sandbox())))
+        theirs = stack.enter_context(session(given.reference))
+        for number, request, found in run(ours, theirs, given.seed, given.requests):
+            statuses["different" if found else "equal"] += 1
+            if found and shown < given.show:
+                shown += 1
+                print(f"{number}: {str(request)[:600]}\n    {found}", flush=True)
+    print(f"{statuses['equal']} equal, {statuses['different']} different")
+    return int(statuses["different"] > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,65 @@
+"""What may differ between two servers that behave alike is made the same: times, identities, addresses, revisions."""
+
+import re
+from typing import Any
+
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
+_MADE = re.compile(r"\bmade-[a-z0-9]{5}\b")
+_REVISION = re.compile(r"(ResourceVersion in (?:precondition|object meta): )\d+")
+_ADDRESS = re.compile(r"\b(?:\d{1,3}\.){3}\d{1,3}(?:/\d+)?\b")
+# By name of the field: its value says nothing.
+_OWN = frozenset(
+    {"resourceVersion", "uid", "continue", "clusterIP", "nodePort", "healthCheckNodePort", "age"}
+)
+_OWN_LISTS = frozenset({"clusterIPs"})
+
+
+def normalised(value: Any, name: str = "") -> Any:
+    """Return *value*, an answer or a part of it, without what is a server's own. *name*: the field it stands in."""
+    if isinstance(value, dict):
+        return {key: normalised(one, key) for key, one in value.items()}
+    if name in _OWN and value not in {"", None, "None"}:
+        return f"({name})"
+    if isinstance(value, list):
+        return (
+            [f"({name})"]
+            if name in _OWN_LISTS and value != ["None"]
+            else [normalised(one) for one in value]
+        )
+    return _text(value) if isinstance(value, str) else value
+
+
+def _text(text: str) -> str:
+    text = _UUID.sub("(uid)", text)
+    text = _TIME.sub("(time)", text)
+    text = _MADE.sub("made-(suffix)", text)
+    text = _REVISION.sub(r"\1(revision)", text)
+    return _ADDRESS.sub("(address)", text)
+
+
+def difference(ours: Any, theirs: Any, path: str = "") -> str:
+    """Return where two answers differ first, and how; "" where they are equal."""
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        for key in sorted({*ours, *theirs}):
+            if key not in ours:
+                return f"{path}.{key} is missing, it should be {_short(theirs[key])}"
+            if key not in theirs:
+                return f"{path}.{key} should not be there, it is {_short(ours[key])}"
+            if found := difference(ours[key], theirs[key], f"{path}.{key}"):
+                return found
+        return ""
+    if isinstance(ours, list) and isinstance(theirs, list):
+        for index, (one, other) in enumerate(zip(ours, theirs, strict=False)):
+            if found := difference(one, other, f"{path}[{index}]"):
+                return found
+        return (
+            "" if len(ours) == len(theirs) else f"{path} has {len(ours)} items, not {len(theirs)}"
+        )
+    same = ours == theirs and type(ours) is type(theirs)
+    return "" if same else f"{path} is {_short(ours)}, it should be {_short(theirs)}"
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 300 else text[:300] + "…"

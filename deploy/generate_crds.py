@@ -252,6 +252,8 @@ def described(schema: dict[str, Any], path: str, texts: dict[str, str]) -> dict[
     """Return *schema* with what *texts* say of it and of all that is below. Raises KeyError where they are silent."""
     if schema is CONDITION or schema is PARENT_REFERENCE:
         path, texts = "", DESCRIPTIONS["condition" if schema is CONDITION else "reference"]
+    if path == "metadata":
+        return schema  # an API server takes no description of it: it is implied
     text = texts.get(path) or DESCRIPTIONS["common"].get(path)
     if text is None:
         raise KeyError(f"descriptions.yaml says nothing of {path}")

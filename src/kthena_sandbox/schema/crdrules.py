@@ -84,12 +84,25 @@ def _names(crd: Document, spec: Document) -> list[FieldError]:
 
 
 def _versions(spec: Document) -> list[FieldError]:
-    versions = _list(spec.get("versions"))
+    versions = [_map(entry) for entry in _list(spec.get("versions"))]
     if not versions:
         return [errors.required("spec.versions")]
     found: list[FieldError] = []
+    # What all versions have in common is checked once, and reported where apiextensions/v1beta1 had it.
+    same_schema = all(entry.get("schema") == versions[0].get("schema") for entry in versions)
+    columns = "additionalPrinterColumns"
+    same_columns = all(entry.get(columns) == versions[0].get(columns) for entry in versions)
     for index, entry in enumerate(versions):
-        found += _version(_map(entry), f"spec.versions[{index}]")
+        path = f"spec.versions[{index}]"
+        found += _version(entry, path)
+        if not same_schema:
+            found += _schema(entry, f"{path}.schema.openAPIV3Schema")
+        if not same_columns:
+            found += _columns(entry, f"{path}.{columns}")
+    if same_schema:
+        found += _schema(versions[0], "spec.validation.openAPIV3Schema")
+    if same_columns:
+        found += _columns(versions[0], f"spec.{columns}")
     if [bool(_map(entry).get("storage")) for entry in versions].count(True) != 1:
         detail = "must have exactly one version marked as storage version"
         found.append(errors.invalid_shown("spec.versions", _syntax_of(versions), detail))
@@ -107,22 +120,40 @@ def _version(version: Document, path: str) -> list[FieldError]:
         found.append(errors.required(f"{path}.name"))
     schema = _map(version.get("schema")).get("openAPIV3Schema")
     if not isinstance(schema, dict):
-        found.append(errors.required(f"{path}.schema.openAPIV3Schema", "schemas are required"))
-    else:
-        below = f"{path}.schema.openAPIV3Schema"
-        if schema.get("type") != "object":
-            detail = 'must be "object" at the root'
-            found.append(errors.invalid(f"{below}.type", schema.get("type", ""), detail))
-        found += _structural(schema, below)
+        found.append(errors.required(f"{path}.schema.openAPIV3Schema"))
+    return found
+
+
+def _schema(version: Document, path: str) -> list[FieldError]:
+    schema = _map(version.get("schema")).get("openAPIV3Schema")
+    if not isinstance(schema, dict):
+        return []
+    found: list[FieldError] = []
+    if schema.get("type") != "object":
+        detail = "must be object at the root"
+        found.append(errors.invalid(f"{path}.type", schema.get("type", ""), detail))
+    found += _structural(schema, path)
+    metadata = _map(_map(schema.get("properties")).get("metadata"))
+    if metadata.keys() - {"type", "properties"} or _map(metadata.get("properties")).keys() - {
+        "name",
+        "generateName",
+    }:
+        detail = "must not specify anything other than name and generateName, but metadata is implicitly specified"
+        found.append(errors.forbidden(f"{path}.properties[metadata]", detail))
+    return found
+
+
+def _columns(version: Document, path: str) -> list[FieldError]:
+    found: list[FieldError] = []
     for index, column in enumerate(_list(version.get("additionalPrinterColumns"))):
-        found += _column(_map(column), f"{path}.additionalPrinterColumns[{index}]")
+        found += _column(_map(column), f"{path}[{index}]")
     return found
 
 
 def _column(column: Document, path: str) -> list[FieldError]:
     found = [
-        errors.required(f"{path}.{field}")
-        for field in ("name", "type", "jsonPath")
+        errors.required(f"{path}.{told}")
+        for field, told in (("name", "name"), ("type", "type"), ("jsonPath", "JSONPath"))
         if not column.get(field)
     ]
     kind = column.get("type")

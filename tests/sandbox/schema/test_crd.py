@@ -62,23 +62,27 @@ def test_a_good_definition_has_no_errors() -> None:
                                       "must have exactly one version marked as storage version")),
         (with_version(name=""), "spec.versions[0].name: Required value"),
         (with_version(schema={}),
-         "spec.versions[0].schema.openAPIV3Schema: Required value: schemas are required"),
+         "spec.versions[0].schema.openAPIV3Schema: Required value"),
         (with_version(additionalPrinterColumns=[{"name": "A", "type": "string"}]),
-         "spec.versions[0].additionalPrinterColumns[0].jsonPath: Required value"),
+         "spec.additionalPrinterColumns[0].JSONPath: Required value"),
         (with_version(additionalPrinterColumns=[{"name": "A", "type": "text", "jsonPath": ".a"}]),
-         ('spec.versions[0].additionalPrinterColumns[0].type: Invalid value: "text": '
+         ('spec.additionalPrinterColumns[0].type: Invalid value: "text": '
          "must be one of boolean,date,integer,number,string")),
         (with_version(schema={"openAPIV3Schema": {"type": "object", "properties": {"a": {}}}}),
-         ("spec.versions[0].schema.openAPIV3Schema.properties[a].type: Required value: "
+         ("spec.validation.openAPIV3Schema.properties[a].type: Required value: "
          "must not be empty for specified object fields")),
         (with_version(schema={"openAPIV3Schema": {"type": "object", "properties": {"a": {"type": "text"}}}}),
-         ('spec.versions[0].schema.openAPIV3Schema.properties[a].type: Unsupported value: "text": '
+         ('spec.validation.openAPIV3Schema.properties[a].type: Unsupported value: "text": '
          'supported values: "array", "boolean", "integer", "number", "object", "string"')),
         (with_version(schema={"openAPIV3Schema": {"type": "object", "properties": {"a": {"type": "array"}}}}),
-         "spec.versions[0].schema.openAPIV3Schema.properties[a].items: Required value: must be specified"),
+         "spec.validation.openAPIV3Schema.properties[a].items: Required value: must be specified"),
         (with_version(schema={"openAPIV3Schema": {"type": "string"}}),
-         ('spec.versions[0].schema.openAPIV3Schema.type: Invalid value: "string": '
-         'must be "object" at the root')),
+         ('spec.validation.openAPIV3Schema.type: Invalid value: "string": '
+         "must be object at the root")),
+        (with_version(schema={"openAPIV3Schema": {"type": "object", "properties": {
+            "metadata": {"type": "object", "description": "x"}}}}),
+         ("spec.validation.openAPIV3Schema.properties[metadata]: Forbidden: must not specify anything other than "
+         "name and generateName, but metadata is implicitly specified")),
     ],
 )  # fmt: skip
 def test_definitions_that_could_not_be_served(document: Document, message: str) -> None:
@@ -88,7 +92,7 @@ def test_definitions_that_could_not_be_served(document: Document, message: str) 
 def test_patterns_must_compile() -> None:
     schema = {"type": "object", "properties": {"a": {"type": "string", "pattern": "(?=x)"}}}
     (error,) = validate_crd(with_version(schema={"openAPIV3Schema": schema}))
-    assert error.path == "spec.versions[0].schema.openAPIV3Schema.properties[a].pattern"
+    assert error.path == "spec.validation.openAPIV3Schema.properties[a].pattern"
     assert "must be a valid regular expression" in error.message
 
 
@@ -96,7 +100,7 @@ def test_keywords_of_schemas_have_types() -> None:
     schema = {"type": "object", "properties": {"a": {"type": "string", "maxLength": "3"}}}
     (error,) = validate_crd(with_version(schema={"openAPIV3Schema": schema}))
     assert error.message == (
-        "spec.versions[0].schema.openAPIV3Schema.properties[a].maxLength: "
+        "spec.validation.openAPIV3Schema.properties[a].maxLength: "
         'Invalid value: "3": must be of the type of this keyword'
     )
 

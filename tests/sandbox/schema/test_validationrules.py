@@ -119,5 +119,5 @@ def test_a_definition_whose_rules_cannot_be_asked_is_refused(rule: Document, mes
     spec = {"group": "example.com", "scope": "Namespaced", "versions": [version],
             "names": {"plural": "widgets", "kind": "Widget"}}  # fmt: skip
     found = validate_crd({"metadata": {"name": "widgets.example.com"}, "spec": spec})
-    place = "spec.versions[0].schema.openAPIV3Schema.x-kubernetes-validations[0]"
+    place = "spec.validation.openAPIV3Schema.x-kubernetes-validations[0]"
     assert [error.message for error in found] == [place + message]

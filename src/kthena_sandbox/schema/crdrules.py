@@ -9,6 +9,7 @@ import re2
 from kthena_sandbox.schema import fielderrors as errors
 from kthena_sandbox.schema.cel.lexing import CelSyntaxError
 from kthena_sandbox.schema.cel.rules import REASONS, read_rule
+from kthena_sandbox.schema.defaultrules import default_errors
 from kthena_sandbox.schema.fielderrors import FieldError
 from kthena_sandbox.schema.mergerules import merge_errors
 
@@ -132,7 +133,8 @@ def _schema(version: Document, path: str) -> list[FieldError]:
     if schema.get("type") != "object":
         detail = "must be object at the root"
         found.append(errors.invalid(f"{path}.type", schema.get("type", ""), detail))
-    found += _structural(schema, path)
+    unsound = _structural(schema, path)
+    found += unsound or _defaults(schema, path)
     metadata = _map(_map(schema.get("properties")).get("metadata"))
     if metadata.keys() - {"type", "properties"} or _map(metadata.get("properties")).keys() - {
         "name",
@@ -185,6 +187,16 @@ def _structural(schema: Mapping[str, Any], path: str) -> list[FieldError]:
     for word in ("items", "additionalProperties"):
         if isinstance(schema.get(word), dict):
             found += _structural(schema[word], f"{path}.{word}")
+    return found
+
+
+def _defaults(schema: Mapping[str, Any], path: str) -> list[FieldError]:
+    found = list(default_errors(schema, path))
+    for name, entry in _map(schema.get("properties")).items():
+        found += _defaults(entry, f"{path}.properties[{name}]")
+    for word in ("items", "additionalProperties"):
+        if isinstance(schema.get(word), dict):
+            found += _defaults(schema[word], f"{path}.{word}")
     return found
 
 

@@ -98,7 +98,10 @@ class Expired(Exception):
 
 
 class Collection:
-    """The objects of one kind and their latest changes."""
+    """The objects of one kind and their latest changes.
+
+    Whoever follows one namespace is woken by its changes alone, and misses nothing when only others' are forgotten.
+    """
 
     def __init__(self, history: int, compacted: int) -> None:
         self.documents: dict[Key, Document] = {}
@@ -106,7 +109,10 @@ class Collection:
         self._changes: deque[Change] = deque()
         self._history = history
         self._appended = 0
-        self._changed = trio.Event()
+        self._forgotten: dict[
+            str, int
+        ] = {}  # by namespace, the position after its last change that is gone
+        self._waiting: dict[str, trio.Event] = {}  # by namespace, and "" for those who follow all
 
     def apply(self, change: Change) -> None:
         """Take a change in and wake the watchers."""
@@ -117,27 +123,38 @@ class Collection:
         self._changes.append(change)
         self._appended += 1
         if len(self._changes) > self._history:
-            self.compacted = self._changes.popleft().revision
-        self._wake()
+            self.compacted = self._forget_first()
+        self._wake("")
+        if change.key.namespace:
+            self._wake(change.key.namespace)
+
+    def _forget_first(self) -> int:
+        position = self._appended - len(self._changes)
+        change = self._changes.popleft()
+        self._forgotten[change.key.namespace] = position + 1
+        return change.revision
 
     def compact(self, revision: int) -> None:
         """Forget the changes; watchers that have not seen them are told so."""
-        self._changes.clear()
+        while self._changes:
+            self._forget_first()
         self.compacted = max(self.compacted, revision)
-        self._wake()
+        for namespace in list(self._waiting):
+            self._wake(namespace)
 
-    def _wake(self) -> None:
-        changed, self._changed = self._changed, trio.Event()
-        changed.set()
+    def _wake(self, namespace: str) -> None:
+        waiting = self._waiting.pop(namespace, None)
+        if waiting is not None:
+            waiting.set()
 
     @property
     def written(self) -> int:
         """How many changes there have been: by which one sees that there was another."""
         return self._appended
 
-    async def wait_changed(self) -> None:
-        """Return after the next change or compaction."""
-        await self._changed.wait()
+    async def wait_changed(self, namespace: str = "") -> None:
+        """Return after the next change (of objects in *namespace*, if one is given) or compaction."""
+        await self._waiting.setdefault(namespace, trio.Event()).wait()
 
     def at(self, revision: int) -> dict[Key, Document]:
         """The objects as they were at a revision. Raises Expired."""
@@ -161,13 +178,21 @@ class Collection:
             newer += 1
         return self._appended - newer
 
-    def since(self, position: int, limit: int) -> list[Change]:
-        """At most *limit* changes from a position on. Raises Expired when the next one is gone."""
+    def since(self, position: int, limit: int, namespace: str = "") -> tuple[list[Change], int]:
+        """The next changes (of objects in *namespace*, if one is given) from a position on, and where they end.
+
+        At most *limit* are looked at. Raises Expired when one is gone.
+        """
         first = self._appended - len(self._changes)
         if position < first:
-            raise Expired(position, self.compacted)
+            if not namespace or self._forgotten.get(namespace, 0) > position:
+                raise Expired(position, self.compacted)
+            position = first
         end = min(self._appended, position + limit)
-        return [self._changes[index - first] for index in range(position, end)]
+        found = [self._changes[index - first] for index in range(position, end)]
+        if namespace:
+            found = [change for change in found if change.key.namespace == namespace]
+        return found, end
 
 
 def _undo(documents: dict[Key, Document], change: Change) -> None:

@@ -25,6 +25,12 @@ from kthena_sandbox.resources import ResourceType
 Document = dict[str, Any]
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 _BATCH = 100
+# The line of a change as it is, which all watchers share: by whether it is a creation, and a deletion.
+_PLAIN = {
+    (True, False): b'{"type":"ADDED","object":%b}\n',
+    (False, False): b'{"type":"MODIFIED","object":%b}\n',
+    (False, True): b'{"type":"DELETED","object":%b}\n',
+}
 _BEFORE_END = 2.0  # the last bookmark comes this long before the time-out, as in a kube-apiserver
 
 
@@ -85,21 +91,29 @@ class Watch:
                 yield self._event("ADDED", shown)
 
     async def _follow(self, write: Write, position: int) -> None:
-        collection = self.cluster.collection(self.resource)
         ends = trio.current_time() + self.timeout_seconds
         due = self._next_bookmark(ends)
         while True:
-            changes = self._since(position)
-            position += len(changes)
+            changes, reached = self._since(position)
             if lines := b"".join(self._lines(changes)):
                 await write(lines)
-            if changes:
+            if reached > position:
+                position = reached
                 continue
-            with trio.move_on_at(due) as waiting:
-                await collection.wait_changed()
-            if waiting.cancelled_caught:
-                await write(self._bookmark(self.cluster.store.revision))
-                due = self._next_bookmark(ends)
+            if await self._changes_until(due):
+                continue
+            await write(self._bookmark(self.cluster.store.revision))
+            due = self._next_bookmark(ends)
+
+    async def _changes_until(self, due: float) -> bool:
+        """Whether something changes before that time."""
+        collection = self.cluster.collection(self.resource)
+        if due == float("inf"):
+            await collection.wait_changed(self.selected.namespace)
+            return True
+        with trio.move_on_at(due) as waiting:
+            await collection.wait_changed(self.selected.namespace)
+        return not waiting.cancelled_caught
 
     def _next_bookmark(self, ends: float) -> float:
         if not self.options.bookmarks:
@@ -109,25 +123,29 @@ class Watch:
         regular = now + self.bookmark_seconds
         return min(regular, last) if now < last else regular
 
-    def _since(self, position: int) -> list[Change]:
+    def _since(self, position: int) -> tuple[list[Change], int]:
+        collection = self.cluster.collection(self.resource)
         try:
-            return self.cluster.collection(self.resource).since(position, _BATCH)
+            return collection.since(position, _BATCH, self.selected.namespace)
         except Expired as error:
             raise too_old(error.asked, error.oldest) from error
 
     def _lines(self, changes: list[Change]) -> Iterator[bytes]:
+        plain = self.form == Form() and self.selected.everything
+        asked = self.options.resource_version or 0
         for change in changes:
-            kind = self._kind(change)
-            if kind:
+            if change.revision <= asked:
+                continue  # he has asked for what comes after a revision that was yet to come
+            if plain and change.last.get("apiVersion") == self.resource.api_version:
+                yield _PLAIN[change.before is None, change.after is None] % change.encoded
+            elif kind := self._kind(change):
                 shown = change.last if change.after is None else change.after
                 if change.after is not None and kind == "DELETED":
                     shown = self._left(change)
                 yield self._event(kind, from_storage(self.resource, shown))
 
     def _kind(self, change: Change) -> str:
-        """What a change is to this watcher, who only knows the objects that it selects; "" for none to be told of."""
-        if change.revision <= (self.options.resource_version or 0):
-            return ""  # he has asked for what comes after a revision that was yet to come
+        """What a change is to this watcher, who only knows the objects that it selects; "" for none of his."""
         before, after = self._selects(change.before), self._selects(change.after)
         if before:
             return "MODIFIED" if after else "DELETED"

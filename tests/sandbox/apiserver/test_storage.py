@@ -1,4 +1,6 @@
 import pytest
+import trio
+import trio.testing
 from hypothesis import given, strategies as st
 
 from kthena_sandbox.apiserver.storage import (
@@ -33,7 +35,7 @@ def test_changes_tell_before_and_after() -> None:
     second = store.put(MAPS, A, _document("a", 2))
     last = store.delete(MAPS, A)
     maps = store.collection(MAPS)
-    assert maps.since(maps.position(1), 10) == [
+    assert maps.since(maps.position(1), 10)[0] == [
         Change(2, A, None, first, first),
         Change(3, A, first, second, second),
         Change(4, A, second, None, last),
@@ -45,8 +47,8 @@ def test_position_skips_what_the_watcher_has_seen() -> None:
     for value in range(3):
         store.put(MAPS, A, _document("a", value))
     maps = store.collection(MAPS)
-    assert [change.revision for change in maps.since(maps.position(3), 10)] == [4]
-    assert maps.since(maps.position(99), 10) == []
+    assert [change.revision for change in maps.since(maps.position(3), 10)[0]] == [4]
+    assert maps.since(maps.position(99), 10) == ([], 3)
 
 
 def test_history_is_bounded_for_each_kind_alone() -> None:
@@ -56,7 +58,7 @@ def test_history_is_bounded_for_each_kind_alone() -> None:
         store.put(MAPS, A, _document("a", value))
     with pytest.raises(Expired):
         store.collection(MAPS).position(2)
-    assert len(store.collection(PODS).since(store.collection(PODS).position(1), 10)) == 1
+    assert len(store.collection(PODS).since(store.collection(PODS).position(1), 10)[0]) == 1
 
 
 def test_a_watcher_that_falls_behind_the_history_is_told() -> None:
@@ -69,13 +71,51 @@ def test_a_watcher_that_falls_behind_the_history_is_told() -> None:
         maps.since(place, 10)
 
 
+def test_who_follows_a_namespace_misses_nothing_when_others_are_busy() -> None:
+    store = Store(history=3)
+    maps = store.collection(MAPS)
+    place = maps.position(1)
+    other = Key("other", "a")
+    for value in range(5):
+        store.put(MAPS, other, {"metadata": {"name": "a", "namespace": "other"}, "value": value})
+    store.put(MAPS, A, _document("a"))
+    changes, reached = maps.since(place, 10, "default")
+    assert ([change.revision for change in changes], reached) == ([7], 6)
+    with pytest.raises(Expired):
+        maps.since(place, 10, "other")
+    for value in range(3):
+        store.put(MAPS, other, {"metadata": {"name": "a", "namespace": "other"}, "value": value})
+    assert maps.since(reached, 10, "default") == ([], 9)
+    with pytest.raises(Expired):
+        maps.since(place, 10, "default")
+
+
+async def test_watchers_are_woken_by_their_namespace() -> None:
+    store = Store()
+    maps = store.collection(MAPS)
+    woken: list[str] = []
+
+    async def wait(namespace: str) -> None:
+        await maps.wait_changed(namespace)
+        woken.append(namespace)
+
+    async with trio.open_nursery() as nursery:
+        for namespace in ("", "default", "other"):
+            nursery.start_soon(wait, namespace)
+        await trio.testing.wait_all_tasks_blocked()
+        store.put(MAPS, A, _document("a"))
+        await trio.testing.wait_all_tasks_blocked()
+        assert sorted(woken) == ["", "default"]
+        store.compact()
+
+
 def test_compaction_forgets_the_past_and_not_the_present() -> None:
     store = Store()
     store.put(MAPS, A, _document("a"))
     assert store.compact() == 2
     with pytest.raises(Expired):
         store.collection(MAPS).position(1)
-    assert store.collection(MAPS).since(store.collection(MAPS).position(2), 10) == []
+    assert store.collection(MAPS).since(store.collection(MAPS).position(2), 10) == ([], 1)
     assert store.get(MAPS, A) is not None
 
 
@@ -115,7 +155,7 @@ def test_a_list_and_the_changes_since_then_make_the_present(
         return
     seen = maps.at(revision)
     assert seen == states[revision]
-    for change in maps.since(maps.position(revision), 100):
+    for change in maps.since(maps.position(revision), 100)[0]:
         assert seen.get(change.key) == change.before
         if change.after is None:
             del seen[change.key]

@@ -2,6 +2,8 @@
 
 import logging
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from kthena_sandbox import __version__
@@ -67,23 +69,35 @@ class Api:
     async def _serve(self, scope: Message, receive: Receive, send: Send) -> None:
         try:
             request = await read_request(scope, receive)
-            if request is None:
-                return
-            answered = await self.answer(request)
-            if isinstance(answered, Takeover):
-                raise bad_request("Upgrade request required")
         except ApiError as error:
-            request, answered = None, status_response(error)
-        code = answered.code if isinstance(answered, Response) else 200
-        self._count(scope["method"], scope["path"], code)
-        if isinstance(answered, Streaming):
-            self._streams += 1
-            try:
+            await write_response(send, self.refusal(error))
+            return
+        if request is None:
+            return
+        async with self.answering(request) as answered:
+            if isinstance(answered, Streaming):
                 await write_stream(receive, send, answered, self.interruption)
-            finally:
-                self._streams -= 1
-        else:
-            await write_response(send, answered)
+            else:
+                await write_response(send, answered)
+
+    @asynccontextmanager
+    async def answering(self, request: Request) -> AsyncIterator[Response | Streaming]:
+        """The answer to a request without an upgrade, counted while it is sent in the block."""
+        answered = await self.answer(request)
+        if isinstance(answered, Takeover):
+            answered = status_response(bad_request("Upgrade request required"))
+        code = answered.code if isinstance(answered, Response) else 200
+        self._count(request.method, request.path, code)
+        self._streams += isinstance(answered, Streaming)
+        try:
+            yield answered
+        finally:
+            self._streams -= isinstance(answered, Streaming)
+
+    def refusal(self, error: ApiError) -> Response:
+        """The answer to what could not be read as a request."""
+        self._count("", "", error.code)
+        return status_response(error)
 
     async def answer(self, request: Request) -> Answer:
         """What a request is answered; whatever goes wrong is an answer too."""

@@ -1,11 +1,6 @@
-"""Where connections come in: hypercorn serves them until a request asks for another protocol.
-
-hypercorn hands no connection over, so each stream is watched on its way to it. What looks like a request for a stream of a
-pod, and comes when nothing else is under way, ends hypercorn's work on the connection, and we go on with it.
-"""
+"""Where connections come in: HTTP/2 goes to hypercorn, HTTP/1.1 to `http1` until a request asks for another protocol."""
 
 import logging
-import re
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -17,59 +12,12 @@ from hypercorn.config import Config
 from wsproto.utilities import RemoteProtocolError
 
 from kthena_sandbox.apiserver.app import Api
+from kthena_sandbox.apiserver.http1 import Http1Connection
 from kthena_sandbox.apiserver.web import Request, Response, Takeover, read_head
 from kthena_sandbox.connections import Connections
 
 _LOG = logging.getLogger(__name__)
-_STREAMS = re.compile(
-    rb"(?:GET|POST) /api/v1/\S+/(?:portforward|exec|attach)(?:\?\S*)? HTTP/1\.1\r\n"
-)
-_UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
-_END = b"\r\n\r\n"
-_LARGEST_HEAD = 64 * 1024
-
-
-class WatchedStream:
-    """A connection as hypercorn sees it. `asked` is the request at which it ended, with all that came after it."""
-
-    def __init__(self, stream: Any, hypercorn: trio.CancelScope) -> None:
-        self.asked = b""
-        self._hypercorn = hypercorn
-        self._stream = stream
-        self._is_quiet = True
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)  # the parts in which TLS and plain streams differ
-
-    async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        """What the client sends; nothing more when it asks for a stream."""
-        data = bytes(await self._stream.receive_some(max_bytes))
-        if self._is_quiet and _STREAMS.match(data):
-            while _END not in data and len(data) < _LARGEST_HEAD:
-                data += (more := bytes(await self._stream.receive_some()))
-                if not more:
-                    break
-            if _UPGRADE.search(data.partition(_END)[0]):
-                self.asked = data
-                self._hypercorn.cancel()
-                await trio.lowlevel.checkpoint()
-        self._is_quiet = False
-        return data
-
-    async def send_all(self, data: bytes) -> None:
-        """What the client is answered."""
-        await self._stream.send_all(data)
-        self._is_quiet = True
-
-    async def send_eof(self) -> None:
-        """The end, where it is one."""
-        if not self.asked:
-            await self._stream.send_eof()
-
-    async def aclose(self) -> None:
-        """The same."""
-        if not self.asked:
-            await self._stream.aclose()
+_FIRST_PIECE = 64 * 1024
 
 
 async def serve_connections(
@@ -77,14 +25,25 @@ async def serve_connections(
 ) -> None:
     """Serve until *stopped*, and what is under way then for as long as the configuration says."""
     connections = Connections(config)
+    open_ones: set[Http1Connection] = set()
 
-    async def serve(stream: trio.abc.Stream) -> None:
-        with trio.CancelScope() as scope:
-            watched = WatchedStream(stream, scope)
-            await connections.serve(api, watched)
-        if watched.asked:
-            async with stream:
-                await _answer(api, stream, watched.asked)
+    async def serve(stream: Any) -> None:
+        try:
+            first = await _first_of(stream)
+        except (trio.BrokenResourceError, trio.ClosedResourceError, OSError):
+            first = b""
+        if first is None:
+            await connections.serve(api, stream)
+            return
+        async with stream:
+            connection = Http1Connection(api, stream, first)
+            open_ones.add(connection)
+            try:
+                asked = await connection.serve() if first else b""
+            finally:
+                open_ones.discard(connection)
+            if asked:
+                await _answer(api, stream, asked)
 
     async with trio.open_nursery() as nursery:
         async with trio.open_nursery() as accepting:
@@ -94,7 +53,18 @@ async def serve_connections(
             await stopped.wait()
             accepting.cancel_scope.cancel()
         await connections.end_idle()
+        for connection in open_ones:
+            connection.end()
         nursery.cancel_scope.deadline = trio.current_time() + config.graceful_timeout
+
+
+async def _first_of(stream: Any) -> bytes | None:
+    """The first bytes of a connection of HTTP/1.1; None for one of HTTP/2. Raises OSError and what trio raises."""
+    if isinstance(stream, trio.SSLStream):
+        await stream.do_handshake()
+        if stream.selected_alpn_protocol() == "h2":
+            return None
+    return bytes(await stream.receive_some(_FIRST_PIECE))
 
 
 async def _answer(api: Api, stream: trio.abc.Stream, asked: bytes) -> None:

@@ -42,6 +42,15 @@ def names(table: ObjectTable) -> list[str]:
     return sorted(key.name for key in table.objects)
 
 
+def test_null_is_as_good_as_nothing() -> None:
+    table = make_table()
+    ready = {"type": "Ready", "status": "True", "lastTransitionTime": None, "message": None}
+    status = {"podIP": "127.0.0.1", "conditions": [ready], "phase": "Running", "reason": None}
+    put(table, pod("p", status=status, spec=None))
+    (found,) = table.objects.values()
+    assert ("127.0.0.1", True, {}) == (found.status.pod_ip, found.is_ready, table.undecodable)
+
+
 def test_list_replaces_all_that_was_known() -> None:
     table = make_table()
     put(table, pod("a"), broken("b"))

@@ -29,6 +29,17 @@ class Kind(Generic[T]):
     def __post_init__(self) -> None:
         object.__setattr__(self, "decode", msgspec.json.Decoder(self.struct).decode)
 
+    def read(self, item: bytes | msgspec.Raw) -> T:
+        """Return the object in *item*. Raises msgspec.DecodeError, UnicodeDecodeError.
+
+        null stands for absence (Kubernetes API conventions, "Optional vs. Required"): servers write it for
+        times that nobody has set, and clients for whatever they leave out.
+        """
+        try:
+            return self.decode(item)
+        except msgspec.ValidationError:
+            return msgspec.convert(without_nulls(msgspec.json.decode(item)), self.struct)
+
     @property
     def api_version(self) -> str:
         return f"{self.group}/{self.version}" if self.group else self.version
@@ -38,6 +49,13 @@ class Kind(Generic[T]):
         root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
         scope = f"/namespaces/{namespace}" if self.namespaced and namespace else ""
         return f"{root}{scope}/{self.plural}" + (f"/{name}" if name else "")
+
+
+def without_nulls(value: Any) -> Any:
+    """Return decoded JSON without the members of objects that are null."""
+    if isinstance(value, dict):
+        return {name: without_nulls(one) for name, one in value.items() if one is not None}
+    return [without_nulls(one) for one in value] if isinstance(value, list) else value
 
 
 GATEWAY_CLASS = Kind(

@@ -47,7 +47,7 @@ class Entry:
 def read_entry(kind: Kind[Any], item: msgspec.Raw) -> Entry:
     """Decode one object of *kind*."""
     try:
-        found: Object = kind.decode(item)
+        found: Object = kind.read(item)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         return Entry(read_key(item), None, str(error))
     return Entry(found.key, found)

@@ -21,6 +21,9 @@ def normalised(value: Any, name: str = "") -> Any:
         return {key: normalised(one, key) for key, one in value.items()}
     if name in _OWN and value not in {"", None, "None"}:
         return f"({name})"
+    if name == "managedFields" and isinstance(value, list):
+        # They stand in the order of their times, which are whole seconds.
+        value = sorted(value, key=_manager)
     if isinstance(value, list):
         return (
             [f"({name})"]
@@ -28,6 +31,11 @@ def normalised(value: Any, name: str = "") -> Any:
             else [normalised(one) for one in value]
         )
     return _text(value) if isinstance(value, str) else value
+
+
+def _manager(entry: Any) -> tuple[str, ...]:
+    names = ("manager", "operation", "subresource", "apiVersion")
+    return tuple(str(entry.get(one, "")) for one in names)
 
 
 def _text(text: str) -> str:

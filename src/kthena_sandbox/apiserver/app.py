@@ -12,6 +12,7 @@ from kthena_sandbox.apiserver.auth.tokens import configuration
 from kthena_sandbox.apiserver.cluster import Cluster
 from kthena_sandbox.apiserver.documents import Documents
 from kthena_sandbox.apiserver.errors import ApiError, bad_request, internal, method_not_allowed
+from kthena_sandbox.apiserver.fairness import RETRY_SECONDS, Fairness, TooManyRequests
 from kthena_sandbox.apiserver.negotiation import JSON, Form, encode
 from kthena_sandbox.apiserver.objects import Answer, Call, answer
 from kthena_sandbox.apiserver.paths import Target, parse_target
@@ -31,7 +32,12 @@ from kthena_sandbox.apiserver.web import (
 
 _LOG = logging.getLogger(__name__)
 _NO_SUCH_PATH = Response(404, b"404 page not found\n", "text/plain; charset=utf-8")
+_TOO_MANY = Response(
+    429, b"Too many requests, please try again later.\n", "text/plain; charset=utf-8",
+    (("retry-after", str(RETRY_SECONDS)),),
+)  # fmt: skip
 _HEALTH = frozenset({"/healthz", "/livez", "/readyz"})
+_PARTS_OF_HEALTH = tuple(f"{name}/" for name in _HEALTH)
 VERSION = {
     "major": "1",
     "minor": "33",
@@ -53,6 +59,7 @@ class Api:
         self.access = access
         self.interruption = Interruption()
         self._bookmark_seconds = bookmark_seconds
+        self._fairness = Fairness()
         self._documents = Documents(cluster.catalogue)
         self._counts: Counter[tuple[str, str, int]] = Counter()
         self._streams = 0
@@ -120,6 +127,15 @@ class Api:
         path = request.path.rstrip("/") or "/"
         target = parse_target(path)
         request = replace(request, user=self.access.admit(request, target))
+        if path in _HEALTH:
+            return self._health(path, request)
+        try:
+            async with self._fairness.turn(request.user, _program(request)):
+                return await self._in_turn(path, target, request)
+        except TooManyRequests:
+            return _TOO_MANY
+
+    async def _in_turn(self, path: str, target: Target | None, request: Request) -> Answer:
         fixed = self._fixed(path, request)
         if fixed is not None:
             return fixed
@@ -134,10 +150,14 @@ class Api:
     def _fixed(self, path: str, request: Request) -> Response | None:
         if path.startswith("/sandbox/"):
             return self._control(path, request)
-        if path in _HEALTH or path.startswith(tuple(f"{name}/" for name in _HEALTH)):
-            text = f"[+]ping ok\n{path[1:]} check passed\n" if request.flag("verbose") else "ok"
-            return Response(200, text.encode(), "text/plain; charset=utf-8")
+        if path.startswith(_PARTS_OF_HEALTH):
+            return self._health(path, request)
         return self._identity(path, request) or self._document(path, request)
+
+    @staticmethod
+    def _health(path: str, request: Request) -> Response:
+        text = f"[+]ping ok\n{path[1:]} check passed\n" if request.flag("verbose") else "ok"
+        return Response(200, text.encode(), "text/plain; charset=utf-8")
 
     def _identity(self, path: str, request: Request) -> Response | None:
         """What others need to check tokens of service accounts (OpenID Connect Discovery)."""
@@ -220,6 +240,11 @@ class Api:
         lines += ["# TYPE apiserver_longrunning_requests gauge",
                   f"apiserver_longrunning_requests {self._streams}"]  # fmt: skip
         return ("\n".join(lines) + "\n").encode()
+
+
+def _program(request: Request) -> str:
+    """The name of the client's program, from its User-Agent."""
+    return request.headers.get("user-agent", "").partition("/")[0]
 
 
 def status_response(error: ApiError) -> Response:

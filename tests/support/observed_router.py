@@ -22,12 +22,16 @@ from kthena_router import cli
 class Inventory(msgspec.Struct, frozen=True):
     """What lives in a router: its *tasks* by name, its *objects* by type, after a collection of garbage.
 
+    *blocks* of memory are what Python has allocated for all that lives, also for what no collection looks at; the process
+    itself is larger by what lies free between them.
+
     *longest_step* is the most CPU time, in seconds, that a task took since the last inventory without letting others have
     their turn, and the name of the task.
     """
 
     tasks: dict[str, int]
     objects: dict[str, int]
+    blocks: int
     longest_step: tuple[float, str]
 
 
@@ -69,9 +73,10 @@ def answer_questions(listening: socket.socket, tasks: TaskWatch) -> None:
         client, _ = listening.accept()
         with client:
             gc.collect()
+            blocks = sys.getallocatedblocks()
             types = Counter(type(one).__qualname__ for one in gc.get_objects())
             living = {name: count for name, count in dict(tasks.living).items() if count}
-            found = Inventory(living, dict(types), tasks.longest_step)
+            found = Inventory(living, dict(types), blocks, tasks.longest_step)
             tasks.longest_step = (0.0, "")
             client.sendall(msgspec.json.encode(found))
 

@@ -89,6 +89,15 @@ def test_interim_answers_are_skipped() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "line",
+    [b"transfer-encoding: d", b"content-length: x", b"content-length: 1\r\ncontent-length: 1"],
+)
+def test_interim_answers_with_a_framing_that_is_none_are_refused(line: bytes) -> None:
+    interim = b"HTTP/1.1 100 Continue\r\n" + line + b"\r\n\r\n"
+    assert read([interim + OK + b"content-length: 0\r\n\r\n"]).error is BadResponse
+
+
 @pytest.mark.parametrize("upgrade", [b"", b"upgrade: h2c\r\nconnection: upgrade\r\n"])
 def test_switching_protocols_is_refused(upgrade: bytes) -> None:
     assert read([b"HTTP/1.1 101 Switching\r\n" + upgrade + b"\r\n"]).error is BadResponse

@@ -5,6 +5,7 @@ llhttp again. So the end of every message is known to the byte, and what comes a
 """
 
 import re
+from collections.abc import Mapping, Sequence
 
 import httptools
 from msgspec import Struct
@@ -158,27 +159,18 @@ class ResponseParser:
             raise BadResponse(f"malformed head of the endpoint's answer: {error}") from None
         if len(sink.headers) > MAX_HEADERS:
             raise BadResponse(f"the endpoint's answer has more than {MAX_HEADERS} headers")
+        parsed = ResponseHead(status, tuple(sink.headers), http_1_0=head[7:8] == b"0")
+        framing = _read_framing(parsed)  # of interim answers too, which have no body
         if status >= 200:
-            parsed = ResponseHead(status, tuple(sink.headers), http_1_0=head[7:8] == b"0")
-            self._choose_framing(parsed)
+            self._choose_framing(parsed, framing)
             self.head = parsed
         sink.headers.clear()
         sink.message_complete = False
 
-    def _choose_framing(self, head: ResponseHead) -> None:
+    def _choose_framing(self, head: ResponseHead, framing: Mapping[bytes, Sequence[bytes]]) -> None:
         """RFC 9112 6.3, and 9.3 for persistence."""
-        framing: dict[bytes, list[bytes]] = {}
-        for name, value in head.headers:
-            if name in _FRAMING:
-                framing.setdefault(name, []).append(value)
         codings = framing.get(b"transfer-encoding", ())
         lengths = framing.get(b"content-length", ())
-        if codings and lengths:
-            raise BadResponse("the endpoint's answer has both Transfer-Encoding and Content-Length")
-        if codings and (head.http_1_0 or [value.lower() for value in codings] != [b"chunked"]):
-            raise BadResponse("the endpoint's answer has a transfer coding other than chunked")
-        if lengths and not (len(lengths) == 1 and lengths[0].isdigit()):
-            raise BadResponse("the endpoint's answer has no single valid Content-Length")
         options = {
             option.strip(_OWS).lower()
             for value in framing.get(b"connection", ())
@@ -228,6 +220,23 @@ class ResponseParser:
         ending = self._last_bytes
         self._excess |= not ending.endswith(_BLANK) or ending == _BLANK + b"\r\n"
         self.complete = True
+
+
+def _read_framing(head: ResponseHead) -> dict[bytes, list[bytes]]:
+    """Return the headers that say where the message ends; those that could be read in two ways are refused (RFC 9112 6)."""
+    framing: dict[bytes, list[bytes]] = {}
+    for name, value in head.headers:
+        if name in _FRAMING:
+            framing.setdefault(name, []).append(value)
+    codings = framing.get(b"transfer-encoding", ())
+    lengths = framing.get(b"content-length", ())
+    if codings and lengths:
+        raise BadResponse("the endpoint's answer has both Transfer-Encoding and Content-Length")
+    if codings and (head.http_1_0 or [value.lower() for value in codings] != [b"chunked"]):
+        raise BadResponse("the endpoint's answer has a transfer coding other than chunked")
+    if lengths and not (len(lengths) == 1 and lengths[0].isdigit()):
+        raise BadResponse("the endpoint's answer has no single valid Content-Length")
+    return framing
 
 
 def _read_status(head: bytes) -> int:

@@ -40,6 +40,7 @@ class ApiError(Exception):
         self.reason = reason
         self.message = message
         self.details = dict(details or {})
+        self._has_details = details is not None
         self.list_metadata: dict[str, Any] = {}
 
     def status(self) -> dict[str, Any]:
@@ -53,7 +54,7 @@ class ApiError(Exception):
         }
         if self.reason:
             document["reason"] = self.reason
-        if self.details:
+        if self.details or self._has_details:
             document["details"] = self.details
         return document | {"code": self.code}
 

@@ -73,6 +73,11 @@ class Writer:
     subresource: str
     now: str
 
+    @property
+    def time(self) -> str:
+        """When, as entries have it; those of scales are carried over to the object without."""
+        return "" if self.subresource == "scale" else self.now
+
     def identity(self, operation: str, version: str) -> Identity:
         """As it is told apart from others."""
         version = version if operation == UPDATE else ""
@@ -109,7 +114,8 @@ def after_update(
     """
     given = _managed(new)
     entries: Entries = {}
-    if writer.subresource or not is_reset(given):
+    # an empty list in a custom resource does not survive decoding
+    if writer.subresource or not is_reset(given) or (resource.custom and not given):
         own = {} if writer.subresource else _entries(given)
         entries = own or _entries(_managed(live))
     if live is not None and not entries:
@@ -130,7 +136,7 @@ def _updated(
     if taken:
         identity = writer.identity(UPDATE, resource.api_version)
         before = after[identity.key].fields if identity.key in after else EMPTY
-        after[identity.key] = Entry(identity, resource.api_version, before | taken, writer.now)
+        after[identity.key] = Entry(identity, resource.api_version, before | taken, writer.time)
     return capped(after)
 
 
@@ -177,7 +183,7 @@ def after_apply(
         _refuse_conflicts(met, allowed, entries)
         document, managers = apply(force=True)
     known = entries.get(identity.key)
-    time = writer.now if document != before else known.time if known else ""
+    time = writer.time if document != before else known.time if known else ""
     own = managers.get(identity.key, EMPTY) - _STRIPPED
     after = dict(with_fields(entries, managers))
     after.pop(identity.key, None)
@@ -189,12 +195,10 @@ def after_apply(
 
 
 def _check_config(resource: ResourceType, config: Document) -> None:
-    version = config.get("apiVersion", "")
-    if version != resource.api_version:
-        raise bad_request(
-            "Incorrect version specified in apply patch. "
-            f"Specified patch version: {version}, expected: {resource.api_version}"
-        )
+    version, kind = str(config.get("apiVersion", "")), str(config.get("kind", ""))
+    if (version, kind) != (resource.api_version, resource.kind):
+        version = version if "/" in version else f"/{version}"
+        raise bad_request(f"invalid object type: {version}, Kind={kind}")
     metadata = config.get("metadata")
     if isinstance(metadata, dict) and metadata.get("managedFields") is not None:
         raise bad_request("metadata.managedFields must be nil")
@@ -202,14 +206,12 @@ def _check_config(resource: ResourceType, config: Document) -> None:
 
 def _check_types(resource: ResourceType, config: Document, kind: Kind) -> None:
     why = refusal(config, kind.node)
-    if config.get("kind") != resource.kind:
-        why = f"no corresponding type for {resource.api_version}, Kind={config.get('kind', '')}"
     if not why:
         return
     given = config.get("metadata")
     metadata = given if isinstance(given, dict) else {}
     name = f"{metadata.get('namespace', '')}/{metadata.get('name', '')}"
-    version = f"{resource.group}/{resource.version}, Kind={config.get('kind', '')}"
+    version = f"{resource.group}/{resource.version}, Kind={resource.kind}"
     raise ApiError(500, "", f"failed to create typed patch object ({name}; {version}): {why}")
 
 

@@ -45,7 +45,7 @@ def changed_object(
 def changed_status(
     resource: ResourceType, new: Document, old: Document, _: Surroundings
 ) -> Document:
-    """The object after a write to its status: all else stays, but built-in kinds take labels."""
+    """The object after a write to its status: all else stays, but most built-in kinds take labels."""
     document = _with_field(old, "status", new)
     if resource.custom:
         return document
@@ -55,6 +55,8 @@ def changed_status(
         for name, value in old["metadata"].items()
         if name not in {"labels", "annotations"}
     }
+    if (resource.group, resource.kind) == ("apps", "Deployment"):
+        written["labels"] = old["metadata"].get("labels")
     taken = {name: written[name] for name in ("labels", "annotations") if written.get(name)}
     return document | {"metadata": kept | taken}
 

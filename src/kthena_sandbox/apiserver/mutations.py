@@ -165,7 +165,10 @@ def _check_address(key: Key, document: Document) -> None:
     given = given if isinstance(given, dict) else {}
     name = given.get("name") or ""
     if not name:
-        raise bad_request("the name of the object must be set: name must be provided")
+        raise bad_request(
+            f"the name of the object ({key.name} based on URL) was undeterminable: "
+            "name must be provided"
+        )
     if name != key.name:
         raise bad_request(
             f"the name of the object ({name}) does not match the name on the URL ({key.name})"
@@ -277,7 +280,9 @@ def _check_preconditions(
     _check_namespace(key.namespace, given)
     if given.get("uid", present["uid"]) != present["uid"]:
         text = f'Invalid value: "{given["uid"]}": field is immutable'
-        raise invalid(resource, key.name, [Cause("FieldValueInvalid", text, "metadata.uid")])
+        # a kube-apiserver says so twice, from two validations
+        causes = [Cause("FieldValueInvalid", text, "metadata.uid")] * 2
+        raise invalid(resource, key.name, causes)
     if given.get("resourceVersion") not in {None, "", "0", present["resourceVersion"]}:
         raise conflict(resource, key.name)
 

@@ -129,12 +129,20 @@ def decode_yaml(body: bytes) -> Any:
     try:
         return load_yaml(body)
     except yaml.YAMLError as error:
-        raise _unreadable(f"error converting YAML to JSON: {error}") from error
+        raise _unreadable(f"error converting YAML to JSON: {yaml_error(error)}") from error
 
 
 def load_yaml(body: bytes) -> Any:
     """The value of one YAML document. Raises yaml.YAMLError."""
     return yaml.load(body, Loader=JsonLoader)  # noqa: S506  derived from SafeLoader
+
+
+def yaml_error(error: yaml.YAMLError) -> str:
+    """An error in YAML as yaml.v2 words it, whose parser counts lines from 0 and its scanner from 1."""
+    mark = getattr(error, "problem_mark", None)
+    line = 0 if mark is None else mark.line + isinstance(error, yaml.scanner.ScannerError)
+    place = f"line {line}: " if line else ""
+    return f"yaml: {place}{getattr(error, 'problem', None) or error}"
 
 
 def _unreadable(why: str) -> ApiError:

@@ -266,7 +266,7 @@ async def _subresource(call: Call) -> Answer:
     if name in _REFUSED and call.resource.group == "":
         raise ApiError(501, "NotImplemented", _REFUSED[name])
     if name not in call.resource.subresources:
-        raise ApiError(404, "NotFound", "the server could not find the requested resource")
+        raise ApiError(404, "NotFound", "the server could not find the requested resource", {})
     if name == "log":
         return await _log(call)
     if name == "portforward":

@@ -192,7 +192,7 @@ def list_options(request: Request, *, watch: bool) -> ListOptions:
     options = ListOptions(
         max(0, _integer("limit", query.get("limit") or 0)),
         parse_continuation(token) if token else None,
-        _version(version) if version else None,
+        _version(version, watch=watch) if version else None,
         query.get("resourceVersionMatch", ""),
         request.flag("allowWatchBookmarks"),
         initial,
@@ -208,11 +208,13 @@ def list_options(request: Request, *, watch: bool) -> ListOptions:
     return options
 
 
-def _version(text: str) -> int:
-    if not text.isdecimal():
-        cause = f'Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax'
-        raise invalid_request([Cause("FieldValueInvalid", cause, "resourceVersion")], "ListOptions")
-    return int(text)
+def _version(text: str, *, watch: bool) -> int:
+    if text.isdecimal():
+        return int(text)
+    why = f'Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax'
+    if not watch:
+        raise bad_request(f"invalid resource version: resourceVersion: {why}")
+    raise invalid_request([Cause("FieldValueInvalid", why, "resourceVersion")], "ListOptions")
 
 
 def _forbidden(field: str, why: str) -> Cause:

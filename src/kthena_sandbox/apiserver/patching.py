@@ -20,6 +20,7 @@ from kthena_sandbox.apiserver.negotiation import (
     decode_patch,
     load_yaml,
     media_type_of,
+    yaml_error,
 )
 from kthena_sandbox.apiserver.schemas import FieldValidation, warned
 from kthena_sandbox.apiserver.web import Request
@@ -89,7 +90,9 @@ def applied_configuration(
     try:
         config = load_yaml(request.body)
     except yaml.YAMLError as error:
-        raise bad_request(f"error decoding YAML: error converting YAML to JSON: {error}") from error
+        why = yaml_error(error)
+        raise bad_request(f"error decoding YAML: error converting YAML to JSON: {why}") from error
+    config = {} if config is None else config
     if not isinstance(config, dict):
         raise bad_request(
             "error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal "
@@ -98,10 +101,10 @@ def applied_configuration(
     repeated = [] if validation == "Ignore" else repeated_yaml_keys(request.body)
     if not repeated:
         return config, ()
-    said = "\n  ".join(["error converting YAML to JSON: yaml: unmarshal errors:", *repeated])
     if validation == "Strict":
+        said = "\n  ".join(["error converting YAML to JSON: yaml: unmarshal errors:", *repeated])
         raise bad_request(f"error strict decoding YAML: {said}")
-    return config, (said,)
+    return config, tuple(repeated)
 
 
 def _check_operations(patch: Any) -> None:
@@ -139,7 +142,7 @@ def _patched(resource: ResourceType, media_type: str, document: Document, patch:
 def _refused(media_type: str, error: PatchError) -> ApiError:
     if media_type == JSON_PATCH:  # a kube-apiserver does not tell which operation failed
         message = "the server rejected our request due to an error in our request"
-        return ApiError(422, "Invalid", message)
+        return ApiError(422, "Invalid", message, {})
     if media_type == STRATEGIC:
         return bad_request(str(error)) if error.malformed else ApiError(500, "", str(error))
     return invalid_request([Cause("FieldValueInvalid", f"Invalid value: {error}", "patch")])

@@ -12,6 +12,7 @@ from kthena_sandbox.schema.gotypes import wrong_type
 Document = dict[str, Any]
 FieldValidation = Literal["Ignore", "Warn", "Strict"]
 _MAX_WARNINGS = 20
+YAML_ERRORS = "yaml: unmarshal errors:"
 
 
 def check_kind(resource: ResourceType, document: object) -> Document:
@@ -96,8 +97,11 @@ def strict_object(
 
 
 def warned(complaints: list[str], validation: FieldValidation) -> list[str]:
-    """What is answered as warnings."""
-    return complaints[:_MAX_WARNINGS] if validation == "Warn" else []
+    """What is answered as warnings; of repeated keys in YAML each is one."""
+    if validation != "Warn":
+        return []
+    lines = [line.strip() for said in complaints for line in said.split("\n")]
+    return [line for line in lines if line != YAML_ERRORS][:_MAX_WARNINGS]
 
 
 def complaints(duplicates: Iterable[str], unknown: Iterable[str]) -> list[str]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from kthena_sandbox.apiserver import lifecycle
 from kthena_sandbox.apiserver.cluster import Cluster
-from kthena_sandbox.apiserver.errors import bad_request, conflict, internal
+from kthena_sandbox.apiserver.errors import ApiError, bad_request, conflict, internal
 from kthena_sandbox.apiserver.mutations import Merge, Outcome, Transform, apply, change
 from kthena_sandbox.apiserver.options import WriteOptions
 from kthena_sandbox.apiserver.schemas import check_kind
@@ -100,8 +100,24 @@ def apply_scale(
     given = own | {"metadata": metadata}
     if replicas is not None:
         given = _with_replicas(resource, given, replicas)
-    outcome = apply(cluster, resource, key, given, options)
+    try:
+        outcome = apply(cluster, resource, key, given, options)
+    except ApiError as error:
+        raise _about_scale(error, resource) from error
     return Outcome(scale_of(resource, outcome.document), outcome.code, outcome.warnings)
+
+
+def _about_scale(error: ApiError, resource: ResourceType) -> ApiError:
+    """Conflicts are told in the version of the Scale."""
+    own, shown = f" using {resource.api_version}", f" using {SCALE.api_version}"
+    causes = [
+        cause | {"message": cause["message"].replace(own, shown)}
+        for cause in error.details.get("causes", ())
+    ]
+    if error.code != 409 or not causes:
+        return error
+    message = error.message.replace(own, shown)
+    return ApiError(error.code, error.reason, message, error.details | {"causes": causes})
 
 
 def finalized(_: ResourceType, new: Document, old: Document, __: Surroundings) -> Document:

@@ -1,6 +1,7 @@
 """The kinds that every cluster serves without a CustomResourceDefinition."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import resources
 from typing import Any
 
@@ -86,7 +87,10 @@ def _type(
 
 _CORE = (
     _type("core", "ConfigMap", "configmaps cm", rule=rules.data_rules),
-    _type("core", "Endpoints", "endpoints ep"),
+    replace(
+        _type("core", "Endpoints", "endpoints ep"),
+        deprecation="v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
+    ),
     _type("core", "Event", "events ev"),
     _type("core", "Namespace", "namespaces ns", "status", "finalize", cluster=True,
           defaulter=defaults.namespace_defaults),

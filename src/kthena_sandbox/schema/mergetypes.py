@@ -94,6 +94,8 @@ def _key(entry: dict[str, Any], key: str, node: Node) -> Any:
     if key in entry:
         return entry[key]
     field = None if node.items is None else node.items.properties.get(key)
+    if field is not None and field.default is MISSING and field.native:
+        return 0 if "integer" in field.types else ""  # as Go has it
     if field is None or field.default is MISSING:
         raise Untyped(
             f'associative list with keys has an element that omits key field "{key}" '

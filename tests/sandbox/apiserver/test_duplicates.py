@@ -38,9 +38,7 @@ async def test_keys_that_yaml_repeats_are_told_or_refused_too(client: Client) ->
         'yaml: unmarshal errors:\n  line 4: key "x" already set in map'
     )
     warned = await client.call("POST", CONFIGMAPS, body, kind)
-    assert warned.headers["warning"] == (
-        '299 - "yaml: unmarshal errors:  line 4: key \\"x\\" already set in map"'
-    )
+    assert warned.headers["warning"] == ('299 - "line 4: key \\"x\\" already set in map"')
     ignored = await client.call("POST", f"{CONFIGMAPS}?fieldValidation=Ignore&dryRun=All",
                                 body.replace(b"name: a", b"name: b"), kind)  # fmt: skip
     assert (ignored.code, "warning" in ignored.headers) == (201, False)

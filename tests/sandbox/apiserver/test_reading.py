@@ -103,7 +103,7 @@ async def test_a_revision_that_is_yet_to_come(client: Client) -> None:
 @pytest.mark.parametrize(
     ("query", "code"),
     [
-        ("resourceVersion=x", 422),
+        ("resourceVersion=x", 400),
         ("resourceVersionMatch=Exact", 422),
         ("resourceVersion=0&resourceVersionMatch=Exact", 422),
         ("resourceVersion=1&resourceVersionMatch=About", 422),

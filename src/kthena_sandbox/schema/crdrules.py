@@ -179,11 +179,11 @@ def _structural(schema: Mapping[str, Any], path: str) -> list[FieldError]:
     if kind and kind not in _SIMPLE:
         found.append(errors.not_supported(f"{path}.type", kind, _SIMPLE))
     found += _pattern(schema, path) + _keywords(schema, path) + _rules(schema, path)
+    if kind == "array" and "items" not in schema:
+        found.append(errors.required(f"{path}.items", "must be specified"))
     found += merge_errors(schema, path)
     for name, entry in _map(schema.get("properties")).items():
         found += _structural(_map(entry), f"{path}.properties[{name}]")
-    if kind == "array" and "items" not in schema:
-        found.append(errors.required(f"{path}.items", "must be specified"))
     for word in ("items", "additionalProperties"):
         if isinstance(schema.get(word), dict):
             found += _structural(schema[word], f"{path}.{word}")

@@ -8,7 +8,7 @@ from kthena_sandbox.schema.fielderrors import FieldError
 from kthena_sandbox.schema.golang import shown
 
 _Schema = Mapping[str, Any]
-_LIST_TYPES = ("atomic", "map", "set")
+_LIST_TYPES = ("atomic", "set", "map")
 _MAP_TYPES = ("atomic", "granular")
 
 

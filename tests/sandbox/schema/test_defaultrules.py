@@ -29,7 +29,7 @@ OBJECT = {"type": "object", "properties": {"a": {"type": "integer", "maximum": 3
             [
                 (
                     's.default: Invalid value: map[string]interface {}{"b":1}: '
-                    "must not have unknown fields: b"
+                    "must not have unknown fields"
                 )
             ],
         ),

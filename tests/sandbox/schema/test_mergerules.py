@@ -52,7 +52,7 @@ LIST = {"type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map
                 's.type: Invalid value: "string": must be array if x-kubernetes-list-type is specified',
                 (
                     's.x-kubernetes-list-type: Unsupported value: "bag": '
-                    'supported values: "atomic", "map", "set"'
+                    'supported values: "atomic", "set", "map"'
                 ),
             ],
         ),

@@ -1,13 +1,13 @@
 """The disruption controller: how many pods of a PodDisruptionBudget may be evicted now."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from math import ceil
 
-from kthena_sandbox.client import Client
 from kthena_sandbox.controllers.conditions import is_true, parse_time, with_condition
 from kthena_sandbox.controllers.loop import Reconciler
 from kthena_sandbox.controllers.ownership import controller_of, controller_uid, labels_of, selects
+from kthena_sandbox.controllers.parts import Parts
 from kthena_sandbox.events import timestamp
 from kthena_sandbox.kinds import (
     BUDGETS,
@@ -16,14 +16,13 @@ from kthena_sandbox.kinds import (
     STATEFUL_SETS,
     Document,
     Key,
-    Kind,
     is_leaving,
-    key_of,
     uid_of,
 )
-from kthena_sandbox.mirror import Mirror
 
 _FORGOTTEN = timedelta(minutes=2)  # an eviction that did not lead to a deletion
+
+_SCALED = (REPLICA_SETS, STATEFUL_SETS, DEPLOYMENTS)
 
 
 def share(value: int | str, count: int) -> int:
@@ -77,30 +76,15 @@ def status_of(budget: Document, pods: Sequence[Document], scale: int, now: datet
 class Budgets:
     """Reconciles PodDisruptionBudgets from the mirrors of theirs, of pods and of what makes pods."""
 
-    def __init__(
-        self,
-        client: Client,
-        mirrors: Mapping[Kind, Mirror],
-        pods: Mirror,
-        wall_clock: Callable[[], datetime],
-    ) -> None:
-        self._client = client
-        self._budgets = mirrors[BUDGETS]
-        self._pods = pods
-        self._owners = {
-            kind.name: mirrors[kind] for kind in (REPLICA_SETS, STATEFUL_SETS, DEPLOYMENTS)
-        }
-        self._mirrors = (self._budgets, pods, *self._owners.values())
-        self._wall_clock = wall_clock
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._client, self._pods, self._wall_clock = parts.client, parts.pods, parts.wall_clock
+        self._owners = {kind.name: parts.mirrors[kind] for kind in _SCALED}
         self.loop: Reconciler[Key] = Reconciler("budgets", self._reconcile)
-        self._budgets.subscribe(self._changed)
-        pods.subscribe(self._pod_changed)
+        self._budgets = parts.follow(BUDGETS, self.loop.add)
+        parts.pods.subscribe(self._pod_changed)
         for mirror in self._owners.values():
             mirror.subscribe(self._owner_changed)
-
-    def _changed(self, before: Document | None, after: Document | None) -> None:
-        if after is not None:
-            self.loop.add(key_of(after))
 
     def _pod_changed(self, before: Document | None, after: Document | None) -> None:
         for pod in filter(None, (before, after)):
@@ -118,7 +102,7 @@ class Budgets:
                     self.loop.add(key)
 
     async def _reconcile(self, key: Key) -> float | None:
-        if not all(mirror.synced.is_set() for mirror in self._mirrors):
+        if not self._parts.are_synced(BUDGETS, *_SCALED):
             return 0.05
         budget = self._budgets.objects.get(key)
         if budget is None or is_leaving(budget):

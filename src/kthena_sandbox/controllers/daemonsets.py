@@ -1,18 +1,17 @@
 """The DaemonSet controller: one pod on every node that takes it; updates replace one after the other."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from datetime import datetime
 from typing import Any
 
-from kthena_sandbox.client import Client
 from kthena_sandbox.controllers.conditions import is_available, is_true
 from kthena_sandbox.controllers.loop import Reconciler
 from kthena_sandbox.controllers.ownership import reference_to
+from kthena_sandbox.controllers.parts import Parts
 from kthena_sandbox.controllers.podcontrol import PodControl, claim_all, follow_owned
 from kthena_sandbox.controllers.replicaset_plan import is_active
 from kthena_sandbox.controllers.revisions import HASH, History, revision_of
-from kthena_sandbox.events import EventRecorder
 from kthena_sandbox.kinds import (
     DAEMON_SETS,
     NODES,
@@ -20,12 +19,10 @@ from kthena_sandbox.kinds import (
     REVISIONS,
     Document,
     Key,
-    Kind,
     is_leaving,
     key_of,
 )
 from kthena_sandbox.kubelet.fitting import unfit_reason
-from kthena_sandbox.mirror import Mirror
 
 _TOLERATED = (
     ("not-ready", "NoExecute"), ("unreachable", "NoExecute"), ("disk-pressure", "NoSchedule"),
@@ -158,31 +155,17 @@ def status_of(
 class DaemonSets:
     """Reconciles DaemonSets from the mirrors of theirs, of nodes, of revisions and of pods."""
 
-    def __init__(
-        self,
-        client: Client,
-        mirrors: Mapping[Kind, Mirror],
-        pods: Mirror,
-        *,
-        events: EventRecorder,
-        wall_clock: Callable[[], datetime],
-    ) -> None:
-        self._client = client
-        self._sets = mirrors[DAEMON_SETS]
-        self._nodes = mirrors[NODES]
-        self._pods = pods
-        self._mirrors = (self._sets, self._nodes, mirrors[REVISIONS], pods)
-        self._control = PodControl(client, pods, events)
-        self._history = History(client, mirrors[REVISIONS])
-        self._wall_clock = wall_clock
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._client, self._pods, self._wall_clock = parts.client, parts.pods, parts.wall_clock
+        events = parts.recorders["daemonset-controller"]
+        self._control = PodControl(parts.client, parts.pods, events)
+        self._history = History(parts.client, parts.mirrors[REVISIONS])
         self.loop: Reconciler[Key] = Reconciler("daemonsets", self._reconcile)
-        self._sets.subscribe(self._changed)
+        self._sets = parts.follow(DAEMON_SETS, self.loop.add)
+        self._nodes = parts.mirrors[NODES]
         self._nodes.subscribe(self._node_changed)
-        follow_owned(pods, DAEMON_SETS, self._sets, self.loop.add)
-
-    def _changed(self, before: Document | None, after: Document | None) -> None:
-        if after is not None:
-            self.loop.add(key_of(after))
+        follow_owned(parts.pods, DAEMON_SETS, self._sets, self.loop.add)
 
     def _node_changed(self, before: Document | None, after: Document | None) -> None:
         if before is None or after is None or _matters(before) != _matters(after):
@@ -190,7 +173,7 @@ class DaemonSets:
                 self.loop.add(key)
 
     async def _reconcile(self, key: Key) -> float | None:
-        if not all(mirror.synced.is_set() for mirror in self._mirrors):
+        if not self._parts.are_synced(DAEMON_SETS, NODES, REVISIONS):
             return 0.05
         owner = self._sets.objects.get(key)
         if owner is None or is_leaving(owner):

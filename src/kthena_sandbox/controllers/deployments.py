@@ -1,16 +1,15 @@
 """The Deployment controller: ReplicaSets for the present and the past templates, scaled step by step."""
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 
-from kthena_sandbox.client import ApiError, Client
+from kthena_sandbox.client import ApiError
 from kthena_sandbox.controllers import rollout
 from kthena_sandbox.controllers.loop import Reconciler
 from kthena_sandbox.controllers.ownership import controller_of, controller_uid
+from kthena_sandbox.controllers.parts import Parts
 from kthena_sandbox.controllers.podcontrol import claim_all
 from kthena_sandbox.controllers.rollout import REVISION, current_of, replicas_of
 from kthena_sandbox.controllers.rollout_status import looks_again_in, status_of
-from kthena_sandbox.events import EventRecorder
 from kthena_sandbox.kinds import (
     DEPLOYMENTS,
     REPLICA_SETS,
@@ -20,35 +19,19 @@ from kthena_sandbox.kinds import (
     key_of,
     uid_of,
 )
-from kthena_sandbox.mirror import Mirror
 
 
 class Deployments:
     """Reconciles Deployments from the mirrors of theirs, of ReplicaSets and of pods."""
 
-    def __init__(
-        self,
-        client: Client,
-        deployments: Mirror,
-        replica_sets: Mirror,
-        pods: Mirror,
-        *,
-        events: EventRecorder,
-        wall_clock: Callable[[], datetime],
-    ) -> None:
-        self._client = client
-        self._deployments = deployments
-        self._replica_sets = replica_sets
-        self._pods = pods
-        self._events = events
-        self._wall_clock = wall_clock
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._client, self._pods, self._wall_clock = parts.client, parts.pods, parts.wall_clock
+        self._events = parts.recorders["deployment-controller"]
         self.loop: Reconciler[Key] = Reconciler("deployments", self._reconcile)
-        deployments.subscribe(self._changed)
-        replica_sets.subscribe(self._replica_set_changed)
-
-    def _changed(self, before: Document | None, after: Document | None) -> None:
-        if after is not None:
-            self.loop.add(key_of(after))
+        self._deployments = parts.follow(DEPLOYMENTS, self.loop.add)
+        self._replica_sets = parts.mirrors[REPLICA_SETS]
+        self._replica_sets.subscribe(self._replica_set_changed)
 
     def _replica_set_changed(self, before: Document | None, after: Document | None) -> None:
         for document in filter(None, (before, after)):
@@ -60,8 +43,7 @@ class Deployments:
         deployment = self._deployments.objects.get(key)
         if deployment is None:
             return None
-        mirrors = (self._deployments, self._replica_sets, self._pods)
-        if not all(mirror.synced.is_set() for mirror in mirrors):
+        if not self._parts.are_synced(DEPLOYMENTS, REPLICA_SETS):
             return 0.05
         owned = await claim_all(self._client, REPLICA_SETS, self._replica_sets, deployment)
         owned = [entry for entry in owned if not is_leaving(entry)]

@@ -1,16 +1,14 @@
 """The Job controller: pods until enough of them have ended well, or too many badly."""
 
-from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
-from kthena_sandbox.client import ApiError, Client
+from kthena_sandbox.client import ApiError
 from kthena_sandbox.controllers import job_plan as planning
 from kthena_sandbox.controllers.loop import Reconciler
 from kthena_sandbox.controllers.ownership import controller_uid, labels_of
+from kthena_sandbox.controllers.parts import Parts
 from kthena_sandbox.controllers.podcontrol import PodControl, claim_all, follow_owned
-from kthena_sandbox.events import EventRecorder
-from kthena_sandbox.kinds import JOBS, PODS, Document, Key, Kind, is_leaving, key_of, uid_of
-from kthena_sandbox.mirror import Mirror
+from kthena_sandbox.kinds import JOBS, PODS, Document, Key, is_leaving, key_of, uid_of
 
 _OURS = {None, "", "kubernetes.io/job-controller"}
 
@@ -18,26 +16,17 @@ _OURS = {None, "", "kubernetes.io/job-controller"}
 class Jobs:
     """Reconciles Jobs from the mirrors of theirs and of pods."""
 
-    def __init__(
-        self,
-        client: Client,
-        mirrors: Mapping[Kind, Mirror],
-        pods: Mirror,
-        *,
-        events: EventRecorder,
-        wall_clock: Callable[[], datetime],
-    ) -> None:
-        self._client = client
-        self._jobs = mirrors[JOBS]
-        self._pods = pods
-        self._events = events
-        self._control = PodControl(client, pods, events)
-        self._wall_clock = wall_clock
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._client, self._pods, self._wall_clock = parts.client, parts.pods, parts.wall_clock
+        self._jobs = parts.mirrors[JOBS]
+        self._events = parts.recorders["job-controller"]
+        self._control = PodControl(parts.client, parts.pods, self._events)
         self._failures: dict[str, tuple[int, datetime]] = {}
         self.loop: Reconciler[Key] = Reconciler("jobs", self._reconcile)
         self._jobs.subscribe(self._changed)
-        follow_owned(pods, JOBS, self._jobs, self.loop.add)
-        pods.subscribe(self._pod_changed)
+        follow_owned(parts.pods, JOBS, self._jobs, self.loop.add)
+        parts.pods.subscribe(self._pod_changed)
 
     def _changed(self, before: Document | None, after: Document | None) -> None:
         if after is None:
@@ -51,7 +40,7 @@ class Jobs:
             self.loop.add(Key(after["metadata"]["namespace"], name))
 
     async def _reconcile(self, key: Key) -> float | None:
-        if not (self._jobs.synced.is_set() and self._pods.synced.is_set()):
+        if not self._parts.are_synced(JOBS):
             return 0.05
         job = self._jobs.objects.get(key)
         await self._release_strangers(key, job)

@@ -1,10 +1,8 @@
 """The ReplicaSet controller: as many pods as wanted, and a status that counts them."""
 
-from collections.abc import Callable
-from datetime import datetime
-
-from kthena_sandbox.client import ApiError, Client
+from kthena_sandbox.client import ApiError
 from kthena_sandbox.controllers.loop import Reconciler
+from kthena_sandbox.controllers.parts import Parts
 from kthena_sandbox.controllers.podcontrol import PodControl, claim_all, follow_owned
 from kthena_sandbox.controllers.replicaset_plan import (
     is_active,
@@ -13,40 +11,27 @@ from kthena_sandbox.controllers.replicaset_plan import (
     status_of,
     surplus,
 )
-from kthena_sandbox.events import EventRecorder
-from kthena_sandbox.kinds import PODS, REPLICA_SETS, Document, Key, key_of
-from kthena_sandbox.mirror import Mirror
+from kthena_sandbox.kinds import PODS, REPLICA_SETS, Document, Key
 
 
 class ReplicaSets:
     """Reconciles ReplicaSets from the mirrors of theirs and of the pods."""
 
-    def __init__(
-        self,
-        client: Client,
-        replica_sets: Mirror,
-        pods: Mirror,
-        *,
-        events: EventRecorder,
-        wall_clock: Callable[[], datetime],
-    ) -> None:
-        self._client = client
-        self._replica_sets = replica_sets
-        self._pods = pods
-        self._control = PodControl(client, pods, events)
-        self._wall_clock = wall_clock
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._client, self._pods, self._wall_clock = parts.client, parts.pods, parts.wall_clock
+        events = parts.recorders["replicaset-controller"]
+        self._control = PodControl(parts.client, parts.pods, events)
         self.loop: Reconciler[Key] = Reconciler("replicasets", self._reconcile)
-        replica_sets.subscribe(self._changed)
-        follow_owned(pods, REPLICA_SETS, replica_sets, self.loop.add)
-
-    def _changed(self, before: Document | None, after: Document | None) -> None:
-        if after is not None:
-            self.loop.add(key_of(after))
+        self._replica_sets = parts.follow(REPLICA_SETS, self.loop.add)
+        follow_owned(parts.pods, REPLICA_SETS, self._replica_sets, self.loop.add)
 
     async def _reconcile(self, key: Key) -> float | None:
+        if not self._parts.are_synced(REPLICA_SETS):
+            return 0.05
         owner = self._replica_sets.objects.get(key)
-        if owner is None or not (self._replica_sets.synced.is_set() and self._pods.synced.is_set()):
-            return None if owner is None else 0.05
+        if owner is None:
+            return None
         pods = await claim_all(self._client, PODS, self._pods, owner)
         active = [pod for pod in pods if is_active(pod)]
         count = missing(owner, active)

@@ -1,6 +1,6 @@
 """All controllers in one nursery over shared mirrors."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -15,6 +15,7 @@ from kthena_sandbox.controllers.endpointslices import Endpoints
 from kthena_sandbox.controllers.garbage import GarbageCollector
 from kthena_sandbox.controllers.jobs import Jobs
 from kthena_sandbox.controllers.namespaces import Namespaces
+from kthena_sandbox.controllers.parts import Parts
 from kthena_sandbox.controllers.replicasets import ReplicaSets
 from kthena_sandbox.controllers.rootca import RootCertificates
 from kthena_sandbox.controllers.serviceaccounts import ServiceAccounts
@@ -36,7 +37,6 @@ from kthena_sandbox.kinds import (
     SERVICE_ACCOUNTS,
     SERVICES,
     STATEFUL_SETS,
-    Kind,
 )
 from kthena_sandbox.mirror import Mirror
 from kthena_sandbox.services.loadbalancers import LoadBalancers
@@ -46,8 +46,7 @@ _COMPONENTS = (
     "deployment-controller", "replicaset-controller", "statefulset-controller",
     "daemonset-controller", "job-controller", "service-controller", "kube-proxy",
 )  # fmt: skip
-_Mirrors = Mapping[Kind, Mirror]
-_Recorders = Mapping[str, EventRecorder]
+_WORKLOADS = (Deployments, ReplicaSets, StatefulSets, DaemonSets, Jobs, Budgets)
 
 
 class _Runner(Protocol):
@@ -76,10 +75,11 @@ async def run_controllers(
     mirrors = {kind: Mirror(client, kind) for kind in kinds}
     mirrors[CONFIG_MAPS] = Mirror(client, CONFIG_MAPS, metadata_only=True)
     recorders = {name: EventRecorder(client, name, wall_clock) for name in _COMPONENTS}
+    parts = Parts(client, mirrors, pods, recorders, wall_clock)
     async with trio.open_nursery() as nursery:
         loops = (
-            *_workloads(client, mirrors, pods, recorders, wall_clock),
-            *_network(client, mirrors, pods, recorders),
+            *(make(parts).loop for make in _WORKLOADS),
+            *_network(parts),
             Namespaces(client, mirrors[NAMESPACES], wall_clock).loop,
             ServiceAccounts(client, mirrors[NAMESPACES], mirrors[SERVICE_ACCOUNTS]).loop,
             RootCertificates(client, mirrors[NAMESPACES], mirrors[CONFIG_MAPS]).loop,
@@ -92,37 +92,9 @@ async def run_controllers(
         task_status.started()
 
 
-def _workloads(
-    client: Client,
-    mirrors: _Mirrors,
-    pods: Mirror,
-    recorders: _Recorders,
-    wall_clock: Callable[[], datetime],
-) -> Iterator[_Runner]:
-    yield Deployments(
-        client, mirrors[DEPLOYMENTS], mirrors[REPLICA_SETS], pods,
-        events=recorders["deployment-controller"], wall_clock=wall_clock,
-    ).loop  # fmt: skip
-    yield ReplicaSets(
-        client, mirrors[REPLICA_SETS], pods,
-        events=recorders["replicaset-controller"], wall_clock=wall_clock,
-    ).loop  # fmt: skip
-    others = (
-        (StatefulSets, "statefulset-controller"),
-        (DaemonSets, "daemonset-controller"),
-        (Jobs, "job-controller"),
-    )
-    for make, component in others:
-        events = recorders[component]
-        yield make(client, mirrors, pods, events=events, wall_clock=wall_clock).loop
-    yield Budgets(client, mirrors, pods, wall_clock).loop
-
-
-def _network(
-    client: Client, mirrors: _Mirrors, pods: Mirror, recorders: _Recorders
-) -> Iterator[_Runner]:
-    services, slices = mirrors[SERVICES], mirrors[ENDPOINT_SLICES]
-    yield ApiEndpoints(client).loop
-    yield Endpoints(client, mirrors, pods).loop
-    yield LoadBalancers(client, services, recorders["service-controller"]).loop
-    yield ServiceProxy(services, slices, recorders["kube-proxy"])
+def _network(parts: Parts) -> Iterator[_Runner]:
+    services, slices = parts.mirrors[SERVICES], parts.mirrors[ENDPOINT_SLICES]
+    yield ApiEndpoints(parts.client).loop
+    yield Endpoints(parts.client, parts.mirrors, parts.pods).loop
+    yield LoadBalancers(parts.client, services, parts.recorders["service-controller"]).loop
+    yield ServiceProxy(services, slices, parts.recorders["kube-proxy"])

@@ -1,26 +1,20 @@
 """The StatefulSet controller: pods with names that stay, in their order."""
 
-from collections.abc import Callable, Mapping
-from datetime import datetime
-
-from kthena_sandbox.client import Client
 from kthena_sandbox.controllers import statefulset_plan as planning
 from kthena_sandbox.controllers.loop import Reconciler
+from kthena_sandbox.controllers.parts import Parts
 from kthena_sandbox.controllers.podcontrol import PodControl, claim_all, follow_owned
 from kthena_sandbox.controllers.revisions import History, revision_of
 from kthena_sandbox.controllers.statefulset_plan import Revisions
-from kthena_sandbox.events import EventRecorder
 from kthena_sandbox.kinds import (
     PODS,
     REVISIONS,
     STATEFUL_SETS,
     Document,
     Key,
-    Kind,
     is_leaving,
     key_of,
 )
-from kthena_sandbox.mirror import Mirror
 
 _NO_VOLUMES = "volumeClaimTemplates are not supported by this sandbox, which has no persistent volumes: no pods are made"
 
@@ -28,33 +22,18 @@ _NO_VOLUMES = "volumeClaimTemplates are not supported by this sandbox, which has
 class StatefulSets:
     """Reconciles StatefulSets from the mirrors of theirs, of revisions and of pods."""
 
-    def __init__(
-        self,
-        client: Client,
-        mirrors: Mapping[Kind, Mirror],
-        pods: Mirror,
-        *,
-        events: EventRecorder,
-        wall_clock: Callable[[], datetime],
-    ) -> None:
-        self._client = client
-        self._sets = mirrors[STATEFUL_SETS]
-        self._pods = pods
-        self._mirrors = (self._sets, mirrors[REVISIONS], pods)
-        self._events = events
-        self._control = PodControl(client, pods, events)
-        self._history = History(client, mirrors[REVISIONS])
-        self._wall_clock = wall_clock
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._client, self._pods, self._wall_clock = parts.client, parts.pods, parts.wall_clock
+        self._events = parts.recorders["statefulset-controller"]
+        self._control = PodControl(parts.client, parts.pods, self._events)
+        self._history = History(parts.client, parts.mirrors[REVISIONS])
         self.loop: Reconciler[Key] = Reconciler("statefulsets", self._reconcile)
-        self._sets.subscribe(self._changed)
-        follow_owned(pods, STATEFUL_SETS, self._sets, self.loop.add)
-
-    def _changed(self, before: Document | None, after: Document | None) -> None:
-        if after is not None:
-            self.loop.add(key_of(after))
+        self._sets = parts.follow(STATEFUL_SETS, self.loop.add)
+        follow_owned(parts.pods, STATEFUL_SETS, self._sets, self.loop.add)
 
     async def _reconcile(self, key: Key) -> float | None:
-        if not all(mirror.synced.is_set() for mirror in self._mirrors):
+        if not self._parts.are_synced(STATEFUL_SETS, REVISIONS):
             return 0.05
         owner = self._sets.objects.get(key)
         if owner is None or is_leaving(owner):

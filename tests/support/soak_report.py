@@ -8,8 +8,10 @@ from tests.support.observed_router import Inventory
 from tests.support.process_figures import ProcessFigures
 from tests.support.traffic import Tally
 
-# What lies free between the blocks: with every round of streams and changes a little more, and less each time.
+# What lies free between the blocks: it grows for some minutes (57,000 streams of 300 clients: by 10 MiB in four, then not at
+# all), and with many clients by more. The blocks tell whether anything is left over.
 MEMORY_ALLOWANCE_MEBIBYTES = 16.0
+MEBIBYTES_FOR_EACH_STREAM = 0.004
 BLOCKS_ALLOWANCE = 20_000
 # trio forgets deadlines in batches of a thousand, and what is seen first becomes a series of the metrics.
 OBJECTS_ALLOWANCE = 3000
@@ -135,7 +137,8 @@ def compare(before: Held, seen: Seen, after: Held, streams: int, report: Report)
     parts = [max(between[i * len(between) // 5 :][: len(between) // 5 + 1]) for i in range(5)]
     trend = ", ".join(f"{one:.1f}" for one in parts)
     report.say("memory", f"{was:.1f} MiB before, {now:.1f} after; in between, by fifths, {trend}")
-    report.require(now <= was + MEMORY_ALLOWANCE_MEBIBYTES, "memory has grown")
+    allowance = MEMORY_ALLOWANCE_MEBIBYTES + streams * MEBIBYTES_FOR_EACH_STREAM
+    report.require(now <= was + allowance, "memory has grown")
 
 
 def check_log(log: str, report: Report) -> None:

@@ -222,6 +222,8 @@ def test_heads_that_two_parsers_might_read_differently_are_refused(head: bytes) 
         b"0\r\n x: y\r\n\r\n",
         b"0\r\nx: y\n\r\n",
         b"0\r\nx y\r\n\r\n",
+        b"0\r\ntransfer-encoding: gzip\r\n\r\n",
+        b"0\r\nx: y\r\nContent-Length: 3\r\n\r\n",
     ],
 )
 def test_malformed_chunks_are_refused(chunks: bytes) -> None:

@@ -20,6 +20,7 @@ MAX_FRAMING_BYTES = 65_536  # chunk extensions and trailers between two pieces o
 
 _VERSION = b"HTTP/1."
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-9][0-9]{2})(?: [\t\x20-\x7e\x80-\xff]*)?\r\n")
+_MISPLACED = frozenset({b"content-length", b"transfer-encoding"})  # in trailers: RFC 9110 6.5.1
 _BLANK = b"\r\n\r\n"
 _OWS = b" \t"
 _FRAMING = frozenset({b"connection", b"content-length", b"transfer-encoding"})
@@ -216,6 +217,8 @@ class ResponseParser:
             raise BadResponse("the endpoint's answer has more framing than is reasonable")
 
     def _end_chunks(self) -> None:
+        if any(name in _MISPLACED for name, _ in self._sink.headers):
+            raise BadResponse("the endpoint's answer says in a trailer where it ends")
         # llhttp skips CR and LF between messages without a word. No message ends in three line ends.
         ending = self._last_bytes
         self._excess |= not ending.endswith(_BLANK) or ending == _BLANK + b"\r\n"

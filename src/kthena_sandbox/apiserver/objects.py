@@ -28,7 +28,6 @@ from kthena_sandbox.apiserver.errors import (
     method_not_allowed,
     not_found,
 )
-from kthena_sandbox.apiserver.gates import OPEN
 from kthena_sandbox.apiserver.mutations import Outcome
 from kthena_sandbox.apiserver.negotiation import JSON, Form, decode, encode, negotiate
 from kthena_sandbox.apiserver.options import delete_options, list_options, write_options
@@ -320,8 +319,7 @@ def _scale(call: Call) -> Answer:
 def _binding(call: Call) -> Answer:
     if call.request.method != "POST":
         raise method_not_allowed()
-    call = _ungated(call)
-    body, options = call.body(), write_options(call.request, "CreateOptions")
+    body, options = call.body(), write_options(call.request.ungated(), "CreateOptions")
     outcome = subresources.bind(call.cluster, call.resource, call.key, body, options)
     return _plain(outcome.document, 201)
 
@@ -331,14 +329,9 @@ def _eviction(call: Call) -> Answer:
         raise method_not_allowed()
     body = call.body()
     given = body.get("deleteOptions") if isinstance(body, dict) else None
-    options = delete_options(_ungated(call).request, given or {})
+    options = delete_options(call.request.ungated(), given or {})
     outcome = evicting.evict(call.cluster, call.resource, call.key, options)
     return _plain(outcome.document, 201)
-
-
-def _ungated(call: Call) -> Call:
-    """Without admission: it would be asked about a pod that is updated or deleted, which is not what is asked for."""
-    return replace(call, request=replace(call.request, gate=OPEN))
 
 
 def _token(call: Call) -> Answer:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import trio
-from tests.sandbox.apiserver.asgi_client import CONFIGMAPS, Client, configmap
+from tests.sandbox.apiserver.asgi_client import CONFIGMAPS, PODS, Client, configmap, pod
 from trustme import CA
 
 from kthena_sandbox.httpd.exchange import Exchange
@@ -254,3 +254,15 @@ async def test_a_webhook_behind_a_service(client: Client) -> None:
         assert (await client.post(path, entry)).code == 201
         assert (await client.post(CONFIGMAPS, configmap("a"))).code == 201
     assert hook.targets == ["hook.default.svc/v?timeout=10s"]
+
+
+async def test_bindings_and_evictions_are_not_asked_about(client: Client) -> None:
+    assert (await client.post(PODS, pod("p"))).code == 201
+    async with _running(_allow) as hook:
+        rule = RULE | {"resources": ["pods"]}
+        await _add(client, "validating", hook, rules=[rule])
+        binding = {"metadata": {"name": "p"}, "target": {"kind": "Node", "name": "sandbox"}}
+        assert (await client.post(f"{PODS}/p/binding", binding)).code == 201
+        eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "p"}}
+        assert (await client.post(f"{PODS}/p/eviction", eviction)).code == 201
+    assert hook.asked == []

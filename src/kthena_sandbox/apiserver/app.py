@@ -40,8 +40,8 @@ _HEALTH = frozenset({"/healthz", "/livez", "/readyz"})
 _PARTS_OF_HEALTH = tuple(f"{name}/" for name in _HEALTH)
 VERSION = {
     "major": "1",
-    "minor": "33",
-    "gitVersion": f"v1.33.0+sandbox-{__version__}",
+    "minor": "34",
+    "gitVersion": f"v1.34.0+sandbox-{__version__}",
     "gitCommit": "",
     "gitTreeState": "clean",
     "buildDate": "1970-01-01T00:00:00Z",

@@ -114,7 +114,7 @@ def _errno(error: BaseException | None) -> int:
 
 async def _check_http(host: str, probe: Probe) -> str:
     url = f"{probe.scheme}://{host}:{probe.port}{probe.path}"
-    headers = [("user-agent", "kube-probe/1.33"), *probe.headers]
+    headers = [("user-agent", "kube-probe/1.34"), *probe.headers]
     try:
         async with _probe_client(probe.timeout) as client:
             response = await client.get(url, headers=headers)

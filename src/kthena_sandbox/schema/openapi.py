@@ -9,7 +9,7 @@ from kthena_sandbox.schema.openapipaths import paths_v2, paths_v3
 from kthena_sandbox.schema.openapischemas import as_v2, as_v3, schemas
 
 Document = dict[str, Any]
-_INFO = {"title": "Kubernetes", "version": "v1.33.0"}
+_INFO = {"title": "Kubernetes", "version": "v1.34.0"}
 
 
 def openapi_v3_index(types: Iterable[ResourceType]) -> Document:

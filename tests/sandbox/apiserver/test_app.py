@@ -20,7 +20,7 @@ async def test_health(client: Client, path: str) -> None:
 
 async def test_version(client: Client) -> None:
     document = (await client.get("/version")).document
-    assert (document["major"], document["minor"]) == ("1", "33")
+    assert (document["major"], document["minor"]) == ("1", "34")
 
 
 async def test_discovery_in_single_documents(client: Client) -> None:

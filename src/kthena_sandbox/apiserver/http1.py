@@ -4,30 +4,28 @@ hypercorn takes 110 µs of CPU for each event of a watch and 250 µs more than t
 """
 
 import re
+import time
 from contextlib import suppress
-from email.utils import formatdate
-from http import HTTPStatus
 from typing import Any
+from urllib.parse import unquote
 
 import trio
 
 from kthena_sandbox.apiserver.app import Api
 from kthena_sandbox.apiserver.errors import ApiError
-from kthena_sandbox.apiserver.http1parser import Http1Parser, Malformed
-from kthena_sandbox.apiserver.web import Headers, Request, Response, Streaming
+from kthena_sandbox.apiserver.web import MAX_BODY, Headers, Request, Response, Streaming, read_head
+from kthena_sandbox.httpd.messages import CONTINUE, LAST_CHUNK, chunk, head
+from kthena_sandbox.httpd.parsing import Limits, Malformed, Received, RequestParser
 
 _PIECE = 64 * 1024
 _IDLE_SECONDS = 300.0
 _PIPELINED = 8  # requests read ahead while an answer is streamed
-_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_LAST_CHUNK = b"0\r\n\r\n"
 _STREAMS = re.compile(
     rb"(?:GET|POST) /api/v1/\S+/(?:portforward|exec|attach)(?:\?\S*)? HTTP/1\.1\r\n"
 )
 _UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 _END = b"\r\n\r\n"
-_LARGEST_HEAD = 64 * 1024
-_PHRASES = {int(status): status.phrase for status in HTTPStatus}
+_LIMITS = Limits(head=64 * 1024, body=MAX_BODY)
 _GONE = (trio.BrokenResourceError, trio.ClosedResourceError, OSError)
 
 
@@ -47,7 +45,7 @@ class Http1Connection:
         self._closing = False
         self._api = api
         self._stream = stream
-        self._parser = Http1Parser()
+        self._parser = RequestParser(_read, _LIMITS)
         self._first = first
 
     def end(self) -> None:
@@ -70,7 +68,7 @@ class Http1Connection:
 
     async def _refuse(self, error: Malformed) -> None:
         reasons = {413: "RequestEntityTooLarge"}
-        refused = ApiError(error.code, reasons.get(error.code, "BadRequest"), str(error))
+        refused = ApiError(error.status, reasons.get(error.status, "BadRequest"), str(error))
         with suppress(*_GONE):
             await self._send_whole(self._api.refusal(refused), goes_on=False, bare=False)
 
@@ -108,7 +106,7 @@ class Http1Connection:
 
     async def _take(self, data: bytes) -> None:
         if self._parser.is_idle and _STREAMS.match(data):
-            while _END not in data and len(data) < _LARGEST_HEAD:
+            while _END not in data and len(data) < _LIMITS.head:
                 data += (more := bytes(await self._stream.receive_some(_PIECE)))
                 if not more:
                     return
@@ -118,12 +116,12 @@ class Http1Connection:
             self._parser.feed(data)
         if self._parser.wants_continue:
             self._parser.wants_continue = False
-            await self._stream.send_all(_CONTINUE)
+            await self._stream.send_all(CONTINUE)
 
     async def _send_whole(self, response: Response, *, goes_on: bool, bare: bool) -> None:
         sized = (*response.headers, ("content-length", str(len(response.body))))
-        head = _head(response.code, response.content_type, sized, goes_on=goes_on)
-        await self._stream.send_all(head if bare else head + response.body)
+        start = _head(response.code, response.content_type, sized, goes_on=goes_on)
+        await self._stream.send_all(start if bare else start + response.body)
 
     async def _stream_out(self, answer: Streaming, *, goes_on: bool) -> bool:
         """Send a streamed answer; whether it came to its proper end."""
@@ -147,12 +145,12 @@ class Http1Connection:
             nursery.cancel_scope.cancel()
         if failure is not None or not (complete or interruption.closing):
             return False
-        await self._stream.send_all(_LAST_CHUNK)
+        await self._stream.send_all(LAST_CHUNK)
         return True
 
     async def _write(self, data: bytes) -> None:
         if data:  # an empty chunk would be the last one
-            await self._stream.send_all(b"%x\r\n%b\r\n" % (len(data), data))
+            await self._stream.send_all(chunk(data))
 
     async def _cancel_when_gone(self, scope: trio.CancelScope) -> None:
         try:
@@ -168,12 +166,17 @@ class Http1Connection:
         scope.cancel()
 
 
+def _read(received: Received) -> tuple[Request, bool]:
+    """The request, and whether the connection goes on after it."""
+    path = unquote(received.path)
+    request = read_head(received.method, path, received.query, received.headers, received.body)
+    return request, received.keep_alive
+
+
 def _head(code: int, content_type: str, headers: Headers, *, goes_on: bool) -> bytes:
     shown = [("content-type", content_type), ("cache-control", "no-cache, private")]
     own = {name for name, _ in headers}
-    lines = [f"HTTP/1.1 {code} {_PHRASES.get(code, '')}", f"date: {formatdate(usegmt=True)}"]
-    lines += [f"{name}: {value}" for name, value in shown if name not in own]
-    lines += [f"{name}: {value}" for name, value in headers]
+    listed = [*(pair for pair in shown if pair[0] not in own), *headers]
     if not goes_on:
-        lines.append("connection: close")
-    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+        listed.append(("connection", "close"))
+    return head(code, listed, time.time())

@@ -8,7 +8,15 @@ from typing import Any
 import msgspec
 import trio
 
-from kthena_sandbox.httpd.messages import CONTINUE, LAST_CHUNK, Request, chunk, head
+from kthena_sandbox.httpd.messages import (
+    CONTINUE,
+    LAST_CHUNK,
+    LIMITS,
+    Request,
+    chunk,
+    head,
+    read_request,
+)
 from kthena_sandbox.httpd.parsing import RequestParser
 
 _PIECE = 64 * 1024
@@ -34,10 +42,10 @@ class Connection:
     def __init__(self, stream: trio.abc.Stream) -> None:
         self.stream = stream
         self.busy = False
-        self.parser = RequestParser()
+        self.parser = RequestParser(read_request, LIMITS)
 
     async def next_request(self) -> Request | None:
-        """The next whole request; None where the client has closed. Raises BadRequest, ClientGone."""
+        """The next whole request; None where the client has closed. Raises Malformed, ClientGone."""
         while not self.parser.ready:
             data = await self.receive()
             if not data:

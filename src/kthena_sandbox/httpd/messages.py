@@ -4,11 +4,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
 from http import HTTPStatus
+from urllib.parse import parse_qsl
+
+from kthena_sandbox.httpd.parsing import Limits, Received
 
 Headers = tuple[tuple[str, str], ...]
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
+LIMITS = Limits(head=256 * 1024, body=64 * 1024 * 1024)
 _PHRASES = {int(status): status.phrase for status in HTTPStatus}
 
 
@@ -26,6 +30,19 @@ class Request:
     def header(self, name: str) -> str:
         """The first value of a header, "" where there is none; *name* in lower case."""
         return next((value for key, value in self.headers if key == name), "")
+
+
+def read_request(received: Received) -> Request:
+    """What a client asks."""
+    pairs = received.headers
+    return Request(
+        received.method,
+        received.path,
+        dict(parse_qsl(received.query, keep_blank_values=True)),
+        tuple((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in pairs),
+        received.body,
+        received.keep_alive,
+    )
 
 
 def head(status: int, headers: Iterable[tuple[str, str]], now: float) -> bytes:

@@ -11,7 +11,7 @@ import trio
 
 from kthena_sandbox.httpd.exchange import ClientGone, Connection, CutConnection, Exchange
 from kthena_sandbox.httpd.messages import Request
-from kthena_sandbox.httpd.parsing import BadRequest
+from kthena_sandbox.httpd.parsing import Malformed
 
 Handler = Callable[[Exchange], Awaitable[None]]
 
@@ -172,7 +172,7 @@ class Server:
         while True:
             try:
                 request = await self._next(connection)
-            except BadRequest as error:
+            except Malformed as error:
                 exchange = Exchange(connection, _NO_REQUEST, self._wall_clock())
                 await exchange.respond(error.status, str(error).encode(), "text/plain")
                 return

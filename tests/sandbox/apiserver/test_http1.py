@@ -67,7 +67,7 @@ async def test_who_asks_whether_to_go_on_is_told_so(client: Client) -> None:
         (b"POST / HTTP/1.1\r\ncontent-length: 4000000\r\n\r\n" + b"x" * 3_200_000, 413,
          "Request entity too large: limit is 3145728"),
         (b"GET /api HTTP/1.1\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n", 400,
-         "only streams of pods can be upgraded"),
+         "this request cannot be upgraded to another protocol"),
     ],
 )  # fmt: skip
 async def test_what_is_no_request(client: Client, first: bytes, code: int, message: str) -> None:

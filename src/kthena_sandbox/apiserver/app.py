@@ -9,14 +9,22 @@ from dataclasses import replace
 from kthena_sandbox import __version__
 from kthena_sandbox.apiserver.auth.access import Access
 from kthena_sandbox.apiserver.auth.tokens import configuration
+from kthena_sandbox.apiserver.calls import Answer, Call
 from kthena_sandbox.apiserver.cluster import Cluster
 from kthena_sandbox.apiserver.documents import Documents
-from kthena_sandbox.apiserver.errors import ApiError, bad_request, internal, method_not_allowed
+from kthena_sandbox.apiserver.errors import (
+    ApiError,
+    bad_request,
+    internal,
+    method_not_allowed,
+    no_such_resource,
+)
 from kthena_sandbox.apiserver.fairness import RETRY_SECONDS, Fairness, TooManyRequests
 from kthena_sandbox.apiserver.negotiation import JSON, Form, encode
-from kthena_sandbox.apiserver.objects import Answer, Call, answer
+from kthena_sandbox.apiserver.objects import answer
 from kthena_sandbox.apiserver.paths import Target, parse_target
 from kthena_sandbox.apiserver.web import (
+    NO_SUCH_PATH,
     Interruption,
     Message,
     Receive,
@@ -31,7 +39,6 @@ from kthena_sandbox.apiserver.web import (
 )
 
 _LOG = logging.getLogger(__name__)
-_NO_SUCH_PATH = Response(404, b"404 page not found\n", "text/plain; charset=utf-8")
 _TOO_MANY = Response(
     429, b"Too many requests, please try again later.\n", "text/plain; charset=utf-8",
     (("retry-after", str(RETRY_SECONDS)),),
@@ -144,7 +151,7 @@ class Api:
         if not target.resource:
             self._only_get(request)
             found = self._current().resources(request, target.group, target.version)
-            return found or _NO_SUCH_PATH
+            return found or self._absent(target.group)
         return await self._of_resource(target, request)
 
     def _fixed(self, path: str, request: Request) -> Response | None:
@@ -189,7 +196,7 @@ class Api:
     def _group(self, path: str, request: Request) -> Response:
         _, _, group = path.rpartition("/apis/")
         found = self._current().group(request, group) if path.startswith("/apis/") else None
-        return found or _NO_SUCH_PATH
+        return found or NO_SUCH_PATH
 
     def _current(self) -> Documents:
         if self._documents.catalogue is not self.cluster.catalogue:
@@ -209,9 +216,17 @@ class Api:
     async def _of_resource(self, target: Target, request: Request) -> Answer:
         resource = self.cluster.catalogue.find(target.group, target.version, target.resource)
         if resource is None:
-            return _NO_SUCH_PATH
+            return self._absent(target.group)
         call = Call(self.cluster, resource, target, request, self._bookmark_seconds, self.access)
         return await answer(call)
+
+    def _absent(self, group: str) -> Response:
+        """What is answered for a version or a resource that the group does not have."""
+        return (
+            status_response(no_such_resource())
+            if self.cluster.catalogue.is_built_in(group)
+            else NO_SUCH_PATH
+        )
 
     def _control(self, path: str, request: Request) -> Response:
         """What Kubernetes has no request for: forget the history now, cut all watches now."""
@@ -223,7 +238,7 @@ class Api:
         if path == "/sandbox/cut-watches":
             self.interruption.cut()
             return Response(200, b"{}\n")
-        return _NO_SUCH_PATH
+        return NO_SUCH_PATH
 
     def _count(self, method: str, path: str, code: int) -> None:
         target = parse_target(path)

@@ -54,6 +54,10 @@ class Catalogue:
             for group, versions in found.items()
         }
 
+    def is_built_in(self, group: str) -> bool:
+        """Whether the group has kinds that no CRD defines."""
+        return any(kind.group == group and not kind.custom for kind in self.types)
+
     def of_version(self, group: str, version: str) -> tuple[ResourceType, ...]:
         """The types of one group version, by plural."""
         kinds = (kind for kind in self.types if (kind.group, kind.version) == (group, version))

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from kthena_sandbox.apiserver.storage import Key
 from kthena_sandbox.resources import ResourceType
 
 Document = dict[str, Any]
@@ -18,6 +19,19 @@ _EVENT_FIELDS = (
 )
 _TO_CORE = dict(_EVENT_FIELDS)
 _FROM_CORE = {core: new for new, core in _EVENT_FIELDS}
+
+
+_STORED_AS = {"services": "services/specs", "endpoints": "services/endpoints", "nodes": "minions"}
+
+
+def storage_path(resource: ResourceType, key: Key) -> str:
+    """Where a kube-apiserver keeps an object in etcd, below its prefix; some refusals name the place."""
+    plural = (
+        _STORED_AS.get(resource.plural, resource.plural) if not resource.group else resource.plural
+    )
+    grouped = resource.custom or resource.group == "apiextensions.k8s.io"
+    parts = [resource.group if grouped else "", plural, *key]
+    return "".join(f"/{part}" for part in parts if part)
 
 
 def to_storage(resource: ResourceType, document: Document) -> Document:

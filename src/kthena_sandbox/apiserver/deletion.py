@@ -3,8 +3,8 @@
 from typing import Any
 
 from kthena_sandbox.apiserver import definitions, lifecycle
-from kthena_sandbox.apiserver.cluster import Cluster
-from kthena_sandbox.apiserver.errors import conflict, forbidden
+from kthena_sandbox.apiserver.cluster import Cluster, key_of
+from kthena_sandbox.apiserver.errors import forbidden, unmet
 from kthena_sandbox.apiserver.gates import Attempt
 from kthena_sandbox.apiserver.metadata import timestamp
 from kthena_sandbox.apiserver.mutations import Outcome
@@ -34,12 +34,12 @@ def delete(cluster: Cluster, resource: ResourceType, key: Key, options: DeleteOp
     held = _with_propagation(old, options.propagation or _DEFAULTS.get(_place(resource), ""))
     marked = lifecycle.marked_for_deletion(held, cluster.clock(), grace)
     if lifecycle.is_finished(marked):
-        return _removed(cluster, resource, key, options, marked)
+        return _removed(cluster, resource, old, options, marked)
     if not options.dry_run and marked != old:
         marked = cluster.write(resource, marked)
         if definitions.is_definition(resource):
             return Outcome(_clean_up(cluster, resource, marked))
-    return Outcome(marked, 202 if options.propagation == "Foreground" else 200)
+    return Outcome(marked)
 
 
 def _place(resource: ResourceType) -> tuple[str, str]:
@@ -47,11 +47,17 @@ def _place(resource: ResourceType) -> tuple[str, str]:
 
 
 def _removed(
-    cluster: Cluster, resource: ResourceType, key: Key, options: DeleteOptions, marked: Document
+    cluster: Cluster,
+    resource: ResourceType,
+    old: Document,
+    options: DeleteOptions,
+    marked: Document,
 ) -> Outcome:
-    last = marked if options.dry_run else cluster.remove(resource, key)
-    if not resource.group and resource.plural in _RETURNED:
+    last = marked if options.dry_run else cluster.remove(resource, key_of(old))
+    if _place(resource) == ("", "pods"):  # which are deleted in two steps, even at once
         return Outcome(marked | {"metadata": marked["metadata"] | _version(last)})
+    if not resource.group and resource.plural in _RETURNED:
+        return Outcome(old | {"metadata": old["metadata"] | _version(last)})
     return Outcome(deleted_status(resource, last))
 
 
@@ -75,17 +81,17 @@ def deleted_status(resource: ResourceType, last: Document) -> Document:
 def _check_preconditions(
     resource: ResourceType, key: Key, options: DeleteOptions, present: Document
 ) -> None:
-    pairs = (
-        ("UID", options.uid, present["uid"]),
-        ("ResourceVersion", options.resource_version, present["resourceVersion"]),
+    triples = (
+        ("UID", options.uid, present["uid"], "deleted and then recreated"),
+        ("ResourceVersion", options.resource_version, present["resourceVersion"], "modified"),
     )
-    for name, wanted, found in pairs:
+    for name, wanted, found, happened in triples:
         if wanted and wanted != found:
             why = (
-                f"Precondition failed: {name} in precondition: {wanted}, "
-                f"{name} in object meta: {found}"
+                f"the {name} in the precondition ({wanted}) does not match "
+                f"the {name} in record ({found}). The object might have been {happened}"
             )
-            raise conflict(resource, key.name, why)
+            raise unmet(resource, key.name, why)
 
 
 def _check_protected(resource: ResourceType, key: Key) -> None:
@@ -100,7 +106,7 @@ def _grace_seconds(resource: ResourceType, old: Document, options: DeleteOptions
     if not spec.get("nodeName") or phase in {"Failed", "Succeeded"}:
         return 0
     if options.grace_seconds is not None:
-        return options.grace_seconds
+        return options.grace_seconds if options.grace_seconds >= 0 else 1
     return int(spec.get("terminationGracePeriodSeconds", 30))
 
 

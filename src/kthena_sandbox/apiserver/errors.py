@@ -64,6 +64,11 @@ def qualified(resource: ResourceType) -> str:
     return f"{resource.plural}.{resource.group}" if resource.group else resource.plural
 
 
+def qualified_kind(resource: ResourceType) -> str:
+    """`Pod` or `Deployment.apps`."""
+    return f"{resource.kind}.{resource.group}" if resource.group else resource.kind
+
+
 def details_of(group: str, kind: str, name: str) -> dict[str, Any]:
     """What a Status is about."""
     named = {"name": name} if name else {}
@@ -89,9 +94,14 @@ def not_found_by_name(group: str, plural: str, name: str) -> ApiError:
     return ApiError(404, "NotFound", message, details_of(group, plural, name))
 
 
-def already_exists(resource: ResourceType, name: str) -> ApiError:
-    """409: an object of that name is there."""
-    message = f'{qualified(resource)} "{name}" already exists'
+def no_such_resource() -> ApiError:
+    """404 for a path that a built-in group version does not have; custom ones say it in plain text."""
+    return ApiError(404, "NotFound", "the server could not find the requested resource", {})
+
+
+def already_exists(resource: ResourceType, name: str, *, going: bool = False) -> ApiError:
+    """409: an object of that name is there, or is *going* and not gone yet."""
+    message = f'{"object is being deleted: " if going else ""}{qualified(resource)} "{name}" already exists'
     return ApiError(409, "AlreadyExists", message, _details(resource, name))
 
 
@@ -99,6 +109,14 @@ def conflict(resource: ResourceType, name: str, why: str = MODIFIED) -> ApiError
     """409: written against another state of the object than the present one."""
     message = f'Operation cannot be fulfilled on {qualified(resource)} "{name}": {why}'
     return ApiError(409, "Conflict", message, _details(resource, name))
+
+
+def unmet(resource: ResourceType, name: str, why: str) -> ApiError:
+    """409: a precondition of a deletion does not hold, which is told of the kind and not of the resource."""
+    kind = qualified_kind(resource)
+    details = details_of(resource.group, resource.kind, name)
+    message = f'Operation cannot be fulfilled on {kind} "{name}": {why}'
+    return ApiError(409, "Conflict", message, details)
 
 
 def forbidden(
@@ -112,9 +130,20 @@ def forbidden(
 
 def invalid(resource: ResourceType, name: str, causes: Sequence[Cause]) -> ApiError:
     """422: the object breaks rules of its kind, one cause per rule."""
-    kind = f"{resource.kind}.{resource.group}" if resource.group else resource.kind
     details = _details(resource, name, resource.kind, causes)
-    return ApiError(422, "Invalid", f'{kind} "{name}" is invalid: {_joined(causes)}', details)
+    message = f'{qualified_kind(resource)} "{name}" is invalid: {_joined(causes)}'
+    return ApiError(422, "Invalid", message, details)
+
+
+def unversioned(resource: ResourceType, name: str) -> ApiError:
+    """422: an update that does not say which state of the object it has seen."""
+    cause = Cause(
+        "FieldValueInvalid",
+        "Invalid value: 0: must be specified for an update",
+        "metadata.resourceVersion",
+    )
+    message = f'{qualified(resource)} "{name}" is invalid: {cause}'
+    return ApiError(422, "Invalid", message, _details(resource, name, causes=[cause]))
 
 
 def invalid_request(causes: Sequence[Cause], kind: str = "") -> ApiError:
@@ -139,7 +168,7 @@ def bad_request(message: str) -> ApiError:
 def method_not_allowed() -> ApiError:
     """405: the resource has no such verb."""
     message = "the server does not allow this method on the requested resource"
-    return ApiError(405, "MethodNotAllowed", message)
+    return ApiError(405, "MethodNotAllowed", message, {})
 
 
 def not_acceptable(accepted: Iterable[str]) -> ApiError:
@@ -157,6 +186,11 @@ def unsupported_media_type(accepted: Iterable[str]) -> ApiError:
     return ApiError(415, "UnsupportedMediaType", message)
 
 
+def unsupported_patch() -> ApiError:
+    """415: a patch in a form that no kind of patch has."""
+    return ApiError(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
+
+
 def expired(message: str) -> ApiError:
     """410: the history no longer reaches back that far."""
     return ApiError(410, "Expired", message)
@@ -167,10 +201,10 @@ def too_old(asked: int, oldest: int) -> ApiError:
     return expired(f"too old resource version: {asked} ({oldest})")
 
 
-def too_large_resource_version(asked: int, current: int) -> ApiError:
+def too_large_resource_version(asked: int, current: int, *, retry: bool = True) -> ApiError:
     """504: the revision asked for has not been reached."""
     cause = Cause("ResourceVersionTooLarge", "Too large resource version")
-    details = {"causes": [cause.document()], "retryAfterSeconds": 1}
+    details = {"causes": [cause.document()]} | ({"retryAfterSeconds": 1} if retry else {})
     message = f"Timeout: Too large resource version: {asked}, current: {current}"
     return ApiError(504, "Timeout", message, details)
 

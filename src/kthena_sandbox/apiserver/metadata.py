@@ -54,10 +54,11 @@ _DNS1035_TEXT = (
     f"(e.g. 'my-name',  or 'abc-123', regex used for validation is '{_DNS1035}')"
 )
 _QUALIFIED_TEXT = (
-    "name part must consist of alphanumeric characters, '-', '_' or '.', "
+    "must consist of alphanumeric characters, '-', '_' or '.', "
     "and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  "
     f"or '123-abc', regex used for validation is '{_QUALIFIED}')"
 )
+_WITH_PREFIX = "with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
 _VALUE_TEXT = (
     "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', "
     "and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  "
@@ -184,10 +185,7 @@ def content_causes(metadata: Mapping[str, Any]) -> list[Cause]:
     causes = []
     for key, value in metadata.get("labels", {}).items():
         causes += _qualified_causes("metadata.labels", key)
-        if len(value) > 63:
-            causes.append(_invalid("metadata.labels", value, "must be no more than 63 characters"))
-        if not re.fullmatch(_LABEL_VALUE, value):
-            causes.append(_invalid("metadata.labels", value, _VALUE_TEXT))
+        causes += [_invalid("metadata.labels", value, text) for text in label_value_problems(value)]
     annotations = metadata.get("annotations", {})
     for key in annotations:
         causes += _qualified_causes("metadata.annotations", key.lower())
@@ -199,20 +197,33 @@ def content_causes(metadata: Mapping[str, Any]) -> list[Cause]:
     return causes + _owner_causes(metadata.get("ownerReferences", []))
 
 
-def _qualified_causes(field: str, key: str) -> list[Cause]:
+def label_value_problems(value: str) -> list[str]:
+    """Why a text cannot be the value of a label."""
+    problems = ["must be no more than 63 characters"] * (len(value) > 63)
+    return problems if re.fullmatch(_LABEL_VALUE, value) else [*problems, _VALUE_TEXT]
+
+
+def qualified_name_problems(key: str) -> list[str]:
+    """Why a text cannot be the key of a label, an annotation or a finalizer."""
+    if key.count("/") > 1:
+        return [f"a qualified name {_QUALIFIED_TEXT} {_WITH_PREFIX}"]
     prefix, slash, name = key.rpartition("/")
-    causes = []
+    problems = []
     if slash and not prefix:
-        causes.append(_invalid(field, key, "prefix part must be non-empty"))
+        problems.append("prefix part must be non-empty")
     elif slash and not re.fullmatch(_SUBDOMAIN, prefix):
-        causes.append(_invalid(field, key, f"prefix part {_SUBDOMAIN_TEXT}"))
+        problems.append(f"prefix part {_SUBDOMAIN_TEXT}")
     if not name:
-        causes.append(_invalid(field, key, "name part must be non-empty"))
+        problems.append("name part must be non-empty")
     elif len(name) > 63:
-        causes.append(_invalid(field, key, "name part must be no more than 63 characters"))
-    if not re.fullmatch(_QUALIFIED, name):
-        causes.append(_invalid(field, key, _QUALIFIED_TEXT))
-    return causes
+        problems.append("name part must be no more than 63 characters")
+    return (
+        problems if re.fullmatch(_QUALIFIED, name) else [*problems, f"name part {_QUALIFIED_TEXT}"]
+    )
+
+
+def _qualified_causes(field: str, key: str) -> list[Cause]:
+    return [_invalid(field, key, problem) for problem in qualified_name_problems(key)]
 
 
 def _owner_causes(references: list[Any]) -> list[Cause]:

@@ -12,7 +12,7 @@ from kthena_sandbox.apiserver import (
     schemas,
 )
 from kthena_sandbox.apiserver.cluster import Cluster, key_of
-from kthena_sandbox.apiserver.conversion import to_storage
+from kthena_sandbox.apiserver.conversion import storage_path, to_storage
 from kthena_sandbox.apiserver.errors import (
     ApiError,
     Cause,
@@ -21,6 +21,7 @@ from kthena_sandbox.apiserver.errors import (
     conflict,
     invalid,
     not_found,
+    unversioned,
 )
 from kthena_sandbox.apiserver.gates import Attempt
 from kthena_sandbox.apiserver.options import WriteOptions
@@ -55,17 +56,30 @@ def create(
     cluster: Cluster, resource: ResourceType, namespace: str, body: object, options: WriteOptions
 ) -> Outcome:
     """Store a new object. Raises ApiError 400, 403, 404, 409 or 422."""
-    document = schemas.check_kind(resource, body)
-    fitted, unknown = schemas.fitted(resource, document)
-    said = schemas.complaints(options.duplicates, unknown)
-    warnings = schemas.strict_object(resource, fitted, said, options.validation)
+    fitted, warnings = _decoded(resource, body, options)
     if fitted["metadata"].get("resourceVersion"):
         raise ApiError(500, "", "resourceVersion should not be set on objects to be created")
+    return _create(cluster, resource, namespace, fitted, options, warnings=warnings)
+
+
+def _decoded(
+    resource: ResourceType, body: object, options: WriteOptions
+) -> tuple[Document, tuple[str, ...]]:
+    """A body as an object of the kind, and the warnings about it. Raises ApiError 400."""
+    fitted, unknown = schemas.fitted(resource, schemas.check_kind(resource, body))
+    said = schemas.complaints(options.duplicates, unknown)
+    return fitted, tuple(schemas.strict_object(resource, fitted, said, options.validation))
+
+
+def _create(
+    cluster: Cluster, resource: ResourceType, namespace: str, fitted: Document,
+    options: WriteOptions, *, warnings: tuple[str, ...],
+) -> Outcome:  # fmt: skip
     managed: list[Document] = []
     if options.tracked:
         managed = fieldmanagers.after_update(resource, None, fitted, _writer(cluster, options))
     new = _created(cluster, resource, namespace, meta.with_managed(fitted, managed), options)
-    return Outcome(new, 201, tuple(warnings))
+    return Outcome(new, 201, warnings)
 
 
 def _created(
@@ -87,8 +101,9 @@ def _created(
     new = meta.with_managed(schemas.as_read(resource, new), managed)
     options.gate.validate(_attempt(resource, new, None, options))
     key = Key(namespace, new["metadata"]["name"])
-    if key in cluster.collection(resource).documents:
-        raise already_exists(resource, key.name)
+    if present := cluster.collection(resource).documents.get(key):
+        going = "deletionTimestamp" in present["metadata"]
+        raise already_exists(resource, key.name, going=going)
     return new if options.dry_run else cluster.write(resource, new)
 
 
@@ -145,19 +160,24 @@ def replace(
     *, merge: Merge = lifecycle.changed_object,
 ) -> Outcome:  # fmt: skip
     """PUT of an object, or of its status by another *merge*. Raises ApiError 400, 404, 409 or 422."""
-    document = schemas.check_kind(resource, body)
-    _check_address(key, document)
-    if key not in cluster.collection(resource).documents and creates(resource):
-        # unlike POST, this does not mind the version that an object had elsewhere
-        given = {
-            name: document["metadata"][name]
-            for name in document["metadata"]
-            if name != "resourceVersion"
-        }
-        return create(cluster, resource, key.namespace, document | {"metadata": given}, options)
-    _require_version(resource, key, document)
-    _require_uid(cluster, resource, key, document)
-    return change(cluster, resource, key, lambda _: document, options, merge=merge)
+    fitted, warnings = _decoded(resource, body, options)
+    _check_address(key, fitted)
+    present = cluster.collection(resource).documents.get(key)
+    if present is None and not creates(resource):
+        raise not_found(resource, key.name)
+    _require_uid(resource, key, fitted, present, options)
+    if present is None:  # unlike POST, this does not mind the version that an object had elsewhere
+        return _create(cluster, resource, key.namespace, fitted, options, warnings=warnings)
+    _require_version(resource, key, fitted)
+    return _update(
+        cluster,
+        resource,
+        cluster.read(resource, key),
+        fitted,
+        options,
+        warnings=warnings,
+        merge=merge,
+    )
 
 
 def _check_address(key: Key, document: Document) -> None:
@@ -189,18 +209,24 @@ def creates(resource: ResourceType) -> bool:
 def _require_version(resource: ResourceType, key: Key, document: Document) -> None:
     conditional = resource.custom or f"{resource.plural}.{resource.group}" in _CONDITIONAL
     if conditional and not document["metadata"].get("resourceVersion"):
-        text = "Invalid value: 0x0: must be specified for an update"
-        cause = Cause("FieldValueInvalid", text, "metadata.resourceVersion")
-        raise invalid(resource, key.name, [cause])
+        raise unversioned(resource, key.name)
 
 
-def _require_uid(cluster: Cluster, resource: ResourceType, key: Key, document: Document) -> None:
+def _require_uid(
+    resource: ResourceType, key: Key, document: Document, present: Document | None,
+    options: WriteOptions,
+) -> None:  # fmt: skip
     """A PUT that names a uid is about the object of that uid."""
-    present = cluster.stored(resource, key)["metadata"]["uid"]
-    wanted = document["metadata"].get("uid") or present
-    if wanted != present:
-        why = f"Precondition failed: UID in precondition: {wanted}, UID in object meta: {present}"
-        raise conflict(resource, key.name, why)
+    found = "" if present is None else present["metadata"]["uid"]
+    wanted = document["metadata"].get("uid") or found
+    if wanted != found:
+        place = storage_path(resource, key)
+        place = place if options.dry_run else f"/registry{place}"
+        raise conflict(
+            resource, key.name,
+            f"StorageError: invalid object, Code: 4, Key: {place}, ResourceVersion: 0, AdditionalErrorMsg: "
+            f"Precondition failed: UID in precondition: {wanted}, UID in object meta: {found}",
+        )  # fmt: skip
 
 
 def change(
@@ -216,6 +242,13 @@ def change(
     fitted, unknown = schemas.fitted(resource, document)
     said = schemas.complaints(options.duplicates, unknown)
     warnings = tuple(strict(resource, document, said, options.validation))
+    return _update(cluster, resource, old, fitted, options, warnings=warnings, merge=merge)
+
+
+def _update(
+    cluster: Cluster, resource: ResourceType, old: Document, fitted: Document,
+    options: WriteOptions, *, warnings: tuple[str, ...], merge: Merge,
+) -> Outcome:  # fmt: skip
     managed = old["metadata"].get("managedFields") or []
     if options.tracked:
         managed = fieldmanagers.after_update(resource, old, fitted, _writer(cluster, options))
@@ -283,7 +316,10 @@ def _check_preconditions(
         # a kube-apiserver says so twice, from two validations
         causes = [Cause("FieldValueInvalid", text, "metadata.uid")] * 2
         raise invalid(resource, key.name, causes)
-    if given.get("resourceVersion") not in {None, "", "0", present["resourceVersion"]}:
+    version = given.get("resourceVersion") or "0"
+    if not version.isdecimal():
+        raise ApiError(500, "", f'strconv.ParseUint: parsing "{version}": invalid syntax')
+    if version not in {"0", present["resourceVersion"]}:
         raise conflict(resource, key.name)
 
 

@@ -96,13 +96,18 @@ def media_type_of(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
 
 
+def check_body_type(media_type: str) -> None:
+    """Raises ApiError 415 for a body that `decode` does not read; one that says nothing is JSON."""
+    if media_type not in {"", JSON, YAML, "text/yaml", PROTOBUF}:
+        raise unsupported_media_type((*WRITTEN, PROTOBUF))
+
+
 def decode(body: bytes, content_type: str) -> Any:
     """Read a JSON, YAML or protobuf body. Raises ApiError 400 for a bad one, 415 for other media types."""
     media_type = media_type_of(content_type) or JSON
+    check_body_type(media_type)
     if media_type == PROTOBUF:
         return decode_protobuf(body)
-    if media_type not in {JSON, YAML, "text/yaml"}:
-        raise unsupported_media_type((*WRITTEN, PROTOBUF))
     if media_type != JSON:
         return decode_yaml(body)
     return decode_json(body)

@@ -1,7 +1,7 @@
 """Requests for objects and collections: from method and target to verb, and the answer's form."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from kthena_sandbox.apiserver import (
@@ -17,35 +17,26 @@ from kthena_sandbox.apiserver import (
     subresources,
 )
 from kthena_sandbox.apiserver.admission.gate import AdmissionGate, Pending
-from kthena_sandbox.apiserver.auth.access import Access
 from kthena_sandbox.apiserver.auth.tokens import TOKEN_REQUEST
-from kthena_sandbox.apiserver.cluster import Cluster
+from kthena_sandbox.apiserver.calls import Answer, Call, plain
 from kthena_sandbox.apiserver.discovery import is_cleared, is_review
 from kthena_sandbox.apiserver.errors import (
     ApiError,
     bad_request,
     conflict,
     method_not_allowed,
+    no_such_resource,
     not_found,
 )
-from kthena_sandbox.apiserver.mutations import Outcome
-from kthena_sandbox.apiserver.negotiation import JSON, Form, decode, encode, negotiate
-from kthena_sandbox.apiserver.options import delete_options, list_options, write_options
+from kthena_sandbox.apiserver.options import delete_options, write_options
 from kthena_sandbox.apiserver.patching import applied_configuration, is_apply, read_patch
 from kthena_sandbox.apiserver.paths import Target
-from kthena_sandbox.apiserver.presenting import (
-    Presentation,
-    include_option,
-    shaped_list,
-    shaped_object,
-)
+from kthena_sandbox.apiserver.presenting import shaped_list
 from kthena_sandbox.apiserver.storage import Key
 from kthena_sandbox.apiserver.watching import Watch
-from kthena_sandbox.apiserver.web import Request, Response, Streaming, Takeover, warning
+from kthena_sandbox.apiserver.web import NO_SUCH_PATH, Response, Streaming, warning
 from kthena_sandbox.resources import ResourceType
 
-Document = dict[str, Any]
-Answer = Response | Streaming | Takeover
 _REFUSED = {
     "exec": "exec is not served by this sandbox: its containers are not separate systems",
     "attach": "attach is not served by this sandbox: its containers read no input",
@@ -54,27 +45,6 @@ _REFUSED = {
 }
 _ADMISSIONS = 100  # as many writes as one request may have to wait for, as a deletecollection does
 _MIN_WATCH_SECONDS = 1800.0
-
-
-@dataclass(frozen=True)
-class Call:
-    """One request for a served kind."""
-
-    cluster: Cluster
-    resource: ResourceType
-    target: Target
-    request: Request
-    bookmark_seconds: float
-    access: Access
-
-    @property
-    def key(self) -> Key:
-        """The place of the addressed object."""
-        return Key(self.target.namespace, self.target.name)
-
-    def body(self) -> Any:
-        """The decoded body. Raises ApiError 400 or 415."""
-        return decode(self.request.body, self.request.headers.get("content-type", ""))
 
 
 async def answer(call: Call) -> Answer:
@@ -99,22 +69,33 @@ async def _admitted(call: Call) -> Answer:
 
 async def _answer(call: Call) -> Answer:
     target, resource = call.target, call.resource
-    if target.namespace and not resource.namespaced:
-        raise method_not_allowed()
+    if not _has_path(resource, target):
+        return _absent(resource)
     if is_review(resource):
         return _review(call)
     if resource.empty:
         _refuse_writes(call)
     if target.subresource:
         return await _subresource(call)
-    watching = target.watch or call.request.flag("watch")
+    watching = target.watch or (call.request.flag("watch") and not target.name)
     if call.request.method == "GET" and watching:
         return _watch(call)
     if not target.name:
         return _of_collection(call)
-    if resource.namespaced and not target.namespace:
-        raise method_not_allowed()
     return _object(call)
+
+
+def _has_path(resource: ResourceType, target: Target) -> bool:
+    """Whether objects of the kind are addressed in this way: in a namespace or without one."""
+    if target.namespace and not resource.namespaced:
+        return False
+    return bool(target.namespace or not target.name or not resource.namespaced)
+
+
+def _absent(resource: ResourceType) -> Answer:
+    if resource.custom:
+        return NO_SUCH_PATH
+    raise no_such_resource()
 
 
 def _refuse_writes(call: Call) -> None:
@@ -129,30 +110,40 @@ def _of_collection(call: Call) -> Answer:
     match call.request.method:
         case "GET":
             return _list(call)
-        case "POST" if call.resource.namespaced and not call.target.namespace:
+        case _ if call.resource.namespaced and not call.target.namespace:
+            if call.resource.custom:
+                return NO_SUCH_PATH
             raise method_not_allowed()
         case "POST":
-            options = write_options(call.request, "CreateOptions")
-            namespace = call.target.namespace
-            return _written(
-                call, mutations.create(call.cluster, call.resource, namespace, call.body(), options)
-            )
+            return _create(call)
+        case "PUT" | "PATCH" if call.resource.custom:
+            raise bad_request("name must be provided")
         case "DELETE" if is_cleared(call.resource):
             return _delete_collection(call)
         case _:
             raise method_not_allowed()
 
 
+def _create(call: Call) -> Answer:
+    options = call.options("CreateOptions")
+    namespace = call.target.namespace
+    return call.written(
+        mutations.create(call.cluster, call.resource, namespace, call.body(), options)
+    )
+
+
 def _object(call: Call) -> Answer:
     cluster, resource, key = call.cluster, call.resource, call.key
     match call.request.method:
         case "GET":
-            return _shown(call, cluster.read(resource, key))
+            return call.shown(cluster.read(resource, key))
         case "DELETE":
             options = delete_options(call.request, _delete_body(call))
-            return _written(call, deletion.delete(cluster, resource, key, options))
+            return call.written(deletion.delete(cluster, resource, key, options))
         case "PUT" | "PATCH":
             return _write(call, "")
+        case "POST" if call.resource.custom:  # whose name does not count
+            return _create(call)
         case _:
             raise method_not_allowed()
 
@@ -162,26 +153,26 @@ def _write(call: Call, subresource: str) -> Answer:
     if not subresource and _would_create(call):
         call.access.check_creation(call.request, call.target)
     if call.request.method == "PUT":
-        options = write_options(call.request, "UpdateOptions", subresource)
+        options = call.options("UpdateOptions", subresource)
         body = call.body()
         outcome = mutations.replace(
             call.cluster, call.resource, call.key, body, options, merge=merge
         )
     elif is_apply(call.request):
-        options = write_options(call.request, "PatchOptions", subresource)
+        options = call.options("PatchOptions", subresource)
         config, said = applied_configuration(call.request, options.validation)
         outcome = mutations.apply(
             call.cluster, call.resource, call.key, config, options, merge=merge
         )
         outcome = replace(outcome, warnings=(*said, *outcome.warnings))
     else:
-        options = write_options(call.request, "PatchOptions", subresource)
+        options = call.options("PatchOptions", subresource)
         patch = read_patch(call.resource, call.request)
         outcome = mutations.change(
             call.cluster, call.resource, call.key, patch.transform, options,
             merge=merge, strict=patch.strict,
         )  # fmt: skip
-    return _written(call, outcome)
+    return call.written(outcome)
 
 
 def _would_create(call: Call) -> bool:
@@ -192,65 +183,48 @@ def _would_create(call: Call) -> bool:
     )
 
 
-def _delete_body(call: Call) -> Mapping[str, Any]:
-    body = call.body() if call.request.body else {}
+def _delete_body(call: Call) -> Mapping[str, Any] | None:
+    """The options in the body; what cannot be read there is an error of the server's own, as in Kubernetes."""
+    if not call.request.body:
+        return None
+    try:
+        body = call.body()
+    except ApiError as error:
+        raise ApiError(500, "", error.message) if error.code == 400 else error from error
     if not isinstance(body, dict):
-        raise bad_request("DeleteOptions must be an object")
+        raise ApiError(500, "", "DeleteOptions must be an object")
     return body
 
 
 def _delete_collection(call: Call) -> Answer:
     options = delete_options(call.request, _delete_body(call))
-    selected = reading.selection(call.resource, call.target.namespace, call.request)
-    listing = list_options(call.request, watch=False)
+    selected, listing = reading.asked(call.resource, call.target.namespace, call.request)
     page = reading.list_page(call.cluster, call.resource, selected, listing)
     for document in page.documents:
         metadata = document["metadata"]
         key = Key(metadata.get("namespace", ""), metadata["name"])
         deletion.delete(call.cluster, call.resource, key, options)
-    wanted = _presentation(call)
-    return _encoded(call, shaped_list(call.resource, page.documents, page.metadata, wanted), 200)
+    wanted = call.presentation()
+    return call.encoded(shaped_list(call.resource, page.documents, page.metadata, wanted), 200)
 
 
 def _list(call: Call) -> Answer:
-    options = list_options(call.request, watch=False)
-    selected = reading.selection(call.resource, call.target.namespace, call.request)
+    selected, options = reading.asked(call.resource, call.target.namespace, call.request)
     page = reading.list_page(call.cluster, call.resource, selected, options)
-    wanted = _presentation(call)
-    return _encoded(call, shaped_list(call.resource, page.documents, page.metadata, wanted), 200)
+    wanted = call.presentation()
+    return call.encoded(shaped_list(call.resource, page.documents, page.metadata, wanted), 200)
 
 
 def _watch(call: Call) -> Answer:
-    options = list_options(call.request, watch=True)
     target = call.target
-    selected = reading.selection(call.resource, target.namespace, call.request, target.name)
-    wanted = _presentation(call)
+    selected, options = reading.asked(
+        call.resource, target.namespace, call.request, watch=True, name=target.name
+    )
+    wanted = call.presentation()
     limit = options.timeout_seconds or _MIN_WATCH_SECONDS * (1 + call.cluster.dice.random())
     watch = Watch(call.cluster, call.resource, selected, options, wanted.form, wanted.include, limit,
                   call.bookmark_seconds)  # fmt: skip
     return Streaming(watch.run)
-
-
-def _presentation(call: Call) -> Presentation:
-    form = negotiate(call.request.headers.get("accept", ""))
-    return Presentation(form, include_option(call.request.query), call.cluster.clock())
-
-
-def _shown(call: Call, document: Document, code: int = 200) -> Response:
-    return _encoded(call, shaped_object(call.resource, document, _presentation(call)), code)
-
-
-def _encoded(call: Call, document: Document, code: int) -> Response:
-    form = negotiate(call.request.headers.get("accept", ""))
-    return Response(code, encode(document, form), form.content_type)
-
-
-def _written(call: Call, outcome: Outcome) -> Response:
-    shown = shaped_object(call.resource, outcome.document, _presentation(call))
-    form = negotiate(call.request.headers.get("accept", ""))
-    said = (*outcome.warnings, *call.request.gate.warnings())
-    warnings = tuple(map(warning, said))
-    return Response(outcome.code, encode(shown, form), form.content_type, warnings)
 
 
 def _review(call: Call) -> Answer:
@@ -258,7 +232,7 @@ def _review(call: Call) -> Answer:
         raise method_not_allowed()
     document = schemas.check_kind(call.resource, call.body())
     namespace, user = call.target.namespace, call.request.user
-    return _plain(reviews.answered(call.access, user, call.resource, namespace, document), 201)
+    return plain(reviews.answered(call.access, user, call.resource, namespace, document), 201)
 
 
 async def _subresource(call: Call) -> Answer:
@@ -266,7 +240,9 @@ async def _subresource(call: Call) -> Answer:
     if name in _REFUSED and call.resource.group == "":
         raise ApiError(501, "NotImplemented", _REFUSED[name])
     if name not in call.resource.subresources:
-        raise ApiError(404, "NotFound", "the server could not find the requested resource", {})
+        if call.resource.custom:
+            raise not_found(call.resource, call.target.name)
+        raise no_such_resource()
     if name == "log":
         return await _log(call)
     if name == "portforward":
@@ -277,7 +253,7 @@ async def _subresource(call: Call) -> Answer:
     if name in actions:
         return actions[name](call)
     if call.request.method == "GET" and name == "status":
-        return _shown(call, call.cluster.read(call.resource, call.key))
+        return call.shown(call.cluster.read(call.resource, call.key))
     if call.request.method not in ({"PUT", "PATCH"} if name == "status" else {"PUT"}):
         raise method_not_allowed()
     return _write(call, name)
@@ -298,22 +274,22 @@ async def _log(call: Call) -> Answer:
 def _scale(call: Call) -> Answer:
     cluster, resource, key = call.cluster, call.resource, call.key
     if call.request.method == "GET":
-        return _plain(subresources.scale_of(resource, cluster.read(resource, key)))
+        return plain(subresources.scale_of(resource, cluster.read(resource, key)))
     if call.request.method == "PUT":
-        options = write_options(call.request, "UpdateOptions", "scale")
+        options = call.options("UpdateOptions", "scale")
         scale = schemas.check_kind(subresources.SCALE, call.body())
         outcome = subresources.rescale(cluster, resource, key, lambda _: scale, options)
     elif call.request.method == "PATCH" and is_apply(call.request):
-        options = write_options(call.request, "PatchOptions", "scale")
+        options = call.options("PatchOptions", "scale")
         config, _ = applied_configuration(call.request, options.validation)
         outcome = subresources.apply_scale(cluster, resource, key, config, options)
     elif call.request.method == "PATCH":
-        options = write_options(call.request, "PatchOptions", "scale")
+        options = call.options("PatchOptions", "scale")
         patch = read_patch(subresources.SCALE, call.request)
         outcome = subresources.rescale(cluster, resource, key, patch.transform, options)
     else:
         raise method_not_allowed()
-    return _plain(outcome.document)
+    return plain(outcome.document)
 
 
 def _binding(call: Call) -> Answer:
@@ -321,7 +297,7 @@ def _binding(call: Call) -> Answer:
         raise method_not_allowed()
     body, options = call.body(), write_options(call.request.ungated(), "CreateOptions")
     outcome = subresources.bind(call.cluster, call.resource, call.key, body, options)
-    return _plain(outcome.document, 201)
+    return plain(outcome.document, 201)
 
 
 def _eviction(call: Call) -> Answer:
@@ -329,9 +305,9 @@ def _eviction(call: Call) -> Answer:
         raise method_not_allowed()
     body = call.body()
     given = body.get("deleteOptions") if isinstance(body, dict) else None
-    options = delete_options(call.request.ungated(), given or {})
+    options = delete_options(call.request.ungated(), call.request.query | (given or {}))
     outcome = evicting.evict(call.cluster, call.resource, call.key, options)
-    return _plain(outcome.document, 201)
+    return plain(outcome.document, 201)
 
 
 def _token(call: Call) -> Answer:
@@ -339,8 +315,4 @@ def _token(call: Call) -> Answer:
         raise method_not_allowed()
     document = schemas.check_kind(TOKEN_REQUEST, call.body())
     schemas.refuse_types(TOKEN_REQUEST, document)
-    return _plain(call.access.tokens.request(call.key, document), 201)
-
-
-def _plain(document: Document, code: int = 200) -> Response:
-    return Response(code, encode(document, Form(JSON)))
+    return plain(call.access.tokens.request(call.key, document), 201)

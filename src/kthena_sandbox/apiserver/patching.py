@@ -14,6 +14,7 @@ from kthena_sandbox.apiserver.errors import (
     bad_request,
     invalid_request,
     unsupported_media_type,
+    unsupported_patch,
 )
 from kthena_sandbox.apiserver.negotiation import (
     APPLY_PATCH,
@@ -59,16 +60,17 @@ class Patch:
         return warned(complaints, validation)
 
 
-def read_patch(resource: ResourceType, request: Request) -> Patch:
-    """The body of a request, which is no configuration to apply.
+def check_patch_type(resource: ResourceType, media_type: str) -> None:
+    """Raises ApiError 415 for a kind of patch that is not served: custom resources know no strategic merge."""
+    accepted = (JSON_PATCH, MERGE_PATCH, APPLY_PATCH)
+    if media_type in accepted or (media_type == STRATEGIC and not resource.custom):
+        return
+    raise unsupported_media_type(accepted) if resource.custom else unsupported_patch()
 
-    Raises ApiError 400 for an unreadable body and 415 for a kind of patch that is not served: custom
-    resources know no strategic merge.
-    """
+
+def read_patch(resource: ResourceType, request: Request) -> Patch:
+    """The body of a request, which is no configuration to apply. Raises ApiError 400 for an unreadable one."""
     media_type = media_type_of(request.headers.get("content-type", ""))
-    accepted = [JSON_PATCH, MERGE_PATCH] + [STRATEGIC] * (not resource.custom)
-    if media_type not in accepted:
-        raise unsupported_media_type([*accepted, APPLY_PATCH])
     patch = decode_patch(request.body)
     if media_type == JSON_PATCH:
         _check_operations(patch)

@@ -6,8 +6,20 @@ from typing import Any
 from kthena_sandbox.apiserver.cluster import Cluster
 from kthena_sandbox.apiserver.conversion import from_storage
 from kthena_sandbox.apiserver.errors import ApiError, expired, too_large_resource_version, too_old
-from kthena_sandbox.apiserver.options import Continuation, ListOptions
-from kthena_sandbox.apiserver.selectors import Selection, parse_fields, parse_labels
+from kthena_sandbox.apiserver.labelselectors import parse_labels
+from kthena_sandbox.apiserver.listoptions import (
+    Continuation,
+    ListOptions,
+    check_list_options,
+    list_options,
+    settled,
+)
+from kthena_sandbox.apiserver.selectors import (
+    FieldRequirement,
+    Selection,
+    check_fields,
+    parse_fields,
+)
 from kthena_sandbox.apiserver.storage import Expired, Key
 from kthena_sandbox.apiserver.web import Request
 from kthena_sandbox.resources import ResourceType
@@ -30,14 +42,21 @@ class Page:
     metadata: Document
 
 
-def selection(
-    resource: ResourceType, namespace: str, request: Request, name: str = ""
-) -> Selection:
-    """What a list, watch or deletion of a collection is about. Raises ApiError 400."""
-    fields = parse_fields(request.query.get("fieldSelector", ""), resource)
+def asked(
+    resource: ResourceType, namespace: str, request: Request, *, watch: bool = False, name: str = ""
+) -> tuple[Selection, ListOptions]:
+    """What a list, watch or deletion of a collection is about, checked in the order of a kube-apiserver.
+
+    Raises ApiError 400, 422 or 500.
+    """
+    options = list_options(request)
+    labels = parse_labels(request.query.get("labelSelector", ""))
+    fields = parse_fields(request.query.get("fieldSelector", ""))
+    check_list_options(options, watch=watch)
+    check_fields(fields, resource)
     if name:
-        fields += parse_fields(f"metadata.name={name}", resource)
-    return Selection(namespace, parse_labels(request.query.get("labelSelector", "")), fields)
+        fields += (FieldRequirement("metadata.name", name, equal=True),)
+    return Selection(namespace, labels, fields), settled(options, watch=watch)
 
 
 def list_page(
@@ -64,9 +83,9 @@ def _revision(cluster: Cluster, options: ListOptions) -> int:
     if options.continuation and options.continuation.revision > 0:
         return options.continuation.revision
     asked = options.resource_version or 0
-    if asked > current:
-        raise too_large_resource_version(asked, current)
-    exact = options.match == "Exact" or (options.limit and asked and not options.match)
+    exact = options.match == "Exact" or bool(options.limit and asked and not options.match)
+    if asked > current:  # of the watch cache one may ask again, of etcd not
+        raise too_large_resource_version(asked, current, retry=not exact)
     return asked if exact else current
 
 

@@ -1,21 +1,16 @@
-"""Label selectors and field selectors: parsed once, then matched against objects."""
+"""What objects are selected by: requirements on labels and on fields, and how the latter are written."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kthena_sandbox.apiserver.errors import ApiError, bad_request
+from kthena_sandbox.apiserver.errors import bad_request
 from kthena_sandbox.resources import ResourceType
 
 Labels = Mapping[str, str]
-_SET = re.compile(r"^(?P<key>[^\s!=<>(),]+)\s+(?P<operator>in|notin)\s*\((?P<values>[^()]*)\)$")
-_PAIR = re.compile(
-    r"^(?P<key>[^\s!=<>(),]+)\s*(?P<operator>==|!=|=|<|>)\s*(?P<value>[^\s!=<>(),]*)$"
-)
-_KEY = re.compile(r"^(?P<absent>!?)\s*(?P<key>[^\s!=<>(),]+)$")
-_COMMA = re.compile(r",(?![^(]*\))")
-
+_TERMS = re.compile(r"((?:\\.|[^,\\])*)(?:,|$)")
+_ESCAPED = re.compile(r"\\(.?)")
 # The fields that a kube-apiserver lets clients select on, by (group, kind).
 _POD = ("spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName",
         "spec.hostNetwork", "status.phase", "status.podIP", "status.nominatedNodeName")  # fmt: skip
@@ -32,7 +27,7 @@ _FIELDS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("", "Namespace"): ("status.phase",),
     ("", "Node"): ("spec.unschedulable",),
     ("", "Service"): ("spec.clusterIP", "spec.type"),
-    ("apps", "ReplicaSet"): ("status.replicas",),
+    ("batch", "Job"): ("status.successful",),
 }
 
 
@@ -68,33 +63,6 @@ def _compare(label: str, operator: str, values: frozenset[str]) -> bool:
     return left > right if operator == ">" else left < right
 
 
-def parse_labels(selector: str) -> tuple[Requirement, ...]:
-    """Read `a=b,c!=d,e in (x,y),f,!g`. Raises ApiError 400."""
-    parts = [part.strip() for part in _COMMA.split(selector)]
-    if parts == [""]:
-        return ()
-    return tuple(_requirement(part, selector) for part in parts)
-
-
-def _requirement(part: str, selector: str) -> Requirement:
-    if found := _SET.match(part):
-        values = frozenset(value.strip() for value in found["values"].split(","))
-        return Requirement(found["key"], found["operator"], values)
-    if found := _PAIR.match(part):
-        operator = {"=": "in", "==": "in", "!=": "notin"}.get(found["operator"], found["operator"])
-        return Requirement(found["key"], operator, frozenset({found["value"]}))
-    if found := _KEY.match(part):
-        return Requirement(found["key"], "!" if found["absent"] else "exists")
-    raise _unparsable(selector, part)
-
-
-def _unparsable(selector: str, part: str) -> ApiError:
-    return bad_request(
-        f"unable to parse requirement: found '{part}' in '{selector}', "
-        "expected: identifier, '!', 'in', 'notin', '=', '==', '!=', '>' or '<'"
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class FieldRequirement:
     """One condition on a field; a missing field counts as empty."""
@@ -123,23 +91,45 @@ def field_text(document: Mapping[str, Any], path: str) -> str:
     return str(value)
 
 
-def parse_fields(selector: str, resource: ResourceType) -> tuple[FieldRequirement, ...]:
-    """Read `metadata.name=x,status.phase!=Running`. Raises ApiError 400, also for unknown fields."""
+def parse_fields(selector: str) -> tuple[FieldRequirement, ...]:
+    """Read `metadata.name=x,status.phase!=Running`; a backslash takes their meaning from `,`, `=` and itself.
+
+    Raises ApiError 400.
+    """
     requirements = []
-    for part in filter(None, (part.strip() for part in selector.split(","))):
-        found = re.match(r"^([^!=]+?)(==|!=|=)(.*)$", part)
+    for part in filter(None, _TERMS.findall(selector)):
+        found = re.match(r"^(.*?)(!=|==|=)(.*)$", part, re.DOTALL)
         if found is None:
             raise bad_request(f"invalid selector: '{selector}'; can't understand '{part}'")
         path, operator, value = found.groups()
-        _check_field(path, resource)
-        requirements.append(FieldRequirement(path, value, operator != "!="))
+        requirements.append(FieldRequirement(path, _unescaped(value), operator != "!="))
     return tuple(requirements)
+
+
+def _unescaped(value: str) -> str:
+    if bare := re.search(r"[,=]", _ESCAPED.sub("", value)):
+        raise bad_request(f"invalid field selector: unescaped character in value: {ord(bare[0])}")
+    for found in _ESCAPED.finditer(value):
+        if found[1] not in {",", "=", "\\"}:
+            raise bad_request(f"invalid field selector: invalid escape sequence: {found[0]}")
+    return _ESCAPED.sub(r"\1", value)
+
+
+def check_fields(requirements: Iterable[FieldRequirement], resource: ResourceType) -> None:
+    """Raises ApiError 400 for a field that objects of the kind are not selected by."""
+    for requirement in requirements:
+        _check_field(requirement.path, resource)
 
 
 def _check_field(path: str, resource: ResourceType) -> None:
     special = _FIELDS.get((resource.group, resource.kind), ())
-    if path in {"metadata.name", "metadata.namespace", *special, *resource.selectable}:
+    general = {"metadata.name", "metadata.namespace"}
+    if not resource.group and not resource.namespaced:
+        general.remove("metadata.namespace")
+    if path in {*general, *special, *resource.selectable}:
         return
+    if resource.kind == "Job":
+        raise bad_request(f'field label "{path}" not supported for Job')
     if special or resource.custom:
         raise bad_request(f"field label not supported: {path}")
     known = 'only "metadata.name", "metadata.namespace"'

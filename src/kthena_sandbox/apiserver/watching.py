@@ -14,8 +14,8 @@ import trio
 from kthena_sandbox.apiserver.cluster import Cluster
 from kthena_sandbox.apiserver.conversion import from_storage
 from kthena_sandbox.apiserver.errors import ApiError, too_old
+from kthena_sandbox.apiserver.listoptions import ListOptions
 from kthena_sandbox.apiserver.negotiation import Form
-from kthena_sandbox.apiserver.options import ListOptions
 from kthena_sandbox.apiserver.presenting import Include, Presentation, shaped_object
 from kthena_sandbox.apiserver.selectors import Selection
 from kthena_sandbox.apiserver.storage import Change, Expired

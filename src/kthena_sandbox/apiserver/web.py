@@ -51,6 +51,9 @@ class Response:
     headers: Headers = ()
 
 
+NO_SUCH_PATH = Response(404, b"404 page not found\n", "text/plain; charset=utf-8")
+
+
 @dataclass(frozen=True, slots=True)
 class Streaming:
     """An answer that is written piece by piece by `run`, until it returns or the client leaves."""

@@ -1,6 +1,5 @@
 """Values and JSON types as Go prints them, since Kubernetes' messages are printed by Go."""
 
-import json
 from decimal import Decimal
 from typing import Any
 
@@ -24,9 +23,26 @@ def json_type(value: object) -> str:
             return "object"
 
 
+_ESCAPES = {
+    '"': '\\"', "\\": "\\\\", "\a": "\\a", "\b": "\\b",
+    "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v",
+}  # fmt: skip
+
+
 def quoted(text: str) -> str:
     """`%q` of a string."""
-    return json.dumps(text, ensure_ascii=False)
+    return '"' + "".join(map(_escaped, text)) + '"'
+
+
+def _escaped(mark: str) -> str:
+    if mark in _ESCAPES:
+        return _ESCAPES[mark]
+    if mark.isprintable():
+        return mark
+    code = ord(mark)
+    if code < 0x80:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def number(value: float) -> str:

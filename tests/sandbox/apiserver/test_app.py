@@ -84,16 +84,36 @@ async def test_openapi_v2_as_protobuf(client: Client) -> None:
     assert answer.body.startswith(b"\x0a\x032.0")
 
 
-@pytest.mark.parametrize("path", ["/api/v2", "/apis/none", "/apis/apps/v1/gadgets", "/nothing"])
+@pytest.mark.parametrize(
+    "path", ["/apis/none", "/apis/none/v1", "/apis/none/v1/gadgets", "/nothing"]
+)
 async def test_unknown_paths(client: Client, path: str) -> None:
     answer = await client.get(path)
     assert (answer.code, answer.body) == (404, b"404 page not found\n")
 
 
 @pytest.mark.parametrize(
+    "path",
+    ["/api/v2", "/api/v2/pods", "/apis/apps/v2", "/apis/apps/v1/gadgets", "/api/v1/configmaps/a",
+     "/api/v1/namespaces/default/nodes", f"{CONFIGMAPS}/a/scale"],
+)  # fmt: skip
+async def test_paths_that_a_built_in_group_does_not_have(client: Client, path: str) -> None:
+    assert (await client.get(path)).document == {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Failure",
+        "message": "the server could not find the requested resource",
+        "reason": "NotFound",
+        "details": {},
+        "code": 404,
+    }
+
+
+@pytest.mark.parametrize(
     ("method", "path"),
     [("PUT", CONFIGMAPS), ("POST", f"{CONFIGMAPS}/a"), ("POST", "/api/v1/configmaps"),
-     ("GET", "/api/v1/configmaps/a"), ("DELETE", "/apis"), ("GET", "/sandbox/compact")],
+     ("DELETE", "/apis"), ("GET", "/sandbox/compact")],
 )  # fmt: skip
 async def test_methods_that_a_resource_does_not_have(
     client: Client, method: str, path: str

@@ -43,27 +43,53 @@ async def test_a_second_deletion_changes_nothing(client: Client) -> None:
 @pytest.mark.parametrize(
     ("preconditions", "words"),
     [
-        ({"uid": "other"}, "Precondition failed: UID in precondition: other, UID in object meta: "),
-        ({"resourceVersion": "1"}, "Precondition failed: ResourceVersion in precondition: 1, "),
+        (
+            {"uid": "other"},
+            "the UID in the precondition (other) does not match the UID in record (",
+        ),
+        (
+            {"resourceVersion": "1"},
+            "the ResourceVersion in the precondition (1) does not match the ResourceVersion in record (",
+        ),
     ],
 )
 async def test_preconditions(client: Client, preconditions: dict[str, str], words: str) -> None:
     await client.create_configmap("a")
     answer = await client.delete(f"{CONFIGMAPS}/a", {"preconditions": preconditions})
     assert (answer.code, answer.reason) == (409, "Conflict")
-    assert words in answer.message
+    assert answer.message.startswith(f'Operation cannot be fulfilled on ConfigMap "a": {words}')
+    assert answer.document["details"] == {"name": "a", "kind": "ConfigMap"}
+
+
+async def test_options_are_read_from_the_body_alone(client: Client) -> None:
+    await client.create_configmap("a")
+    answer = await client.delete(f"{CONFIGMAPS}/a?dryRun=All", {"kind": "DeleteOptions"})
+    assert answer.code == 200
+    assert (await client.get(f"{CONFIGMAPS}/a")).code == 404
+
+
+async def test_body_that_cannot_be_read_is_an_error_of_the_server(client: Client) -> None:
+    answer = await client.delete(f"{CONFIGMAPS}/a", ["x"])
+    assert (answer.code, answer.reason) == (500, "")
+
+
+async def test_name_is_taken_until_the_object_is_gone(client: Client) -> None:
+    await client.create_configmap("a", finalizers=["example.com/one"])
+    await client.delete(f"{CONFIGMAPS}/a")
+    answer = await client.post(CONFIGMAPS, {"metadata": {"name": "a"}})
+    assert (answer.code, answer.reason) == (409, "AlreadyExists")
+    assert answer.message == 'object is being deleted: configmaps "a" already exists'
 
 
 @pytest.mark.parametrize(
-    ("policy", "code", "finalizers"),
-    [("Foreground", 202, ["foregroundDeletion"]), ("Orphan", 200, ["orphan"])],
+    ("policy", "finalizers"), [("Foreground", ["foregroundDeletion"]), ("Orphan", ["orphan"])]
 )
 async def test_propagation_is_left_to_the_garbage_collector(
-    client: Client, policy: str, code: int, finalizers: list[str]
+    client: Client, policy: str, finalizers: list[str]
 ) -> None:
     await client.create_configmap("a")
     answer = await client.delete(f"{CONFIGMAPS}/a?propagationPolicy={policy}")
-    assert answer.code == code
+    assert answer.code == 200
     assert answer.document["metadata"]["finalizers"] == finalizers
 
 

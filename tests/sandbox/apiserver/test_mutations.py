@@ -187,9 +187,46 @@ async def test_options_that_do_not_exist(client: Client) -> None:
     answer = await client.post(f"{CONFIGMAPS}?dryRun=Some&fieldValidation=Maybe", configmap("a"))
     assert answer.code == 422
     assert answer.message == (
-        'CreateOptions.meta.k8s.io "" is invalid: [dryRun: Unsupported value: "Some": supported '
-        'values: "All", fieldValidation: Unsupported value: "Maybe": supported values: "Ignore", '
-        '"Warn", "Strict"]'
+        'CreateOptions.meta.k8s.io "" is invalid: [dryRun: Unsupported value: ["Some"]: supported '
+        'values: "All", fieldValidation: Unsupported value: "Maybe": supported values: "", '
+        '"Ignore", "Strict", "Warn"]'
+    )
+
+
+@pytest.mark.parametrize(
+    ("manager", "why"),
+    [
+        ("a%E2%80%A8b", r'Invalid value: "a\u2028b": invalid character U+2028 (at position 1)'),
+        ("%C3%A9%07", r'Invalid value: "é\a": invalid character U+0007 (at position 2)'),
+    ],
+)
+async def test_managers_are_printable(client: Client, manager: str, why: str) -> None:
+    answer = await client.post(f"{CONFIGMAPS}?fieldManager={manager}", configmap("a"))
+    assert answer.message == f'CreateOptions.meta.k8s.io "" is invalid: fieldManager: {why}'
+
+
+async def test_form_of_the_body_is_looked_at_before_the_options(client: Client) -> None:
+    text = {"content-type": "text/plain"}
+    created = await client.call("POST", f"{CONFIGMAPS}?fieldValidation=Odd", b"x", text)
+    assert created.code == 415
+    patched = await client.call("PATCH", f"{CONFIGMAPS}/a?fieldValidation=Odd", b"x", text)
+    assert (patched.code, patched.message) == (415, "415: Unsupported Media Type")
+
+
+async def test_put_reads_its_body_before_it_looks_the_object_up(client: Client) -> None:
+    wrong = configmap("a") | {"data": {"key": 1}}
+    assert (await client.put(f"{CONFIGMAPS}/a", wrong)).code == 400
+    assert (await client.put(f"{CONFIGMAPS}/a", configmap("a"))).code == 404
+
+
+async def test_uid_of_a_put_is_a_precondition_of_the_storage(client: Client) -> None:
+    lease = {"metadata": {"name": "l", "uid": "other"}}
+    answer = await client.put(f"{LEASES}/l", lease)
+    assert (answer.code, answer.reason) == (409, "Conflict")
+    assert answer.message == (
+        'Operation cannot be fulfilled on leases.coordination.k8s.io "l": StorageError: invalid object, '
+        "Code: 4, Key: /registry/leases/default/l, ResourceVersion: 0, AdditionalErrorMsg: "
+        "Precondition failed: UID in precondition: other, UID in object meta: "
     )
 
 
@@ -205,7 +242,7 @@ async def test_conditional_kinds_want_the_resource_version(widgets: Client) -> N
     answer = await widgets.put(f"{WIDGETS}/w", widget("w", size=4))
     assert answer.code == 422
     assert answer.message == (
-        'Widget.example.com "w" is invalid: metadata.resourceVersion: Invalid value: 0x0: '
+        'widgets.example.com "w" is invalid: metadata.resourceVersion: Invalid value: 0: '
         "must be specified for an update"
     )
 

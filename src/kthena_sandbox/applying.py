@@ -5,13 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import trio
 import yaml
 
 from kthena_sandbox.client import ApiError, Client
 from kthena_sandbox.controllers.catalogue import discover
-from kthena_sandbox.kinds import Document, Key, Kind
+from kthena_sandbox.kinds import PODS, Document, Key, Kind
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+_TRIES = 20
+_PAUSE = 0.1
 
 
 class ApplyError(Exception):
@@ -80,13 +83,27 @@ async def apply(client: Client, document: Document) -> str:
     try:
         present = await client.find(kind, key)
         if present is None:
-            await client.create(kind, wanted)
+            await _create(client, kind, wanted)
             return f"{shown} created"
         patched = await client.patch(kind, key, _with_removals(wanted, present))
     except ApiError as error:
         raise ApplyError(f"{shown}: {error}") from error
     versions = [entry["metadata"]["resourceVersion"] for entry in (present, patched)]
     return f"{shown} {'unchanged' if versions[0] == versions[1] else 'configured'}"
+
+
+async def _create(client: Client, kind: Kind, wanted: Document) -> None:
+    """Create it; a pod more than once, as the account of its namespace comes a moment after that. Raises ApiError."""
+    for _ in range(_TRIES if kind == PODS else 0):
+        try:
+            await client.create(kind, wanted)
+        except ApiError as error:
+            if "error looking up service account" not in str(error):
+                raise
+            await trio.sleep(_PAUSE)
+        else:
+            return
+    await client.create(kind, wanted)
 
 
 def _with_removals(wanted: Document, present: Document) -> Document:

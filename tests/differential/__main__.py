@@ -1,7 +1,8 @@
 """`python -m tests.differential --reference KUBECONFIG`: the same requests to the sandbox's API server and to a real one.
 
 The reference is a cluster that may be spoilt, of which only the API server is needed: controllers that change what
-was asked for would be seen as differences. The CRDs of this repository are applied to both first.
+was asked for would be seen as differences, and without them no namespace has a service account, so that both run
+without the admission plugin ServiceAccount (`--disable-admission-plugins`). The CRDs of this repository are applied to both first.
 """
 
 import argparse
@@ -74,6 +75,8 @@ def sandbox() -> Iterator[Path]:
             sys.executable,
             "-m",
             "kthena_sandbox.apiserver",
+            "--disable-admission-plugins",
+            "ServiceAccount",
             "--port",
             "0",
             "--kubeconfig",

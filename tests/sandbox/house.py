@@ -50,10 +50,12 @@ class Cluster:
 
 
 @asynccontextmanager
-async def running_api(folder: Path) -> AsyncIterator[Cluster]:
-    """The API server alone."""
+async def running_api(folder: Path, *, accounts: bool = False) -> AsyncIterator[Cluster]:
+    """The API server alone; pods need service accounts only where something makes these."""
+    disabled = frozenset[str]() if accounts else frozenset({"ServiceAccount"})
     async with trio.open_nursery() as nursery:
-        url = await nursery.start(serve, Settings(folder / "kubeconfig", 0))
+        settings = Settings(folder / "kubeconfig", 0, disabled_plugins=disabled)
+        url = await nursery.start(serve, settings)
         async with open_client(Entrance(url)) as client:
             yield Cluster(client, url)
         nursery.cancel_scope.cancel()
@@ -68,7 +70,10 @@ def make_kubelet(cluster: Cluster, pods: Mirror, folder: Path) -> Kubelet:
 async def running(
     folder: Path, *, controllers: bool = False, kubelet: bool = False
 ) -> AsyncIterator[Cluster]:
-    async with running_api(folder) as cluster, trio.open_nursery() as nursery:
+    async with (
+        running_api(folder, accounts=controllers) as cluster,
+        trio.open_nursery() as nursery,
+    ):
         pods = Mirror(cluster.client, PODS)
         if kubelet:
             await nursery.start(make_kubelet(cluster, pods, folder).run)

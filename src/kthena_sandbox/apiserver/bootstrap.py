@@ -60,9 +60,12 @@ def bundled_definitions() -> Iterator[Document]:
             yield from filter(None, yaml.load_all(text, Loader=JsonLoader))
 
 
-def start_cluster(store: Store, clock: Any, dice: Random, port: int) -> Cluster:
+def start_cluster(
+    store: Store, clock: Any, dice: Random, port: int,
+    *, disabled_plugins: frozenset[str] = frozenset(),
+) -> Cluster:  # fmt: skip
     """A cluster over the store, with whatever is missing of its first objects created."""
-    cluster = Cluster(store, known_types(store), clock, dice)
+    cluster = Cluster(store, known_types(store), clock, dice, disabled_plugins)
     for name in NAMESPACES:
         _ensure(cluster, "", "namespaces", "", {"metadata": {"name": name}})
     _ensure(cluster, "", "services", "default", _kubernetes_service(port))

@@ -22,12 +22,16 @@ _SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"  # of apimachinery's util/rand: 
 
 @dataclass(eq=False)
 class Cluster:
-    """One cluster. Its methods never wait, so each call is a transaction."""
+    """One cluster. Its methods never wait, so each call is a transaction.
+
+    `disabled_plugins` are admission plugins that it does without.
+    """
 
     store: Store
     catalogue: Catalogue
     clock: Callable[[], datetime]
     dice: Random
+    disabled_plugins: frozenset[str] = frozenset()
 
     def kind(self, group: str, version: str, plural: str) -> ResourceType:
         """A kind that is known to be there. Raises LookupError."""

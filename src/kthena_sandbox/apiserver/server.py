@@ -113,7 +113,9 @@ async def serve(
     async with _open_store(settings) as (store, authority):
         with bind(settings.port) as bound:
             port = bound.getsockname()[1]
-            cluster = start_cluster(store, _now, SystemRandom(), port)
+            cluster = start_cluster(
+                store, _now, SystemRandom(), port, disabled_plugins=settings.disabled_plugins
+            )
             await store.settled()
             api = Api(cluster, _access(settings, cluster, authority), settings.bookmark_seconds)
             entrance = Entrance(f"http://{HOST}:{port}")

@@ -5,7 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kthena_sandbox.apiserver.admission.accounts import PLUGIN
 from kthena_sandbox.arguments import port_number
+
+_PLUGINS = (PLUGIN,)
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,16 @@ class Settings:
     history: int = 1000
     bookmark_seconds: float = 60.0
     secure: bool = False
+    disabled_plugins: frozenset[str] = frozenset()
+
+
+def _plugins(text: str) -> frozenset[str]:
+    names = frozenset(text.split(","))
+    if unknown := sorted(names - {*_PLUGINS}):
+        raise argparse.ArgumentTypeError(
+            f"cannot disable {', '.join(unknown)}, only {', '.join(_PLUGINS)}"
+        )
+    return names
 
 
 def parse_settings(argv: Sequence[str]) -> Settings:
@@ -46,6 +59,10 @@ def parse_settings(argv: Sequence[str]) -> Settings:
         "--insecure", action="store_true",
         help="plain HTTP, where everybody without a token is the administrator",
     )  # fmt: skip
+    parser.add_argument(
+        "--disable-admission-plugins", type=_plugins, default=frozenset(), metavar="NAMES",
+        help=f"admission plugins to do without, of {', '.join(_PLUGINS)}: pods then need no service account",
+    )  # fmt: skip
     given = parser.parse_args(argv)
     if given.history < 1:
         parser.error("--history must be at least 1")
@@ -53,5 +70,5 @@ def parse_settings(argv: Sequence[str]) -> Settings:
         parser.error("--bookmark-interval must be positive")
     return Settings(
         given.kubeconfig, given.port, given.state, given.history, given.bookmark_interval,
-        secure=not given.insecure,
+        secure=not given.insecure, disabled_plugins=given.disable_admission_plugins,
     )  # fmt: skip

@@ -47,6 +47,7 @@ _COMPONENTS = (
     "daemonset-controller", "job-controller", "service-controller", "kube-proxy",
 )  # fmt: skip
 _WORKLOADS = (Deployments, ReplicaSets, StatefulSets, DaemonSets, Jobs, Budgets)
+_ACCOUNT_SECONDS = 5.0
 
 
 class _Runner(Protocol):
@@ -66,7 +67,7 @@ async def run_controllers(
     *,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Run until cancelled; started when everything has been listed. *pods* is run by the caller."""
+    """Run until cancelled; started when everything has been listed and pods can be made. *pods* is run by the caller."""
     kinds = (
         DEPLOYMENTS, REPLICA_SETS, NAMESPACES, DEFINITIONS, SERVICE_ACCOUNTS, SERVICES,
         ENDPOINT_SLICES, ENDPOINTS, NODES, STATEFUL_SETS, DAEMON_SETS, REVISIONS, JOBS,
@@ -76,12 +77,13 @@ async def run_controllers(
     mirrors[CONFIG_MAPS] = Mirror(client, CONFIG_MAPS, metadata_only=True)
     recorders = {name: EventRecorder(client, name, wall_clock) for name in _COMPONENTS}
     parts = Parts(client, mirrors, pods, recorders, wall_clock)
+    accounts = ServiceAccounts(client, mirrors[NAMESPACES], mirrors[SERVICE_ACCOUNTS])
     async with trio.open_nursery() as nursery:
         loops = (
             *(make(parts).loop for make in _WORKLOADS),
             *_network(parts),
             Namespaces(client, mirrors[NAMESPACES], wall_clock).loop,
-            ServiceAccounts(client, mirrors[NAMESPACES], mirrors[SERVICE_ACCOUNTS]).loop,
+            accounts.loop,
             RootCertificates(client, mirrors[NAMESPACES], mirrors[CONFIG_MAPS]).loop,
             GarbageCollector(client, mirrors[DEFINITIONS]),
         )
@@ -89,6 +91,8 @@ async def run_controllers(
             nursery.start_soon(runner.run)
         for mirror in (*mirrors.values(), pods):
             await mirror.synced.wait()
+        with trio.move_on_after(_ACCOUNT_SECONDS):  # a webhook that is down may refuse them
+            await accounts.wait_complete()
         task_status.started()
 
 

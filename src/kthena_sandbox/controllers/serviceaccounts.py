@@ -1,5 +1,7 @@
 """The service account controller: every namespace has the account `default`."""
 
+import trio
+
 from kthena_sandbox.client import ApiError, Client
 from kthena_sandbox.controllers.loop import Reconciler
 from kthena_sandbox.kinds import SERVICE_ACCOUNTS, Document, Key, is_leaving, key_of
@@ -16,24 +18,34 @@ class ServiceAccounts:
         self._namespaces = namespaces
         self._accounts = accounts
         self.loop: Reconciler[str] = Reconciler("serviceaccounts", self._reconcile)
+        self._news = trio.Event()
         namespaces.subscribe(self._namespace_changed)
         accounts.subscribe(self._account_changed)
 
     def _namespace_changed(self, before: Document | None, after: Document | None) -> None:
         if after is not None:
             self.loop.add(after["metadata"]["name"])
+        self._news.set()
 
     def _account_changed(self, before: Document | None, after: Document | None) -> None:
         if before is not None and after is None and key_of(before).name == DEFAULT:
             self.loop.add(key_of(before).namespace)
+        self._news.set()
+
+    async def wait_complete(self) -> None:
+        """Return when no namespace lacks its account, without which it can have no pods."""
+        while any(self._is_missing(key.name) for key in self._namespaces.objects):
+            self._news = trio.Event()
+            await self._news.wait()
+
+    def _is_missing(self, name: str) -> bool:
+        namespace = self._namespaces.objects.get(Key("", name))
+        if namespace is None or is_leaving(namespace):
+            return False
+        return Key(name, DEFAULT) not in self._accounts.objects
 
     async def _reconcile(self, name: str) -> float | None:
-        namespace = self._namespaces.objects.get(Key("", name))
-        if (
-            namespace is None
-            or is_leaving(namespace)
-            or Key(name, DEFAULT) in self._accounts.objects
-        ):
+        if not self._is_missing(name):
             return None
         metadata = {"name": DEFAULT, "namespace": name}
         try:

@@ -20,16 +20,13 @@ def _map(value: Any) -> Document:
 
 
 def admitted_pod(pod: Document) -> Document:
-    """A new Pod as the stock admission plugins leave it: service account, priority, tolerations."""
+    """A new Pod as those stock admission plugins leave it that look at nothing else: priority, tolerations."""
     spec = pod.get("spec")
     if not isinstance(spec, dict):
         return pod
-    account = spec.get("serviceAccountName") or spec.get("serviceAccount") or "default"
     filled = {
         "preemptionPolicy": "PreemptLowerPriority",
         "priority": 0,
-        "serviceAccount": account,
-        "serviceAccountName": account,
         "tolerations": _TOLERATIONS,
     }
     return pod | {"spec": filled | spec}

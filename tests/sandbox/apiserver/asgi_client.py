@@ -186,14 +186,22 @@ class Client:
 
 
 def make_client(
-    *, history: int = 1000, bookmark_seconds: float = 60.0, secure: bool = False
+    *,
+    history: int = 1000,
+    bookmark_seconds: float = 60.0,
+    secure: bool = False,
+    accounts: bool = False,
 ) -> Client:
     """A cluster in its first moment, at revision 1 plus its first objects.
 
+    No controller makes service accounts here, so pods do without unless a test is about *accounts*.
     In a *secure* one who shows no token is a stranger; the administrator's is `admin`.
     """
     clock = Clock()
-    cluster = start_cluster(Store(history=history), clock, Random(7), 6443)
+    disabled = frozenset[str]() if accounts else frozenset({"ServiceAccount"})
+    cluster = start_cluster(
+        Store(history=history), clock, Random(7), 6443, disabled_plugins=disabled
+    )
     tokens = Tokens(cluster, ec.generate_private_key(ec.SECP256R1()))
     access = Access(Authorizer(cluster), tokens, "admin", ANONYMOUS if secure else ADMIN)
     return Client(Api(cluster, access, bookmark_seconds), clock)

@@ -20,7 +20,7 @@ from kr8s.asyncio.objects import ConfigMap
 from tests.sandbox.apiserver.asgi_client import CONFIGMAPS, configmap
 
 from kthena_sandbox.apiserver.server import bind, main, serve
-from kthena_sandbox.apiserver.settings import Settings
+from kthena_sandbox.apiserver.settings import Settings, parse_settings
 from kthena_sandbox.entrance import read_entrance
 
 
@@ -250,3 +250,12 @@ def test_a_signal_ends_it_in_order(tmp_path: Path, number: signal.Signals) -> No
         assert server.stdout.readline().startswith("kubernetes API on https://127.0.0.1:")
         server.send_signal(number)
         assert server.wait(timeout=10) == 0
+
+
+def test_a_plugin_that_is_not_there_cannot_be_disabled(capsys: pytest.CaptureFixture[str]) -> None:
+    given = ["--kubeconfig", "k", "--disable-admission-plugins"]
+    settings = parse_settings([*given, "ServiceAccount"])
+    assert settings.disabled_plugins == {"ServiceAccount"}
+    with pytest.raises(SystemExit):
+        parse_settings([*given, "ServiceAccount,Priority"])
+    assert "cannot disable Priority, only ServiceAccount\n" in capsys.readouterr().err

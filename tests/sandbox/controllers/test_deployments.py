@@ -8,6 +8,7 @@ from kthena_sandbox.kinds import (
     DEPLOYMENTS,
     PODS,
     REPLICA_SETS,
+    SERVICE_ACCOUNTS,
     Document,
     Key,
     key_of,
@@ -48,6 +49,28 @@ async def test_a_deployment_rolls_out(tmp_path: Path) -> None:
         assert (available["status"], available["reason"]) == ("True", "MinimumReplicasAvailable")
         assert (progressing["status"], progressing["reason"]) == ("True", "NewReplicaSetAvailable")
         assert found["metadata"]["annotations"]["deployment.kubernetes.io/revision"] == "1"
+
+
+async def test_pods_come_when_their_account_does(tmp_path: Path) -> None:
+    async with running(tmp_path, controllers=True) as cluster:
+        spec = deployment(1)
+        spec["template"]["spec"]["serviceAccountName"] = "late"
+        await cluster.create(DEPLOYMENTS, "web", spec=spec)
+
+        async def refusal() -> str:
+            (replica_set,) = await cluster.client.list(REPLICA_SETS, "default") or [{}]
+            failure = condition_of(replica_set, "ReplicaFailure") or {}
+            return str(failure.get("message", ""))
+
+        message = await cluster.until(refusal)
+        assert re.fullmatch(
+            r'pods "web-[b-z2-9]{10}-" is forbidden: error looking up service account default/late: '
+            r'serviceaccount "late" not found',
+            message,
+        )
+        await cluster.create(SERVICE_ACCOUNTS, "late")
+        (pod,) = await cluster.until(cluster.pods)
+        assert pod["spec"]["serviceAccountName"] == "late"
 
 
 async def test_scaling_up_and_down(tmp_path: Path) -> None:

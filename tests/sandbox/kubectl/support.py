@@ -23,6 +23,7 @@ def installed() -> list[Path]:
 def api_server(kubeconfig: Path) -> Iterator[Path]:
     """A bare API server on a port of its own, which writes the kubeconfig."""
     command = [sys.executable, "-m", "kthena_sandbox.apiserver", "--port", "0",
+               "--disable-admission-plugins", "ServiceAccount",  # no controller makes accounts
                "--kubeconfig", str(kubeconfig)]  # fmt: skip
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None

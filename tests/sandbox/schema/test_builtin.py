@@ -99,11 +99,7 @@ def test_recreate_has_no_rolling_update() -> None:
 def test_a_pod_gets_what_admission_adds() -> None:
     spec = admitted_pod(fitted(POD, container(resources={"limits": {"cpu": 1}})))["spec"]
     assert spec["containers"][0]["resources"] == {"limits": {"cpu": "1"}, "requests": {"cpu": "1"}}
-    assert (spec["serviceAccountName"], spec["enableServiceLinks"], spec["priority"]) == (
-        "default",
-        True,
-        0,
-    )
+    assert (spec["enableServiceLinks"], spec["priority"]) == (True, 0)
     assert [entry["key"] for entry in spec["tolerations"]] == [
         "node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable",
     ]  # fmt: skip

@@ -1,32 +1,54 @@
-"""What pods get from their service account: its name, and its token in a volume (the ServiceAccount admission plugin)."""
+"""What pods get from their service account: its name, and its token in a volume (the ServiceAccount admission plugin).
+
+There has to be one. Its namespace's own comes from a controller, so who creates a pod too soon has to try again.
+"""
 
 from typing import Any
 
 from kthena_sandbox.apiserver.cluster import Cluster
+from kthena_sandbox.apiserver.errors import forbidden
 from kthena_sandbox.apiserver.gates import Attempt
 from kthena_sandbox.apiserver.storage import CollectionKey, Key
 
 Document = dict[str, Any]
+PLUGIN = "ServiceAccount"
 _MOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 _SECONDS = 3607
 _CONTAINERS = ("containers", "initContainers")
 
 
 def completed(cluster: Cluster, attempt: Attempt) -> Document:
-    """A new pod with the account `default` where it names none, and with the token of one that exists."""
+    """A new pod with the account `default` where it names none, and with the token of its account.
+
+    Raises ApiError 403 where there is no such account.
+    """
     resource = attempt.resource
-    if attempt.operation != "CREATE" or (resource.group, resource.plural) != ("", "pods"):
+    if (
+        PLUGIN in cluster.disabled_plugins
+        or attempt.operation != "CREATE"
+        or (resource.group, resource.plural) != ("", "pods")
+    ):
         return attempt.subject
     pod, spec = attempt.subject, attempt.subject.get("spec") or {}
     name = spec.get("serviceAccountName") or "default"
     key = Key(pod["metadata"].get("namespace", ""), name)
     account = cluster.store.get(CollectionKey("", "serviceaccounts"), key)
     if account is None:
-        return pod
+        why = (
+            f"error looking up service account {key.namespace}/{name}: "
+            f'serviceaccount "{name}" not found'
+        )
+        raise forbidden(resource, _asked_name(pod["metadata"]), why)
     named = spec | {"serviceAccountName": name, "serviceAccount": name}
     if _is_wanted(spec, account):
         named = _with_token(named, f"kube-api-access-{cluster.suffix()}")
     return pod | {"spec": named}
+
+
+def _asked_name(metadata: Document) -> str:
+    """A name that is to be generated is not known yet where a real API server refuses."""
+    name, prefix = str(metadata.get("name", "")), str(metadata.get("generateName", ""))
+    return prefix if prefix and name.startswith(prefix) else name
 
 
 def _is_wanted(spec: Document, account: Document) -> bool:

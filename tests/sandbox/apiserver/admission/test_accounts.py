@@ -1,6 +1,12 @@
-from tests.sandbox.apiserver.asgi_client import PODS, Client, pod
+import pytest
+from tests.sandbox.apiserver.asgi_client import PODS, Client, make_client, pod
 
 ACCOUNTS = "/api/v1/namespaces/default/serviceaccounts"
+
+
+@pytest.fixture
+def client() -> Client:
+    return make_client(accounts=True)
 
 
 async def test_a_pod_gets_the_token_of_its_account(client: Client) -> None:
@@ -38,6 +44,32 @@ async def test_who_wants_no_token_gets_none(client: Client) -> None:
     assert [volume["name"] for volume in spec["volumes"]] == ["own"]
 
 
-async def test_without_the_account_nothing_is_added(client: Client) -> None:
-    spec = (await client.post(PODS, pod("p"))).document["spec"]
-    assert "volumes" not in spec
+async def test_a_pod_without_its_account_is_refused(client: Client) -> None:
+    refused = await client.post(PODS, pod("p"))
+    assert (refused.code, refused.reason, refused.message) == (
+        403, "Forbidden",
+        ('pods "p" is forbidden: error looking up service account default/default: '
+         'serviceaccount "default" not found'),
+    )  # fmt: skip
+    assert (await client.post(ACCOUNTS, {"metadata": {"name": "default"}})).code == 201
+    assert (await client.post(PODS, pod("p"))).code == 201
+    for name in ("serviceAccountName", "serviceAccount"):
+        refused = await client.post(PODS, pod("q", **{name: "nobody"}))
+        assert refused.message == (
+            'pods "q" is forbidden: error looking up service account default/nobody: '
+            'serviceaccount "nobody" not found'
+        )
+
+
+async def test_a_refused_name_that_would_be_generated_is_its_beginning(client: Client) -> None:
+    refused = await client.post(PODS, pod("") | {"metadata": {"generateName": "web-"}})
+    assert refused.message == (
+        'pods "web-" is forbidden: error looking up service account default/default: '
+        'serviceaccount "default" not found'
+    )
+    assert refused.document["details"] == {"kind": "pods", "name": "web-"}
+
+
+async def test_without_the_plugin_a_pod_needs_no_account() -> None:
+    spec = (await make_client().post(PODS, pod("p"))).document["spec"]
+    assert not {"volumes", "serviceAccount", "serviceAccountName"} & set(spec)

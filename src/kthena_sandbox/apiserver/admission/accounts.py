@@ -1,4 +1,4 @@
-"""What pods get from their service account: its name, and its token in a volume (the ServiceAccount admission plugin).
+"""What pods get from their service account (the ServiceAccount admission plugin): its name, secrets for images, a token.
 
 There has to be one. Its namespace's own comes from a controller, so who creates a pod too soon has to try again.
 """
@@ -40,6 +40,8 @@ def completed(cluster: Cluster, attempt: Attempt) -> Document:
         )
         raise forbidden(resource, _asked_name(pod["metadata"]), why)
     named = spec | {"serviceAccountName": name, "serviceAccount": name}
+    if account.get("imagePullSecrets") and not spec.get("imagePullSecrets"):
+        named["imagePullSecrets"] = account["imagePullSecrets"]
     if _is_wanted(spec, account):
         named = _with_token(named, f"kube-api-access-{cluster.suffix()}")
     return pod | {"spec": named}

@@ -44,6 +44,15 @@ async def test_who_wants_no_token_gets_none(client: Client) -> None:
     assert [volume["name"] for volume in spec["volumes"]] == ["own"]
 
 
+async def test_secrets_for_images_come_from_the_account(client: Client) -> None:
+    body = {"metadata": {"name": "default"}, "imagePullSecrets": [{"name": "registry"}]}
+    assert (await client.post(ACCOUNTS, body)).code == 201
+    spec = (await client.post(PODS, pod("p"))).document["spec"]
+    assert spec["imagePullSecrets"] == [{"name": "registry"}]
+    own = pod("q", imagePullSecrets=[{"name": "own"}])
+    assert (await client.post(PODS, own)).document["spec"]["imagePullSecrets"] == [{"name": "own"}]
+
+
 async def test_a_pod_without_its_account_is_refused(client: Client) -> None:
     refused = await client.post(PODS, pod("p"))
     assert (refused.code, refused.reason, refused.message) == (

@@ -3,8 +3,8 @@
 import re
 
 from kthena_sandbox.apiserver.errors import bad_request
-from kthena_sandbox.apiserver.metadata import label_value_problems, qualified_name_problems
 from kthena_sandbox.apiserver.selectors import Requirement
+from kthena_sandbox.schema import names
 
 _TOKENS = re.compile(r"==|!=|[()!,=<>]|[^\s()!,=<>]+")
 _SYMBOLS = frozenset({"==", "!=", "(", ")", "!", ",", "=", "<", ">", ""})
@@ -63,7 +63,7 @@ class _Parser:
         key = self._next()
         if key in _SYMBOLS:
             raise ValueError(_found(key, "identifier"))
-        if problems := qualified_name_problems(key):
+        if problems := names.qualified_problems(key):
             raise ValueError(f'{_PATH}: Invalid value: "{key}": {"; ".join(problems)}')
         if absent:
             return Requirement(key, "!")
@@ -109,7 +109,7 @@ def _found(mark: str, expected: str) -> str:
 
 def _checked(key: str, values: set[str]) -> frozenset[str]:
     for index, value in enumerate(sorted(values)):
-        if problems := label_value_problems(value):
+        if problems := names.label_value_problems(value):
             shown = f'values[{index}][{key}]: Invalid value: "{value}"'
             raise ValueError(f"{shown}: {'; '.join(problems)}")
     return frozenset(values)

@@ -3,6 +3,7 @@
 Pure; the rules of `rest.BeforeCreate`, `rest.BeforeUpdate` and the strategies in a kube-apiserver.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -88,16 +89,25 @@ def _annotations(document: Document) -> object:
 
 
 def causes(
-    resource: ResourceType, new: Document, old: Document | None, surroundings: Surroundings
-) -> tuple[list[Cause], list[Cause]]:
-    """What is wrong with metadata and by the rules of the single kind: before and after its schema's rules."""
-    metadata = new["metadata"]
-    named = meta.name_causes(resource, metadata) if old is None else []
-    updated = meta.update_causes(metadata, old["metadata"]) if old is not None else []
-    strategy = strategy_of(resource)
-    first = named + meta.content_causes(metadata) + updated
-    first += strategy.check(new, old, surroundings)
-    return first, strategy.check_last(new, old, surroundings)
+    resource: ResourceType, new: Document, old: Document | None, surroundings: Surroundings,
+    rules: Callable[[], list[Cause]],
+) -> list[Cause]:  # fmt: skip
+    """What is wrong with an object by the rules for metadata, of the single kind, and of its schema.
+
+    A kube-apiserver asks an update about its metadata more than once, and lists each time what it finds.
+    """
+    strategy, metadata = strategy_of(resource), new["metadata"]
+    whole = meta.content_causes(resource, metadata)
+    own = [*strategy.check(new, old, surroundings)]
+    last = [*rules(), *strategy.check_last(new, old, surroundings)]
+    if old is None:
+        return meta.name_causes(resource, metadata) + whole + own + last
+    before = old["metadata"]
+    general = meta.content_causes(None, metadata) + meta.update_causes(None, metadata, before)
+    core = meta.update_causes(resource, metadata, before)
+    if strategy.whole_on_update > 1:
+        return general + strategy.whole_on_update * (whole + last) + core + own
+    return general + core + own + strategy.whole_on_update * whole + last
 
 
 def is_finished(document: Document) -> bool:

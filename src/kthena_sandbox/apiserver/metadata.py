@@ -7,6 +7,7 @@ from typing import Any
 
 from kthena_sandbox.apiserver.errors import Cause, bad_request
 from kthena_sandbox.resources import ResourceType
+from kthena_sandbox.schema import names
 
 Document = dict[str, Any]
 
@@ -34,15 +35,7 @@ _OF_SERVER = (
 )
 
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
-_SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
 _DNS1035 = r"[a-z]([-a-z0-9]*[a-z0-9])?"
-_QUALIFIED = r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
-_LABEL_VALUE = rf"({_QUALIFIED})?"
-_SUBDOMAIN_TEXT = (
-    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', "
-    "and must start and end with an alphanumeric character (e.g. 'example.com', "
-    f"regex used for validation is '{_SUBDOMAIN}')"
-)
 _LABEL_TEXT = (
     "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', "
     "and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', "
@@ -53,24 +46,16 @@ _DNS1035_TEXT = (
     "start with an alphabetic character, and end with an alphanumeric character "
     f"(e.g. 'my-name',  or 'abc-123', regex used for validation is '{_DNS1035}')"
 )
-_QUALIFIED_TEXT = (
-    "must consist of alphanumeric characters, '-', '_' or '.', "
-    "and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  "
-    f"or '123-abc', regex used for validation is '{_QUALIFIED}')"
-)
-_WITH_PREFIX = "with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
-_VALUE_TEXT = (
-    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', "
-    "and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  "
-    f"or '12345', regex used for validation is '{_LABEL_VALUE}')"
-)
 _RULES = {
-    "subdomain": (re.compile(_SUBDOMAIN), _SUBDOMAIN_TEXT, 253),
     "label": (re.compile(_LABEL), _LABEL_TEXT, 63),
     "1035": (re.compile(_DNS1035), _DNS1035_TEXT, 63),
 }
 _RULE_OF = {("", "namespaces"): "label", ("", "services"): "1035"}
 _ANNOTATIONS_LIMIT = 256 * 1024
+_STANDARD_FINALIZERS = frozenset({"kubernetes", "orphan", "foregroundDeletion"})
+_WITHOUT_CORE_RULES = frozenset(
+    {"admissionregistration.k8s.io", "apiextensions.k8s.io", "coordination.k8s.io"}
+)
 
 
 def timestamp(moment: datetime) -> str:
@@ -158,89 +143,79 @@ def name_causes(resource: ResourceType, metadata: Mapping[str, Any]) -> list[Cau
     if not name:
         message = "Required value: name or generateName is required"
         return [Cause("FieldValueRequired", message, "metadata.name")]
+    problems = names.subdomain_problems(name)
     if resource.group == "rbac.authorization.k8s.io":
-        return _path_segment(name)
-    pattern, text, limit = _RULES[_RULE_OF.get((resource.group, resource.plural), "subdomain")]
-    causes = []
-    if len(name) > limit:
-        causes.append(_invalid("metadata.name", name, f"must be no more than {limit} characters"))
-    if not pattern.fullmatch(name):
-        causes.append(_invalid("metadata.name", name, text))
-    return causes
-
-
-def _path_segment(name: str) -> list[Cause]:
-    if name in {".", ".."}:
-        return [_invalid("metadata.name", name, f"may not be '{name}'")]
-    bad = [f"may not contain '{mark}'" for mark in "/%" if mark in name]
-    return [_invalid("metadata.name", name, text) for text in bad]
+        problems = names.segment_problems(name)
+    elif (resource.group, resource.plural) in _RULE_OF:
+        pattern, text, limit = _RULES[_RULE_OF[resource.group, resource.plural]]
+        problems = [f"must be no more than {limit} characters"] if len(name) > limit else []
+        problems += [] if pattern.fullmatch(name) else [text]
+    return [_invalid("metadata.name", name, why) for why in problems]
 
 
 def _invalid(field: str, value: str, text: str) -> Cause:
     return Cause("FieldValueInvalid", f'Invalid value: "{value}": {text}', field)
 
 
-def content_causes(metadata: Mapping[str, Any]) -> list[Cause]:
-    """What is wrong with labels, annotations, finalizers and owners."""
+def content_causes(resource: ResourceType | None, metadata: Mapping[str, Any]) -> list[Cause]:
+    """What is wrong with labels, annotations, owners and finalizers; by the rules for all kinds without *resource*."""
+    causes = _described_causes(metadata)
+    for finalizer in metadata.get("finalizers", []):
+        causes += _qualified_causes("metadata.finalizers", finalizer)
+    return causes + _finalizer_causes(resource, metadata)
+
+
+def _finalizer_causes(resource: ResourceType | None, metadata: Mapping[str, Any]) -> list[Cause]:
+    """Kinds with the rules of Kubernetes' own core take no finalizers but those of a domain and a few of theirs."""
+    if resource is None or resource.custom or resource.group in _WITHOUT_CORE_RULES:
+        return []
+    why = "name is neither a standard finalizer name nor is it fully qualified"
+    return [
+        _invalid(f"metadata.finalizers[{index}]", name, why)
+        for index, name in enumerate(metadata.get("finalizers", []))
+        if "/" not in name and name not in _STANDARD_FINALIZERS
+    ]
+
+
+def _described_causes(metadata: Mapping[str, Any]) -> list[Cause]:
     causes = []
     for key, value in metadata.get("labels", {}).items():
         causes += _qualified_causes("metadata.labels", key)
-        causes += [_invalid("metadata.labels", value, text) for text in label_value_problems(value)]
+        problems = names.label_value_problems(value)
+        causes += [_invalid("metadata.labels", value, why) for why in problems]
     annotations = metadata.get("annotations", {})
     for key in annotations:
         causes += _qualified_causes("metadata.annotations", key.lower())
     if sum(len(key) + len(value) for key, value in annotations.items()) > _ANNOTATIONS_LIMIT:
         text = f"Too long: may not be more than {_ANNOTATIONS_LIMIT} bytes"
         causes.append(Cause("FieldValueTooLong", text, "metadata.annotations"))
-    for finalizer in metadata.get("finalizers", []):
-        causes += _qualified_causes("metadata.finalizers", finalizer)
     return causes + _owner_causes(metadata.get("ownerReferences", []))
 
 
-def label_value_problems(value: str) -> list[str]:
-    """Why a text cannot be the value of a label."""
-    problems = ["must be no more than 63 characters"] * (len(value) > 63)
-    return problems if re.fullmatch(_LABEL_VALUE, value) else [*problems, _VALUE_TEXT]
-
-
-def qualified_name_problems(key: str) -> list[str]:
-    """Why a text cannot be the key of a label, an annotation or a finalizer."""
-    if key.count("/") > 1:
-        return [f"a qualified name {_QUALIFIED_TEXT} {_WITH_PREFIX}"]
-    prefix, slash, name = key.rpartition("/")
-    problems = []
-    if slash and not prefix:
-        problems.append("prefix part must be non-empty")
-    elif slash and not re.fullmatch(_SUBDOMAIN, prefix):
-        problems.append(f"prefix part {_SUBDOMAIN_TEXT}")
-    if not name:
-        problems.append("name part must be non-empty")
-    elif len(name) > 63:
-        problems.append("name part must be no more than 63 characters")
-    return (
-        problems if re.fullmatch(_QUALIFIED, name) else [*problems, f"name part {_QUALIFIED_TEXT}"]
-    )
-
-
 def _qualified_causes(field: str, key: str) -> list[Cause]:
-    return [_invalid(field, key, problem) for problem in qualified_name_problems(key)]
+    return [_invalid(field, key, why) for why in names.qualified_problems(key)]
 
 
 def _owner_causes(references: list[Any]) -> list[Cause]:
-    causes = []
-    for index, reference in enumerate(references):
-        present = reference if isinstance(reference, dict) else {}
-        for name in ("apiVersion", "kind", "name", "uid"):
-            if not present.get(name):
-                field = f"metadata.ownerReferences[{index}].{name}"
-                causes.append(_invalid(field, "", "must not be empty"))
-    return causes
+    return [
+        _invalid(f"metadata.ownerReferences.{name}", "", "must not be empty")
+        for reference in references
+        for name in ("apiVersion", "kind", "name", "uid")
+        if not (reference if isinstance(reference, dict) else {}).get(name)
+    ]
 
 
-def update_causes(new: Mapping[str, Any], old: Mapping[str, Any]) -> list[Cause]:
-    """What an update may not do to metadata: add finalizers to an object that is going."""
-    if "deletionTimestamp" not in old:
-        return []
+def update_causes(
+    resource: ResourceType | None, new: Mapping[str, Any], old: Mapping[str, Any]
+) -> list[Cause]:
+    """What is wrong with what an update brings; by the rules for all kinds without *resource*."""
+    causes = _late_finalizers(new, old) if "deletionTimestamp" in old else []
+    causes += _described_causes(new)
+    return causes + _finalizer_causes(resource, new)
+
+
+def _late_finalizers(new: Mapping[str, Any], old: Mapping[str, Any]) -> list[Cause]:
+    """Nobody may add finalizers to an object that is going."""
     added = [name for name in new.get("finalizers", []) if name not in old.get("finalizers", [])]
     if not added:
         return []

@@ -7,6 +7,7 @@ from kthena_sandbox.apiserver import metadata as meta
 from kthena_sandbox.apiserver.errors import ApiError, Cause, bad_request
 from kthena_sandbox.resources import ResourceType
 from kthena_sandbox.schema import structural
+from kthena_sandbox.schema.goempty import as_stored, empty_lists
 from kthena_sandbox.schema.gotypes import wrong_type
 
 Document = dict[str, Any]
@@ -51,6 +52,7 @@ def fitted(resource: ResourceType, document: Document) -> tuple[Document, list[s
     if resource.schema is None:
         return document, unknown
     pruned, dropped = structural.prune(document, resource.schema)
+    pruned = pruned | empty_lists(resource, document)
     return structural.default(pruned, resource.schema), unknown + dropped
 
 
@@ -69,11 +71,13 @@ def undecodable(resource: ResourceType, why: str) -> ApiError:
 
 
 def as_read(resource: ResourceType, document: Document) -> Document:
-    """A custom object as it comes back from storage, where Kubernetes fills in defaults once more.
+    """An object as it comes back from storage, where Kubernetes fills in the defaults of custom ones once more.
 
     That is how a default of `status` shows, although the status of a new object is dropped.
     """
-    if not resource.custom or resource.schema is None:
+    if not resource.custom:
+        return as_stored(resource, document)
+    if resource.schema is None:
         return document
     return structural.default(document, resource.schema)
 

@@ -51,7 +51,7 @@ def update(service: Document, old: Document, surroundings: Surroundings) -> Docu
         if spec.get("clusterIP") != (spec.get("clusterIPs") or [None])[0]:
             spec = spec | {"clusterIPs": [spec.get("clusterIP")]}
     else:
-        spec = _without(spec, before, _ADDRESS_FIELDS)
+        spec = _without(spec, before, (*_ADDRESS_FIELDS, "internalTrafficPolicy"))
     spec = _with_earlier_ports(_without_unused(spec, before), before)
     uid = _uid(old)
     others = [entry for entry in surroundings.services() if _uid(entry) != uid]
@@ -147,24 +147,32 @@ def check(service: Document, old: Document | None, surroundings: Surroundings) -
 
 
 def _moved(spec: Document, before: Document) -> list[Cause]:
-    if before.get("clusterIP") in {None, spec.get("clusterIP")}:
-        return []
-    return [_bad_address("spec.clusterIPs[0]", spec["clusterIP"], "may not change once set")]
-
-
-def _address_causes(spec: Document, others: list[Document]) -> list[Cause]:
     address = spec["clusterIP"]
-    if address == "None":
+    if before.get("clusterIP") in {None, address}:
         return []
+    return _malformed(address) or [
+        _bad_address("spec.clusterIPs[0]", address, "may not change once set")
+    ]
+
+
+def _malformed(address: str) -> list[Cause]:
     try:
-        within = IPv4Address(address) in RANGE
+        IPv4Address("127.0.0.1" if address == "None" else address)
     except AddressValueError:
         why = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
         text = f'Invalid value: "{address}": {why}'
         return [Cause("FieldValueInvalid", text, "spec.clusterIPs[0]")]
+    return []
+
+
+def _address_causes(spec: Document, others: list[Document]) -> list[Cause]:
+    address = spec["clusterIP"]
+    malformed = _malformed(address)
+    if malformed or address == "None":
+        return malformed
     why = ""
-    if not within:
-        why = f"the provided IP ({address}) is not in the valid range. The range of valid IPs is {RANGE}"
+    if IPv4Address(address) not in RANGE:
+        why = "the provided network does not match the current range"
     elif address in _addresses(others):
         why = "provided IP is already allocated"
     failed = f"failed to allocate IP {address}: {why}"
@@ -172,7 +180,7 @@ def _address_causes(spec: Document, others: list[Document]) -> list[Cause]:
 
 
 def _bad_address(field: str, address: str, why: str) -> Cause:
-    return Cause("FieldValueInvalid", f'Invalid value: []string{{"{address}"}}: {why}', field)
+    return Cause("FieldValueInvalid", f'Invalid value: ["{address}"]: {why}', field)
 
 
 def _node_port_causes(spec: Document, before: Document, taken: set[int]) -> list[Cause]:

@@ -7,20 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kthena_sandbox.apiserver import services, workloads
+from kthena_sandbox.apiserver import pods, services, workloads
 from kthena_sandbox.apiserver.errors import Cause
 from kthena_sandbox.apiserver.surroundings import Surroundings
 from kthena_sandbox.resources import ResourceType
-from kthena_sandbox.schema.golang import label_selector, shown
-from kthena_sandbox.schema.nativedefaults import admitted_pod, namespace_defaults
+from kthena_sandbox.schema.golang import shown
+from kthena_sandbox.schema.nativedefaults import namespace_defaults
 
 Document = dict[str, Any]
-_POD_UPDATES = (
-    "Forbidden: pod updates may not change fields other than `spec.containers[*].image`,"
-    "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions "
-    "to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it "
-    "was previously negative)"
-)
 CLEANUP_FINALIZER = "customresourcecleanup.apiextensions.k8s.io"
 
 
@@ -47,7 +41,8 @@ def _no_causes(*_: object) -> list[Cause]:
 class Strategy:
     """`check` comes before the rules of the schema and `check_last` after them, as their causes are listed.
 
-    `generation`: which top-level fields raise it; empty for kinds that have none.
+    `whole_on_update`: how often an update is asked about all of its metadata once more, more than once together
+    with the rules of the schema. `generation`: which top-level fields raise it; empty for kinds that have none.
     """
 
     create: Create = _same
@@ -57,6 +52,7 @@ class Strategy:
     generation: tuple[str, ...] = ()
     status: Mapping[str, Any] | None = field(default_factory=dict)
     annotations_count: bool = False
+    whole_on_update: int = 0
 
 
 def _create_namespace(document: Document, _: Surroundings) -> Document:
@@ -66,53 +62,6 @@ def _create_namespace(document: Document, _: Surroundings) -> Document:
 
 def _update_namespace(document: Document, old: Document, _: Surroundings) -> Document:
     return document | {"spec": old.get("spec", {})}  # finalizers change through /finalize only
-
-
-def _create_pod(document: Document, _: Surroundings) -> Document:
-    containers = _map(document, "spec").get("containers")
-    containers = containers if isinstance(containers, list) else []
-    status = {"phase": "Pending", "qosClass": quality_of_service(containers)}
-    return admitted_pod(document) | {"status": status}
-
-
-def quality_of_service(containers: list[Any]) -> str:
-    """Guaranteed, Burstable or BestEffort, by requests and limits for cpu and memory."""
-    resources = [_map(entry, "resources") for entry in containers if isinstance(entry, dict)]
-    if not any(entry.get("requests") or entry.get("limits") for entry in resources):
-        return "BestEffort"
-    for entry in resources:
-        limits = _map(entry, "limits")
-        requests = limits | _map(entry, "requests")
-        if not {"cpu", "memory"} <= set(limits) or requests != limits:
-            return "Burstable"
-    return "Guaranteed"
-
-
-def _check_pod(document: Document, old: Document | None, _: Surroundings) -> list[Cause]:
-    if old is None:
-        return []
-    new, before = _fixed_part(_map(document, "spec")), _fixed_part(_map(old, "spec"))
-    if "nodeName" not in before:
-        new.pop("nodeName", None)  # this is how a binding arrives
-    if new == before:
-        return []
-    return [Cause("FieldValueForbidden", _POD_UPDATES, "spec")]
-
-
-def _fixed_part(spec: Document) -> Document:
-    changeable = {"activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds"}
-    fixed = {name: value for name, value in spec.items() if name not in changeable}
-    for field_name in ("containers", "initContainers"):
-        entries = fixed.get(field_name)
-        if isinstance(entries, list):
-            fixed[field_name] = [_without_image(entry) for entry in entries]
-    return fixed
-
-
-def _without_image(container: Any) -> Any:
-    if not isinstance(container, dict):
-        return container
-    return {name: value for name, value in container.items() if name != "image"}
 
 
 def _check_secret(
@@ -150,7 +99,7 @@ def _check_selector(document: Document, old: Document | None, _: Surroundings) -
     before, now = _at(old or {}, "spec.selector"), _at(document, "spec.selector")
     if old is None or before == now:
         return []
-    text = f"Invalid value: {label_selector(now or {})}: field is immutable"
+    text = f"Invalid value: {shown(now)}: field is immutable"
     return [Cause("FieldValueInvalid", text, "spec.selector")]
 
 
@@ -206,12 +155,20 @@ def _check_definition(document: Document, old: Document | None, _: Surroundings)
 _SPEC = ("spec",)
 STRATEGIES: Mapping[tuple[str, str], Strategy] = {
     ("", "namespaces"): Strategy(
-        _create_namespace, _update_namespace, status={"phase": "Active"}
+        _create_namespace, _update_namespace, status={"phase": "Active"}, whole_on_update=1
     ),
-    ("", "pods"): Strategy(_create_pod, check=_check_pod, status=None),
-    ("", "nodes"): Strategy(status=None),  # a kubelet registers its node with a status
-    ("", "secrets"): Strategy(check=_check_secret),
-    ("", "configmaps"): Strategy(check=_check_data),
+    ("", "pods"): Strategy(
+        pods.create, pods.update, check_last=pods.check, generation=_SPEC, status=None, whole_on_update=1
+    ),
+    ("", "nodes"): Strategy(status=None, whole_on_update=1),  # a kubelet registers its node with a status
+    ("", "secrets"): Strategy(check=_check_secret, whole_on_update=1),
+    ("", "configmaps"): Strategy(check=_check_data, whole_on_update=1),
+    ("", "serviceaccounts"): Strategy(whole_on_update=1),
+    ("", "endpoints"): Strategy(whole_on_update=1),
+    **{
+        ("rbac.authorization.k8s.io", plural): Strategy(whole_on_update=2)
+        for plural in ("clusterrolebindings", "clusterroles", "rolebindings", "roles")
+    },
     ("", "services"): Strategy(services.create, services.update, services.check, status=None),
     ("apps", "deployments"): Strategy(
         check_last=_check_selector, generation=_SPEC, annotations_count=True
@@ -228,9 +185,9 @@ STRATEGIES: Mapping[tuple[str, str], Strategy] = {
         status={"currentNumberScheduled": 0, "desiredNumberScheduled": 0,
                 "numberMisscheduled": 0, "numberReady": 0},
     ),
-    ("apps", "controllerrevisions"): Strategy(check=workloads.check_revision),
+    ("apps", "controllerrevisions"): Strategy(check=workloads.check_revision, whole_on_update=1),
     ("batch", "jobs"): Strategy(
-        workloads.create_job, check=workloads.check_job, generation=_SPEC
+        workloads.create_job, check=workloads.check_job, generation=_SPEC, whole_on_update=1
     ),
     ("policy", "poddisruptionbudgets"): Strategy(
         generation=_SPEC,

@@ -141,7 +141,7 @@ def bind(
         return document | {"spec": document["spec"] | {"nodeName": node}}
 
     untracked = replace(options, tracked=False)
-    change(cluster, resource, key, bound, untracked, merge=_keep_all)
+    change(cluster, resource, key, bound, untracked, merge=_keep_all, checked=False)
     status = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
     return Outcome(status | {"code": 201}, 201)
 

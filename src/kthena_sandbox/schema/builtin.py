@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from kthena_sandbox.resources import ResourceType
-from kthena_sandbox.schema import nativedefaults as defaults, nativerules as rules
+from kthena_sandbox.schema import nativedefaults as defaults, nativerules as rules, rbacrules
 from kthena_sandbox.schema.compiled import Definitions, Schema
 from kthena_sandbox.schema.crdrules import validate_crd
 from kthena_sandbox.schema.fielderrors import FieldError
@@ -98,18 +98,18 @@ _CORE = (
     _type("core", "Pod", "pods po +all", "status", "log", "binding", "eviction",
           "portforward",
           defaulter=defaults.pod_defaults, rule=pod_rules),
-    _type("core", "Secret", "secrets", defaulter=defaults.secret_defaults, rule=rules.data_rules),
+    _type("core", "Secret", "secrets", defaulter=defaults.secret_defaults, rule=rules.secret_rules),
     _type("core", "Service", "services svc +all", "status",
           defaulter=defaults.service_defaults, rule=rules.service_rules),
     _type("core", "ServiceAccount", "serviceaccounts sa", "token"),
 )  # fmt: skip
 _RBAC = (
-    _type("rbac", "ClusterRole", "clusterroles", cluster=True),
+    _type("rbac", "ClusterRole", "clusterroles", cluster=True, rule=rbacrules.cluster_role_rules),
     _type("rbac", "ClusterRoleBinding", "clusterrolebindings", cluster=True,
-          defaulter=defaults.binding_defaults, rule=rules.binding_rules),
-    _type("rbac", "Role", "roles"),
+          defaulter=defaults.binding_defaults, rule=rbacrules.binding_rules),
+    _type("rbac", "Role", "roles", rule=rbacrules.role_rules),
     _type("rbac", "RoleBinding", "rolebindings",
-          defaulter=defaults.binding_defaults, rule=rules.binding_rules),
+          defaulter=defaults.binding_defaults, rule=rbacrules.binding_rules),
 )  # fmt: skip
 _ADMISSION = (
     _type("admissionregistration", "MutatingWebhookConfiguration", "mutatingwebhookconfigurations",

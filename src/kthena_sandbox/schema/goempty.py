@@ -75,6 +75,22 @@ def empty_object(resource: ResourceType) -> Document:
     return as_go_writes(resource, {"apiVersion": resource.api_version, "kind": resource.kind})
 
 
+# Of these, an empty list is somebody's, and null once it has been stored.
+_LISTS: Mapping[str, tuple[str, ...]] = {"ClusterRole": ("rules",), "Role": ("rules",)}
+
+
+def empty_lists(resource: ResourceType, given: Document) -> Document:
+    """The empty lists of a built-in object that Go does not leave out."""
+    names = () if resource.custom else _LISTS.get(resource.kind, ())
+    return {name: [] for name in names if given.get(name) == []}
+
+
+def as_stored(resource: ResourceType, document: Document) -> Document:
+    """A built-in object as it comes back from storage: lists without omitempty are null where they are empty."""
+    empty = {name: None for name in _LISTS.get(resource.kind, ()) if not document.get(name)}
+    return document | empty
+
+
 def _filled(document: Document, empty: Document) -> Document:
     filled = dict(document)
     for name, value in empty.items():

@@ -1,5 +1,6 @@
 """Values and JSON types as Go prints them, since Kubernetes' messages are printed by Go."""
 
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -61,18 +62,10 @@ def number(value: float) -> str:
 
 
 def shown(value: Any) -> str:
-    """A bad value in a field error: bare numbers and booleans, quoted strings, Go syntax for the rest."""
-    match value:
-        case None:
-            return '"null"'
-        case bool():
-            return "true" if value else "false"
-        case int() | float():
-            return number(value)
-        case str():
-            return quoted(value)
-        case _:
-            return syntax(value)
+    """A bad value in a field error, which shows anything but numbers as JSON (apimachinery 0.34)."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return number(value)
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def syntax(value: Any) -> str:
@@ -87,32 +80,6 @@ def syntax(value: Any) -> str:
             return f"map[string]interface {{}}{{{', '.join(entries)}}}"
         case _:
             return shown(value)
-
-
-def string_map(value: dict[str, str]) -> str:
-    """`%#v` of a `map[string]string`."""
-    entries = (f"{quoted(key)}:{quoted(value[key])}" for key in sorted(value))
-    return f"map[string]string{{{', '.join(entries)}}}"
-
-
-def label_selector(selector: dict[str, Any]) -> str:
-    """`%#v` of a `metav1.LabelSelector`."""
-    labels = selector.get("matchLabels")
-    shown_labels = string_map(labels) if labels else "map[string]string(nil)"
-    expressions = [_requirement(entry) for entry in selector.get("matchExpressions") or []]
-    kind = "[]v1.LabelSelectorRequirement"
-    shown_list = f"{kind}{{{', '.join(expressions)}}}" if expressions else f"{kind}(nil)"
-    return f"v1.LabelSelector{{MatchLabels:{shown_labels}, MatchExpressions:{shown_list}}}"
-
-
-def _requirement(entry: dict[str, Any]) -> str:
-    values = entry.get("values")
-    listed = ", ".join(map(quoted, values)) if values else ""
-    shown_values = f"[]string{{{listed}}}" if values else "[]string(nil)"
-    return (
-        f"v1.LabelSelectorRequirement{{Key:{quoted(entry['key'])}, "
-        f"Operator:{quoted(entry['operator'])}, Values:{shown_values}}}"
-    )
 
 
 def plain(value: Any) -> str:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from kthena_sandbox.resources import ResourceType
 from kthena_sandbox.schema.compiled import Node, as_schema
+from kthena_sandbox.schema.gotimes import time_problem
 from kthena_sandbox.schema.quantities import parse_quantity
 
 Document = dict[str, Any]
@@ -21,9 +22,14 @@ _ENUMERATIONS = {
     "protocol": "Protocol", "restartPolicy": "RestartPolicy", "sessionAffinity": "ServiceAffinity",
     "terminationMessagePolicy": "TerminationMessagePolicy",
 }  # fmt: skip
+_NAMED = {
+    "DeploymentStrategy.type": "DeploymentStrategyType", "Secret.type": "SecretType",
+    "ServiceSpec.type": "ServiceType",
+}  # fmt: skip
+_MICRO_TIMES = frozenset({"acquireTime", "eventTime", "lastObservedTime", "renewTime"})
 _BASE64 = frozenset(string.ascii_letters + string.digits + "+/")
 _NO_QUANTITY = (
-    "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]+)?$'"
+    "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
 )
 
 
@@ -104,9 +110,19 @@ def _scalar(value: Any, node: Node, place: _Place) -> WrongType | None:
             fits = False
     if not fits:
         return _wrong(value, node, place)
-    if isinstance(value, str) and node.limits.get("format") == "byte":
-        return _bytes(value)
+    if not isinstance(value, str):
+        return None
+    match node.limits.get("format"):
+        case "byte":
+            return _bytes(value)
+        case "date-time":
+            return _time(value, micro=place.path.rpartition(".")[2] in _MICRO_TIMES)
     return None
+
+
+def _time(text: str, *, micro: bool) -> WrongType | None:
+    said = time_problem(text, micro=micro)
+    return WrongType(said, said) if said else None
 
 
 def _in_range(value: int, node: Node) -> bool:
@@ -120,9 +136,9 @@ def _wrong(value: Any, node: Node, place: _Place) -> WrongType:
         given = f"number {value}"
     said = (
         f"json: cannot unmarshal {given} into Go struct field {place.struct}.{place.path} "
-        f"of type {_go_type(node, place.path)}"
+        f"of type {_go_type(node, place)}"
     )
-    return WrongType(said, _converted(value, node))
+    return WrongType(said, _converted(value, node, place))
 
 
 def json_word(value: Any) -> str:
@@ -131,7 +147,7 @@ def json_word(value: Any) -> str:
     return words.get(type(value), "object")
 
 
-def _go_type(node: Node, path: str = "") -> str:
+def _go_type(node: Node, place: _Place | None = None) -> str:
     if node.name:
         return f"v1.{node.name}"
     if node.items is not None:
@@ -140,15 +156,17 @@ def _go_type(node: Node, path: str = "") -> str:
         return f"map[string]{_go_type(node.additional)}"
     if node.limits.get("format") == "byte":
         return "[]uint8"
-    enumeration = _ENUMERATIONS.get(path.rpartition(".")[2])
-    if "enum" in node.limits and enumeration is not None:
-        return f"v1.{enumeration}"
+    if place is not None:
+        field = place.path.rpartition(".")[2]
+        named = _NAMED.get(f"{place.struct}.{field}", _ENUMERATIONS.get(field))
+        if named is not None and ("enum" in node.limits or field == "type"):
+            return f"v1.{named}"
     if "integer" in node.types:
         return str(node.limits.get("format", "int32")).replace("int-or-string", "int32")
     return _SCALARS.get(node.type_name, "map[string]interface {}")
 
 
-def _converted(value: Any, node: Node) -> str:
+def _converted(value: Any, node: Node, place: _Place) -> str:
     """The converter tells kinds apart as Go's reflection does."""
     kinds = {bool: "bool", int: "int64", float: "float64", str: "string", list: "slice"}
     given = kinds.get(type(value), "map")
@@ -158,9 +176,9 @@ def _converted(value: Any, node: Node) -> str:
         return f"cannot restore map from {given}"
     if "object" in node.types:
         return f"cannot restore struct from: {given}"
-    wanted = _go_type(node)
-    if given == "int64" and wanted == "string":  # a conversion that Go knows and JSON does not
-        return "cannot convert int64 to string"
+    wanted = _go_type(node, place)
+    if given == "int64" and node.type_name == "string":  # what Go can convert, and JSON cannot
+        return f"cannot convert int64 to {wanted}"
     return f"unrecognized type: {wanted}"
 
 
@@ -175,7 +193,7 @@ def _bytes(text: str) -> WrongType | None:
     if at is None:
         return None
     said = f"illegal base64 data at input byte {at}"
-    return WrongType(said, said)
+    return WrongType(said, f"error decoding from json: {said}")
 
 
 def corrupt_base64(text: str) -> int | None:

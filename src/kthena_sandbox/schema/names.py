@@ -10,6 +10,25 @@ _LABEL_TEXT = (
     "start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for "
     "validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
 )
+_QUALIFIED = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
+_QUALIFIED_TEXT = (
+    "must consist of alphanumeric characters, '-', '_' or '.', "
+    "and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  "
+    f"or '123-abc', regex used for validation is '{_QUALIFIED.pattern}')"
+)
+_WITH_PREFIX = "with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
+_VALUE = re.compile(rf"({_QUALIFIED.pattern})?")
+_VALUE_TEXT = (
+    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', "
+    "and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  "
+    f"or '12345', regex used for validation is '{_VALUE.pattern}')"
+)
+_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_SUBDOMAIN_TEXT = (
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', "
+    "and must start and end with an alphanumeric character (e.g. 'example.com', "
+    f"regex used for validation is '{_SUBDOMAIN.pattern}')"
+)
 _CONFIG_KEY_TEXT = (
     "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  "
     "or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"
@@ -21,6 +40,42 @@ def label_problems(name: str) -> list[str]:
     if len(name) > 63:
         return ["must be no more than 63 characters"]
     return [] if _LABEL.fullmatch(name) else [_LABEL_TEXT]
+
+
+def qualified_problems(key: str) -> list[str]:
+    """Why a text is no key of a label or annotation, or no finalizer."""
+    if key.count("/") > 1:
+        return [f"a qualified name {_QUALIFIED_TEXT} {_WITH_PREFIX}"]
+    prefix, slash, name = key.rpartition("/")
+    problems = []
+    if slash and not prefix:
+        problems.append("prefix part must be non-empty")
+    elif slash:
+        problems += [f"prefix part {why}" for why in subdomain_problems(prefix)]
+    if not name:
+        problems.append("name part must be non-empty")
+    elif len(name) > 63:
+        problems.append("name part must be no more than 63 characters")
+    return problems if _QUALIFIED.fullmatch(name) else [*problems, f"name part {_QUALIFIED_TEXT}"]
+
+
+def label_value_problems(value: str) -> list[str]:
+    """Why a text is no value of a label."""
+    problems = ["must be no more than 63 characters"] if len(value) > 63 else []
+    return problems if _VALUE.fullmatch(value) else [*problems, _VALUE_TEXT]
+
+
+def subdomain_problems(name: str) -> list[str]:
+    """Why a text is no DNS-1123 subdomain, as most names of objects are."""
+    problems = ["must be no more than 253 characters"] if len(name) > 253 else []
+    return problems if _SUBDOMAIN.fullmatch(name) else [*problems, _SUBDOMAIN_TEXT]
+
+
+def segment_problems(name: str) -> list[str]:
+    """Why a text cannot be one segment of a path."""
+    if name in {".", ".."}:
+        return [f"may not be '{name}'"]
+    return [f"may not contain '{mark}'" for mark in "/%" if mark in name]
 
 
 def config_key_problems(key: str) -> list[str]:

@@ -7,7 +7,7 @@ import base64
 from typing import Any
 
 Document = dict[str, Any]
-_TOLERATIONS = [
+_TOLERATIONS: list[Document] = [
     {"effect": "NoExecute", "key": f"node.kubernetes.io/{key}", "operator": "Exists",
      "tolerationSeconds": 300}
     for key in ("not-ready", "unreachable")
@@ -19,17 +19,25 @@ def _map(value: Any) -> Document:
     return value if isinstance(value, dict) else {}
 
 
-def admitted_pod(pod: Document) -> Document:
-    """A new Pod as those stock admission plugins leave it that look at nothing else: priority, tolerations."""
+def admitted_pod(pod: Document, old: Document | None = None) -> Document:
+    """A Pod as the stock admission plugins leave it: tolerations, and a priority, which stays as it was."""
     spec = pod.get("spec")
     if not isinstance(spec, dict):
         return pod
-    filled = {
-        "preemptionPolicy": "PreemptLowerPriority",
-        "priority": 0,
-        "tolerations": _TOLERATIONS,
-    }
-    return pod | {"spec": filled | spec}
+    filled = {"preemptionPolicy": "PreemptLowerPriority", "priority": 0}
+    if old is not None:
+        filled = {name: old["spec"][name] for name in filled if name in old["spec"]}
+    given = spec.get("tolerations") or []
+    added = [usual for usual in _TOLERATIONS if not _is_tolerated(usual, given)]
+    return pod | {"spec": filled | spec | {"tolerations": [*given, *added]}}
+
+
+def _is_tolerated(usual: Document, given: list[Any]) -> bool:
+    return any(
+        _map(entry).get("key", "") in ("", usual["key"])
+        and _map(entry).get("effect", "") in ("", usual["effect"])
+        for entry in given
+    )
 
 
 def pod_defaults(pod: Document) -> Document:
@@ -176,6 +184,8 @@ def service_defaults(service: Document) -> Document:
         filled.setdefault("externalTrafficPolicy", "Cluster")
     if kind == "LoadBalancer":
         filled.setdefault("allocateLoadBalancerNodePorts", True)
+    if spec.get("sessionAffinity") == "None":
+        filled.pop("sessionAffinityConfig", None)
     if spec.get("sessionAffinity") == "ClientIP":
         filled.setdefault("sessionAffinityConfig", {"clientIP": {"timeoutSeconds": 10800}})
     return service | {"spec": filled}

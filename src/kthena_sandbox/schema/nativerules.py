@@ -1,31 +1,79 @@
-"""Rules of Services, ConfigMaps, Secrets, Leases and role bindings that no schema expresses.
+"""Rules of Services, ConfigMaps, Secrets, Leases that no schema expresses.
 
 They are asked only about objects whose fields have the types of the schema.
 """
 
+import base64
+import json
 from typing import Any
 
 from kthena_sandbox.schema import fielderrors as errors, names
 from kthena_sandbox.schema.fielderrors import FieldError
-from kthena_sandbox.schema.golang import quoted, shown
+from kthena_sandbox.schema.selectorrules import label_rules
 
 Document = dict[str, Any]
+_NO_PORT = {
+    "Name": "", "Protocol": "", "AppProtocol": None, "Port": 0, "TargetPort": 0, "NodePort": 0,
+}  # fmt: skip
+_SERVICE_CHOICES = {
+    "sessionAffinity": ["ClientIP", "None"],
+    "type": ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"],
+}
 _MOST_BYTES = 1024 * 1024
+_ACCOUNT = "kubernetes.io/service-account.name"
+_BASIC = {"username", "password"}
+_REQUIRED = {
+    "kubernetes.io/dockercfg": (".dockercfg",),
+    "kubernetes.io/dockerconfigjson": (".dockerconfigjson",),
+    "kubernetes.io/ssh-auth": ("ssh-privatekey",),
+    "kubernetes.io/tls": ("tls.crt", "tls.key"),
+}
+_JSON = {
+    name: _REQUIRED[name] for name in ("kubernetes.io/dockercfg", "kubernetes.io/dockerconfigjson")
+}
 
 
 def data_rules(document: Document) -> list[FieldError]:
     """Keys of a ConfigMap or Secret, that no key stands in both maps of a ConfigMap, and the size of the whole."""
     found = []
     for field in ("data", "binaryData"):
-        for key in document.get(field) or {}:
+        for key in sorted(document.get(field) or {}):
             path = f"{field}[{key}]"
             found += [errors.invalid(path, key, why) for why in names.config_key_problems(key)]
-            if field == "binaryData" and key in (document.get("data") or {}):
-                found.append(errors.invalid(path, key, "duplicate of key present in data"))
+            if field == "data" and key in (document.get("binaryData") or {}):
+                found.append(errors.invalid(path, key, "duplicate of key present in binaryData"))
     if _size(document) > _MOST_BYTES:
         path = "data" if document.get("kind") == "Secret" else "[]"
         found.append(errors.too_long(path, _MOST_BYTES))
     return found
+
+
+def secret_rules(secret: Document) -> list[FieldError]:
+    """Data, and what the types of Secrets that Kubernetes knows must have."""
+    data, kind = secret.get("data") or {}, secret.get("type", "")
+    found = data_rules(secret)
+    if kind == "kubernetes.io/service-account-token":
+        annotations = (secret.get("metadata") or {}).get("annotations") or {}
+        if not annotations.get(_ACCOUNT):
+            found.append(errors.required(f"metadata.annotations[{_ACCOUNT}]"))
+    if kind == "kubernetes.io/basic-auth" and not _BASIC & set(data):
+        found += [errors.required(f"data[{name}]") for name in ("username", "password")]
+    found += [
+        errors.required(f"data[{name}]") for name in _REQUIRED.get(kind, ()) if name not in data
+    ]
+    for name in _JSON.get(kind, ()):
+        if name in data and not _is_json(data[name]):
+            hidden = "<secret contents redacted>"
+            found.append(errors.invalid(f"data[{name}]", hidden, "is no JSON"))
+    return found
+
+
+def _is_json(encoded: str) -> bool:
+    try:
+        json.loads(base64.b64decode(encoded))
+    except ValueError:
+        return False
+    return True
 
 
 def _size(document: Document) -> int:
@@ -64,10 +112,26 @@ def service_rules(service: Document) -> list[FieldError]:
     for index, port in enumerate(ports):
         path = f"spec.ports[{index}]"
         found += _service_port(port or {}, path, named=len(ports) > 1, seen=seen_names)
-    found += _repeated_ports(ports)
-    if external and not spec.get("externalName"):
-        found.append(errors.required("spec.externalName"))
-    return found
+    found += label_rules(spec.get("selector") or {}, "spec.selector")
+    for field, known in _SERVICE_CHOICES.items():
+        value = spec.get(field, known[-1])
+        if value not in known:
+            found.append(errors.not_supported(f"spec.{field}", value, known))
+    return found + _external_name(spec) + _repeated_ports(ports)
+
+
+def _external_name(spec: Document) -> list[FieldError]:
+    if spec.get("type") != "ExternalName":
+        return []
+    found = []
+    if spec.get("clusterIP"):
+        detail = "may not be set for ExternalName services"
+        found.append(errors.forbidden("spec.clusterIPs", detail))
+    name = (spec.get("externalName") or "").removesuffix(".")
+    if not name:
+        return [*found, errors.required("spec.externalName")]
+    problems = names.subdomain_problems(name)
+    return found + [errors.invalid("spec.externalName", name, why) for why in problems]
 
 
 def _service_port(port: Document, path: str, *, named: bool, seen: list[str]) -> list[FieldError]:
@@ -80,15 +144,18 @@ def _service_port(port: Document, path: str, *, named: bool, seen: list[str]) ->
         if name in seen:
             found.append(errors.duplicate(f"{path}.name", name))
         seen.append(name)
-    number = port.get("port", 0)
+    number: int = port.get("port", 0)
     found += [
         errors.invalid(f"{path}.port", number, why) for why in names.port_number_problems(number)
     ]
-    target = port.get("targetPort")
+    protocol = port.get("protocol", "TCP")
+    if protocol not in {"SCTP", "TCP", "UDP"}:
+        found.append(errors.not_supported(f"{path}.protocol", protocol, ["SCTP", "TCP", "UDP"]))
+    target: int | str = port.get("targetPort", number)
     if isinstance(target, str):
         problems = names.port_name_problems(target)
         found += [errors.invalid(f"{path}.targetPort", target, why) for why in problems]
-    elif target is not None and not found:
+    else:
         problems = names.port_number_problems(target)
         found += [errors.invalid(f"{path}.targetPort", target, why) for why in problems]
     return found
@@ -99,41 +166,13 @@ def _repeated_ports(ports: list[Any]) -> list[FieldError]:
     for index, port in enumerate(ports):
         identity = ((port or {}).get("port"), (port or {}).get("protocol", "TCP"))
         if identity in seen:
-            value = _service_port_syntax(*identity)
-            text = f"spec.ports[{index}]: Duplicate value: {value}"
+            shown = _NO_PORT | {"Protocol": identity[1], "Port": identity[0]}
+            text = (
+                f"spec.ports[{index}]: Duplicate value: {json.dumps(shown, separators=(',', ':'))}"
+            )
             found.append(FieldError(f"spec.ports[{index}]", "FieldValueDuplicate", text))
         seen.add(identity)
     return found
-
-
-def _service_port_syntax(number: Any, protocol: Any) -> str:
-    target = 'intstr.IntOrString{Type:0, IntVal:0, StrVal:""}'
-    return (
-        f'core.ServicePort{{Name:"", Protocol:{quoted(str(protocol))}, AppProtocol:(*string)(nil), '
-        f"Port:{shown(number)}, TargetPort:{target}, NodePort:0}}"
-    )
-
-
-def binding_rules(binding: Document) -> list[FieldError]:
-    """The role and the subjects of a RoleBinding or ClusterRoleBinding."""
-    role = binding.get("roleRef") or {}
-    found = []
-    kinds = (
-        ["ClusterRole"] if binding.get("kind") == "ClusterRoleBinding" else ["Role", "ClusterRole"]
-    )
-    if role.get("kind") and role["kind"] not in kinds:
-        found.append(errors.not_supported("roleRef.kind", role["kind"], kinds))
-    for index, subject in enumerate(binding.get("subjects") or []):
-        found += _subject(subject or {}, f"subjects[{index}]")
-    return found
-
-
-def _subject(subject: Document, path: str) -> list[FieldError]:
-    kind = subject.get("kind", "")
-    if kind and kind not in {"ServiceAccount", "User", "Group"}:
-        supported = ["ServiceAccount", "User", "Group"]
-        return [errors.not_supported(f"{path}.kind", kind, supported)]
-    return []
 
 
 def budget_rules(budget: Document) -> list[FieldError]:

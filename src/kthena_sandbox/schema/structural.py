@@ -43,7 +43,10 @@ def default(obj: Document, schema: Mapping[str, Any]) -> Document:
 def validate(
     obj: Document, schema: Mapping[str, Any], old: Document | None = None
 ) -> list[FieldError]:
-    """What the schema does not allow, and then what the kind's own rules do not allow; *old* is what an update replaces."""
+    """What the schema does not allow, and then what the kind's own rules do not allow; *old* is what an update replaces.
+
+    What both find is said by the rules, which know the order in which a kube-apiserver says it.
+    """
     held = as_schema(schema)
     found = list(dict.fromkeys(check(obj, held.node, "")))
     if not held.node.native:
@@ -52,4 +55,6 @@ def validate(
     wrong_types = [error for error in found if error.reason == "FieldValueTypeInvalid"]
     if wrong_types:
         return wrong_types  # a rule may rely on types
-    return found + [error for rule in held.rules for error in rule(obj)]
+    own = [error for rule in held.rules for error in rule(obj)]
+    said = {(error.path, error.reason) for error in own}
+    return [error for error in found if (error.path, error.reason) not in said] + own

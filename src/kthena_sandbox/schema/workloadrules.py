@@ -3,25 +3,27 @@
 They are asked only about objects whose fields have the types of the schema.
 """
 
+import re
 from typing import Any
 
 from kthena_sandbox.schema import fielderrors as errors
 from kthena_sandbox.schema.fielderrors import FieldError
-from kthena_sandbox.schema.golang import label_selector, string_map
 from kthena_sandbox.schema.labels import selects
 from kthena_sandbox.schema.podrules import pod_spec_rules
+from kthena_sandbox.schema.selectorrules import label_rules, selector_rules
 
 Document = dict[str, Any]
 _UNSUPPORTED = ("backoffLimitPerIndex", "maxFailedIndexes", "podFailurePolicy", "successPolicy")
+_NO_PERCENT = (
+    "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or "
+    "'93%', regex used for validation is '[0-9]+%')"
+)
 _NEGATIVE = "must be greater than or equal to 0"
 
 
 def pod_rules(pod: Document) -> list[FieldError]:
     """A Pod."""
-    spec = pod.get("spec")
-    if spec is None:
-        return [errors.required("spec.containers")]
-    return pod_spec_rules(spec, "spec")
+    return pod_spec_rules(pod.get("spec") or {}, "spec")
 
 
 def replica_set_rules(replica_set: Document) -> list[FieldError]:
@@ -75,9 +77,7 @@ def job_rules(job: Document) -> list[FieldError]:
     if spec.get("completionMode") == "Indexed" and "completions" not in spec:
         detail = "when completion mode is Indexed"
         found.append(errors.required("spec.completions", detail))
-    template = (spec.get("template") or {}).get("spec")
-    if template is None:
-        return [*found, errors.required("spec.template.spec.containers")]
+    template = (spec.get("template") or {}).get("spec") or {}
     found += pod_spec_rules(template, "spec.template.spec")
     if template.get("restartPolicy", "Always") == "Always":
         detail = 'valid values: "OnFailure", "Never"'
@@ -94,24 +94,24 @@ def _workload(spec: Document, what: str) -> list[FieldError]:
     labels = (template.get("metadata") or {}).get("labels") or {}
     if selector is None:
         found.append(errors.required("spec.selector"))
-    elif not selector.get("matchLabels") and not selector.get("matchExpressions"):
+    else:
+        found += selector_rules(selector, "spec.selector")
+    if selector is not None and not any(selector.values()):
         detail = f"empty selector is invalid for {what}"
-        found.append(errors.invalid_shown("spec.selector", label_selector({}), detail))
+        found.append(errors.invalid("spec.selector", {}, detail))
     if selector is None or not selects(selector, labels):
-        shown = string_map(labels) if labels else "map[string]string(nil)"
         detail = "`selector` does not match template `labels`"
-        found.append(errors.invalid_shown("spec.template.metadata.labels", shown, detail))
+        found.append(errors.invalid("spec.template.metadata.labels", labels or None, detail))
     return found + _template(template)
 
 
 def _template(template: Document) -> list[FieldError]:
     path = "spec.template.spec"
-    spec = template.get("spec")
-    if spec is None:
-        return [errors.required(f"{path}.containers")]
-    found = pod_spec_rules(spec, path)
+    spec, metadata = template.get("spec") or {}, template.get("metadata") or {}
+    found = label_rules(metadata.get("labels") or {}, "spec.template.labels")
+    found += pod_spec_rules(spec, path)
     policy = spec.get("restartPolicy", "Always")
-    if policy in {"OnFailure", "Never"}:
+    if policy != "Always":
         found.append(errors.not_supported(f"{path}.restartPolicy", policy, ["Always"]))
     if spec.get("activeDeadlineSeconds") is not None:
         detail = "activeDeadlineSeconds in ReplicaSet is not Supported"
@@ -120,13 +120,35 @@ def _template(template: Document) -> list[FieldError]:
 
 
 def _strategy(strategy: Document) -> list[FieldError]:
-    rolling = strategy.get("rollingUpdate")
+    rolling, kind = strategy.get("rollingUpdate"), strategy.get("type", "")
     path = "spec.strategy.rollingUpdate"
-    if strategy.get("type") == "Recreate" and rolling is not None:
+    if kind not in {"Recreate", "RollingUpdate"}:
+        known = ["Recreate", "RollingUpdate"]
+        return [errors.not_supported("spec.strategy.type", kind, known)]
+    if kind == "Recreate":
         detail = "may not be specified when strategy `type` is 'Recreate'"
-        return [errors.forbidden(path, detail)]
+        return [] if rolling is None else [errors.forbidden(path, detail)]
+    given = rolling or {}
+    found = []
+    for field in ("maxUnavailable", "maxSurge"):
+        found += _amount(given.get(field, 0), f"{path}.{field}")
     none = (0, "0", "0%")
-    if rolling and rolling.get("maxSurge") in none and rolling.get("maxUnavailable") in none:
+    if rolling and given.get("maxSurge") in none and given.get("maxUnavailable") in none:
         detail = "may not be 0 when `maxSurge` is 0"
-        return [errors.invalid(f"{path}.maxUnavailable", rolling["maxUnavailable"], detail)]
-    return []
+        found.append(errors.invalid(f"{path}.maxUnavailable", given["maxUnavailable"], detail))
+    if re.fullmatch("[0-9]+%", str(given.get("maxUnavailable"))):
+        found += _at_most_all(given["maxUnavailable"], f"{path}.maxUnavailable")
+    return found
+
+
+def _amount(value: Any, path: str) -> list[FieldError]:
+    """A number or a percentage."""
+    if isinstance(value, str):
+        return [] if re.fullmatch("[0-9]+%", value) else [errors.invalid(path, value, _NO_PERCENT)]
+    return [errors.invalid(path, value, _NEGATIVE)] if value < 0 else []
+
+
+def _at_most_all(percent: str, path: str) -> list[FieldError]:
+    if int(percent.removesuffix("%")) <= 100:
+        return []
+    return [errors.invalid(path, percent, "must not be greater than 100%")]

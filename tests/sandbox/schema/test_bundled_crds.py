@@ -74,7 +74,7 @@ def test_a_listener_gets_its_defaults() -> None:
 
 
 UNCHECKED = (
-    '<nil>: Invalid value: "null": some validation rules were not checked because the object was '
+    "<nil>: Invalid value: null: some validation rules were not checked because the object was "
     "invalid; correct the existing errors to complete validation"
 )
 HTTP = {"name": "a", "port": 1, "protocol": "HTTP"}
@@ -101,7 +101,7 @@ CHARACTERS = (
         ([{"name": "a", "port": 1}], ["spec.listeners[0].protocol: Required value", UNCHECKED]),
         ([], ["spec.listeners: Invalid value: 0: spec.listeners in body should have at least 1 items"]),
         ([HTTP, HTTP | {"port": 2}],
-         ['spec.listeners[1]: Duplicate value: map[string]interface {}{"name":"a"}',
+         ['spec.listeners[1]: Duplicate value: {"name":"a"}',
           'spec.listeners: Invalid value: "array": Listener name must be unique within the Gateway']),
         ([HTTP, HTTP | {"name": "b"}],
          [('spec.listeners: Invalid value: "array": Combination of port, protocol and hostname must '

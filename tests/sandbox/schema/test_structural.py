@@ -128,7 +128,7 @@ def test_null_gives_way_to_a_default_or_goes_unless_it_is_allowed() -> None:
         ({"type": "array", "items": {"type": "object", "properties": {"name": TEXT}},
           "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
          [{"name": "a"}, {"name": "a"}],
-         'spec.f[1]: Duplicate value: map[string]interface {}{"name":"a"}'),
+         'spec.f[1]: Duplicate value: {"name":"a"}'),
         ({"not": {"required": ["a"]}, "type": "object"}, {"a": 1},
          '<nil>: Invalid value: "": "spec.f" must not validate the schema (not)'),
     ],

@@ -7,17 +7,21 @@ _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 _MADE = re.compile(r"\bmade-[a-z0-9]{5}\b")
 _REVISION = re.compile(r"(ResourceVersion in (?:precondition|object meta): )\d+")
+_RECORD = re.compile(r"(the ResourceVersion in (?:the precondition|record) )\(\d+\)")
 _ADDRESS = re.compile(r"\b(?:\d{1,3}\.){3}\d{1,3}(?:/\d+)?\b")
 # By name of the field: its value says nothing.
 _OWN = frozenset(
     {"resourceVersion", "uid", "continue", "clusterIP", "nodePort", "healthCheckNodePort", "age"}
 )
 _OWN_LISTS = frozenset({"clusterIPs"})
+_COLUMN = frozenset({"name", "type", "format", "description", "priority"})
 
 
 def normalised(value: Any, name: str = "") -> Any:
     """Return *value*, an answer or a part of it, without what is a server's own. *name*: the field it stands in."""
     if isinstance(value, dict):
+        if value.keys() == _COLUMN:  # of a Table, described in each one's own words
+            value = value | {"description": "(description)"}
         return {key: normalised(one, key) for key, one in value.items()}
     if name in _OWN and value not in {"", None, "None"}:
         return f"({name})"
@@ -43,6 +47,7 @@ def _text(text: str) -> str:
     text = _TIME.sub("(time)", text)
     text = _MADE.sub("made-(suffix)", text)
     text = _REVISION.sub(r"\1(revision)", text)
+    text = _RECORD.sub(r"\1(revision)", text)
     return _ADDRESS.sub("(address)", text)
 
 

@@ -36,6 +36,15 @@ def test_times_identities_and_addresses_are_overlooked() -> None:
     }
 
 
+def test_words_of_columns_and_revisions_of_records_are_overlooked() -> None:
+    column = {"name": "Age", "type": "string", "format": "", "description": "x", "priority": 0}
+    assert normalised(column) == column | {"description": "(description)"}
+    assert (
+        normalised("the ResourceVersion in record (42).")
+        == "the ResourceVersion in record (revision)."
+    )
+
+
 def test_absence_of_an_address_is_not_overlooked() -> None:
     assert normalised({"clusterIP": "None", "clusterIPs": ["None"], "uid": ""}) == {
         "clusterIP": "None",

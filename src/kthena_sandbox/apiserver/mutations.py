@@ -168,7 +168,8 @@ def replace(
         raise not_found(resource, key.name)
     _require_uid(resource, key, fitted, present, options)
     if present is None:  # unlike POST, this does not mind the version that an object had elsewhere
-        return _create(cluster, resource, key.namespace, fitted, options, warnings=warnings)
+        made = _create(cluster, resource, key.namespace, fitted, options, warnings=warnings)
+        return _with_version(made, fitted) if options.dry_run else made
     _require_version(resource, key, fitted)
     return _update(
         cluster,
@@ -179,6 +180,15 @@ def replace(
         warnings=warnings,
         merge=merge,
     )
+
+
+def _with_version(made: Outcome, given: Document) -> Outcome:
+    """What a dry run would create still has the version that was given."""
+    version = given["metadata"].get("resourceVersion")
+    if not version:
+        return made
+    metadata = made.document["metadata"] | {"resourceVersion": version}
+    return Outcome(made.document | {"metadata": metadata}, made.code, made.warnings)
 
 
 def _check_address(key: Key, document: Document) -> None:

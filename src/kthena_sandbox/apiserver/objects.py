@@ -167,6 +167,7 @@ def _write(call: Call, subresource: str) -> Answer:
         outcome = replace(outcome, warnings=(*said, *outcome.warnings))
     else:
         options = call.options("PatchOptions", subresource)
+        call.cluster.stored(call.resource, call.key)  # looked up before the patch is read
         patch = read_patch(call.resource, call.request)
         outcome = mutations.change(
             call.cluster, call.resource, call.key, patch.transform, options,
@@ -285,6 +286,7 @@ def _scale(call: Call) -> Answer:
         outcome = subresources.apply_scale(cluster, resource, key, config, options)
     elif call.request.method == "PATCH":
         options = call.options("PatchOptions", "scale")
+        cluster.stored(resource, key)
         patch = read_patch(subresources.SCALE, call.request)
         outcome = subresources.rescale(cluster, resource, key, patch.transform, options)
     else:

@@ -75,7 +75,8 @@ def read_patch(resource: ResourceType, request: Request) -> Patch:
     if media_type == JSON_PATCH:
         _check_operations(patch)
     elif not isinstance(patch, dict):
-        raise bad_request("the patch must be a JSON object")
+        text = f"json: cannot unmarshal {json_word(patch)} into Go value of type map[string]interface {{}}"
+        raise bad_request(text if media_type == STRATEGIC else f"error decoding patch: {text}")
     shown = plain(patch) if media_type == STRATEGIC else None
     return Patch(lambda document: _patched(resource, media_type, document, patch), shown)
 
@@ -111,7 +112,8 @@ def applied_configuration(
 
 def _check_operations(patch: Any) -> None:
     if not isinstance(patch, list):
-        raise bad_request("json: cannot unmarshal object into Go value of type jsonpatch.Patch")
+        text = f"json: cannot unmarshal {json_word(patch)} into Go value of type []handlers.jsonPatchOp"
+        raise bad_request(f"error decoding patch: {text}")
     if len(patch) > _MAX_OPERATIONS:
         text = (
             f"The allowed maximum operations in a JSON patch is {_MAX_OPERATIONS}, got {len(patch)}"

@@ -40,8 +40,9 @@ def _columns(text: str) -> tuple[Column, ...]:
 def _column(word: str) -> Column:
     name = word.strip("+#@")
     kind = "integer" if "#" in word else "date" if "@" in word else "string"
-    shape = "name" if name == "Name" else "date-time" if "@" in word else ""
-    return Column(name, kind, shape, int("+" in word), f"{name} of the object")
+    return Column(
+        name, kind, "name" if name == "Name" else "", int("+" in word), f"{name} of the object"
+    )
 
 
 def _plain(cells: Callable[[Document, datetime], list[Any]]) -> Row:

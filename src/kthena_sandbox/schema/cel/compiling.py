@@ -6,6 +6,7 @@ from typing import Any
 
 from kthena_sandbox.schema.cel import values
 from kthena_sandbox.schema.cel.lexing import CelSyntaxError, Token, tokens
+from kthena_sandbox.schema.cel.libraries import FORMATS, is_ip, validate
 from kthena_sandbox.schema.cel.macros import MACROS as _LIST_MACROS, both, either
 from kthena_sandbox.schema.cel.optionals import OF_OPTIONAL, OPTIONAL_MACROS, call_optional
 from kthena_sandbox.schema.cel.values import CelError
@@ -108,11 +109,14 @@ def _presence(operand: Code, name: str) -> Code:
     return has
 
 
+_FUNCTIONS: Mapping[str, Callable[..., Any]] = {**values.FUNCTIONS, "isIP": is_ip}
+
+
 def _function(name: str, arguments: list[Code]) -> Code:
     def call(variables: Variables) -> Any:
         given = [argument(variables) for argument in arguments]
         try:
-            return values.FUNCTIONS[name](*given)
+            return _FUNCTIONS[name](*given)
         except TypeError as error:
             raise CelError(f"no such overload: {name}") from error
 
@@ -122,6 +126,8 @@ def _function(name: str, arguments: list[Code]) -> Code:
 def _method(name: str, target: Code, arguments: list[Code]) -> Code:
     def call(variables: Variables) -> Any:
         given = [argument(variables) for argument in arguments]
+        if name == "validate":
+            return validate(target(variables), given)
         method = call_optional if name in OF_OPTIONAL else values.call_method
         return method(name, target(variables), given)
 
@@ -227,7 +233,7 @@ class _Parser:
     def _called(self, target: Code, name: str) -> Code:
         if name in MACROS:
             return self._macro(target, name)
-        if name not in values.METHODS and name not in OF_OPTIONAL:
+        if name not in values.METHODS and name not in OF_OPTIONAL and name != "validate":
             raise CelSyntaxError(f"the function {name!r} is not supported here")
         return _method(name, target, self._arguments(")"))
 
@@ -270,13 +276,24 @@ class _Parser:
         raise CelSyntaxError(f"extraneous input {token.text!r}")
 
     def _called_or_read(self, name: str) -> Code:
+        if name == "format":
+            return self._format()
         if not self._take("("):
             return _variable(name)
         if name == "has":
             return self._has()
-        if name not in values.FUNCTIONS:
+        if name not in _FUNCTIONS:
             raise CelSyntaxError(f"the function {name!r} is not supported here")
         return _function(name, self._arguments(")"))
+
+    def _format(self) -> Code:
+        self.expect(".")
+        name = self._name()
+        if name not in FORMATS:
+            raise CelSyntaxError(f"the format {name!r} is not supported here")
+        self.expect("(")
+        self.expect(")")
+        return lambda _: FORMATS[name]
 
     def _has(self) -> Code:
         self.expression()

@@ -153,3 +153,30 @@ def test_a_rule_that_cannot_be_read_never_holds() -> None:
     rule = rule_or_refusal({"rule": "quantity(self)"})
     with pytest.raises(CelError, match="the function 'quantity' is not supported here"):
         rule.code({"self": 1})
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1.2.3.4", True),
+        ("01.2.3.4", False),
+        ("::1", True),
+        ("::ffff:1.2.3.4", False),
+        ("fe80::1%eth0", False),
+        ("1.2.3", False),
+        ("", False),
+    ],
+)
+def test_addresses(text: str, expected: bool) -> None:
+    assert value(f"isIP('{text}')") is expected
+
+
+def test_named_formats() -> None:
+    assert value("format.dns1123Label().validate('abc').hasValue()") is False
+    assert value("format.dns1123Label().validate('abc') == null") is False  # an optional is no null
+    assert value("format.dns1123Label().validate('A_').value()[0].startsWith('a lowercase')")
+    assert value("format.labelValue().validate('a b').hasValue()")
+    with pytest.raises(CelSyntaxError, match="the format 'odd' is not supported here"):
+        value("format.odd().validate('a')")
+    with pytest.raises(CelError, match="no such overload: validate"):
+        value("'a'.validate('b')")

@@ -9,7 +9,7 @@ import logging
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 
 import msgspec
@@ -27,7 +27,11 @@ CREATE TABLE IF NOT EXISTS latest (
   id INTEGER PRIMARY KEY CHECK (id = 1), revision INTEGER NOT NULL, compacted INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS authority (id INTEGER PRIMARY KEY CHECK (id = 1), secrets BLOB NOT NULL);
 """
-_APPEND = "INSERT INTO log VALUES (?, ?, ?, ?, ?, ?)"
+# One statement for many rows, since each one is a turn of the interpreter's lock, for which the server competes.
+_MOST_ROWS = 64
+_ROW = "(?, ?, ?, ?, ?, ?)"
+_APPEND = ["INSERT INTO log VALUES " + ", ".join([_ROW] * rows) for rows in range(_MOST_ROWS + 1)]  # noqa: S608  constants
+# What the log cannot tell: its compacted revision, and the latest one when that was a deletion and is compacted away.
 _REACHED = "INSERT OR REPLACE INTO latest VALUES (1, ?, ?)"
 # What a later write up to the compacted revision has superseded, then deletions, which supersede nothing any more.
 _SUPERSEDED = """
@@ -42,18 +46,27 @@ _LONGEST = 2 * _KEPT
 Row = tuple[int, str, str, str, str, bytes | None]
 
 
+def _nobody() -> None:
+    """Whom nobody has subscribed to has nobody to tell."""
+
+
 class SqliteJournal:
-    """A `storage.Journal` over an open connection. Changes are kept while `run` runs."""
+    """A `storage.Journal` over an open connection. Changes are kept while `run` runs. Raises OSError."""
 
     def __init__(self, connection: sqlite3.Connection, first: int) -> None:
-        found = connection.execute("SELECT revision, compacted FROM latest").fetchone()
+        with _transaction(connection):
+            connection.execute("INSERT OR IGNORE INTO latest VALUES (1, ?, ?)", (first, first))
+        noted, compacted = connection.execute("SELECT revision, compacted FROM latest").fetchone()
+        (logged,) = connection.execute("SELECT max(revision) FROM log").fetchone()
         self._connection = connection
-        self.kept: int
-        self.compacted: int
-        self.kept, self.compacted = found or (first, first)
+        self.kept = max(noted, logged or 0)
+        self.compacted: int = compacted
         self._pending: list[Row] = []
         self._compact_to = self.compacted
-        self._arrived, self._progress = trio.Event(), trio.Event()
+        self._arrived = trio.Event()
+        self._under_way = self.kept
+        self._now_kept, self._next_kept = trio.Event(), trio.Event()
+        self._tell: Callable[[], None] = _nobody
         self._failure: OSError | None = None
 
     def secrets(self, make: Callable[[], bytes]) -> bytes:
@@ -62,11 +75,8 @@ class SqliteJournal:
         if found is not None:
             return bytes(found[0])
         made = make()
-        try:
-            with self._connection:
-                self._connection.execute("INSERT INTO authority VALUES (1, ?)", (made,))
-        except sqlite3.Error as error:
-            raise OSError(f"cannot write the state file: {error}") from error
+        with _transaction(self._connection):
+            self._connection.execute("INSERT INTO authority VALUES (1, ?)", (made,))
         return made
 
     def entries(self) -> Iterator[Entry]:
@@ -88,12 +98,17 @@ class SqliteJournal:
         self._compact_to = max(self._compact_to, revision)
         self._arrived.set()
 
+    def subscribe(self, tell: Callable[[], None]) -> None:
+        """Call *tell* when more is kept."""
+        self._tell = tell
+
     async def wait_kept(self, revision: int) -> None:
         """Return when the changes up to *revision* are committed; raises OSError when they cannot be."""
         while self.kept < revision:
             if self._failure is not None:
                 raise OSError(*self._failure.args)
-            await self._progress.wait()
+            group = self._now_kept if revision <= self._under_way else self._next_kept
+            await group.wait()
 
     async def run(self) -> None:
         """Commit what comes, until cancelled; raises OSError when the file cannot take it."""
@@ -104,34 +119,43 @@ class SqliteJournal:
                 rows, self._pending = self._pending, []
                 reached = rows[-1][0] if rows else self.kept
                 floor = self._floor(reached)
+                self._under_way = reached
+                self._now_kept, self._next_kept = self._next_kept, trio.Event()
                 await trio.to_thread.run_sync(self._commit, rows, reached, floor)
                 self.kept, self.compacted = reached, floor
-                self._wake()
+                self._now_kept.set()
+                self._tell()
         except OSError as error:
             self._failure = error
             raise
         finally:
-            self._wake()
+            self._now_kept.set()
+            self._next_kept.set()
 
     def _floor(self, reached: int) -> int:
         asked = max(self._compact_to, self.compacted)
         return reached - _KEPT if reached - asked > _LONGEST else min(asked, reached)
 
-    def _wake(self) -> None:
-        progress, self._progress = self._progress, trio.Event()
-        progress.set()
-
     def _commit(self, rows: list[Row], reached: int, floor: int) -> None:
-        try:
-            with self._connection:
-                self._connection.executemany(_APPEND, rows)
-                if floor > self.compacted:
-                    bounds = {"before": self.compacted, "to": floor}
-                    self._connection.execute(_SUPERSEDED, bounds)
-                    self._connection.execute(_DELETIONS, bounds)
+        with _transaction(self._connection):
+            for start in range(0, len(rows), _MOST_ROWS):
+                batch = rows[start : start + _MOST_ROWS]
+                self._connection.execute(_APPEND[len(batch)], [*chain.from_iterable(batch)])
+            if floor > self.compacted:
+                bounds = {"before": self.compacted, "to": floor}
+                self._connection.execute(_SUPERSEDED, bounds)
+                self._connection.execute(_DELETIONS, bounds)
                 self._connection.execute(_REACHED, (reached, floor))
-        except sqlite3.Error as error:
-            raise OSError(f"cannot write the state file: {error}") from error
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Raises OSError where it cannot be committed."""
+    try:
+        with connection:
+            yield
+    except sqlite3.Error as error:
+        raise OSError(f"cannot write the state file: {error}") from error
 
 
 @contextmanager

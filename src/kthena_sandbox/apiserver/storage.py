@@ -2,11 +2,12 @@
 
 Reads and writes never wait: what happens between two awaits of the caller is one transaction. Whoever
 tells others what he has seen waits for `settled` first, so that nothing is told that a crash could
-take back. Stored documents are never changed in place.
+take back; watchers see changes only when these are kept. Stored documents are never changed in place.
 """
 
+import sys
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -63,7 +64,10 @@ class Entry:
 
 
 class Journal(Protocol):
-    """Keeps what was written, over a restart."""
+    """Keeps what was written, over a restart; `kept` is the revision up to which it has."""
+
+    @property
+    def kept(self) -> int: ...
 
     def append(self, collection: CollectionKey, change: Change) -> None:
         """Take a change up, to be kept soon."""
@@ -71,18 +75,26 @@ class Journal(Protocol):
     def compact(self, revision: int) -> None:
         """Forget what was superseded up to *revision*."""
 
+    def subscribe(self, tell: Callable[[], None]) -> None:
+        """Call *tell* when more is kept."""
+
     async def wait_kept(self, revision: int) -> None:
         """Return when all changes up to *revision* are kept; raises OSError when they cannot be."""
 
 
 class Memory:
-    """The journal of a server that forgets."""
+    """The journal of a server that forgets, in which all counts as kept at once."""
+
+    kept = sys.maxsize
 
     def append(self, collection: CollectionKey, change: Change) -> None:
         """Keep nothing."""
 
     def compact(self, revision: int) -> None:
         """Nothing is kept."""
+
+    def subscribe(self, tell: Callable[[], None]) -> None:
+        """There is never anything new to tell."""
 
     async def wait_kept(self, revision: int) -> None:
         """There is nothing to wait for."""
@@ -100,7 +112,8 @@ class Expired(Exception):
 class Collection:
     """The objects of one kind and their latest changes.
 
-    Whoever follows one namespace is woken by its changes alone, and misses nothing when only others' are forgotten.
+    A change is seen by reads when it is applied, and by those who follow when it is published. Whoever follows one
+    namespace is woken by its changes alone, and misses nothing when only others' are forgotten.
     """
 
     def __init__(self, history: int, compacted: int) -> None:
@@ -108,14 +121,14 @@ class Collection:
         self.compacted = compacted
         self._changes: deque[Change] = deque()
         self._history = history
-        self._appended = 0
+        self._appended = self._published = 0
         self._forgotten: dict[
             str, int
         ] = {}  # by namespace, the position after its last change that is gone
         self._waiting: dict[str, trio.Event] = {}  # by namespace, and "" for those who follow all
 
     def apply(self, change: Change) -> None:
-        """Take a change in and wake the watchers."""
+        """Take a change in."""
         if change.after is None:
             del self.documents[change.key]
         else:
@@ -124,6 +137,10 @@ class Collection:
         self._appended += 1
         if len(self._changes) > self._history:
             self.compacted = self._forget_first()
+
+    def publish(self, change: Change) -> None:
+        """Let those who follow see the next of the applied changes, which this one is."""
+        self._published += 1
         self._wake("")
         if change.key.namespace:
             self._wake(change.key.namespace)
@@ -188,7 +205,7 @@ class Collection:
             if not namespace or self._forgotten.get(namespace, 0) > position:
                 raise Expired(position, self.compacted)
             position = first
-        end = min(self._appended, position + limit)
+        end = max(position, min(self._published, position + limit))
         found = [self._changes[index - first] for index in range(position, end)]
         if namespace:
             found = [change for change in found if change.key.namespace == namespace]
@@ -221,6 +238,8 @@ class Store:
         self._history = history
         self._first = revision if compacted is None else compacted
         self._journal = journal or Memory()
+        self._journal.subscribe(self._publish)
+        self._unpublished: deque[tuple[Collection, Change]] = deque()
         self._collections: dict[CollectionKey, Collection] = {}
         for entry in entries:
             self._restore(entry)
@@ -230,7 +249,9 @@ class Store:
         before = place.documents.get(entry.key)
         if entry.revision > self._first:
             last = entry.document or _at_revision(before or {"metadata": {}}, entry.revision)
-            place.apply(Change(entry.revision, entry.key, before, entry.document, last))
+            change = Change(entry.revision, entry.key, before, entry.document, last)
+            place.apply(change)
+            place.publish(change)
         elif entry.document is not None:
             place.documents[entry.key] = entry.document
 
@@ -265,6 +286,19 @@ class Store:
         change = Change(self.revision, key, before, None if deleted else document, document)
         self._journal.append(collection, change)
         place.apply(change)
+        self._unpublished.append((place, change))
+        self._publish()
+
+    def _publish(self) -> None:
+        kept = self._journal.kept
+        while self._unpublished and self._unpublished[0][1].revision <= kept:
+            place, change = self._unpublished.popleft()
+            place.publish(change)
+
+    @property
+    def published(self) -> int:
+        """The revision up to which those who follow can have seen everything."""
+        return min(self.revision, self._journal.kept)
 
     async def settled(self) -> None:
         """Return when all that can be seen now is kept; raises OSError when it cannot be."""

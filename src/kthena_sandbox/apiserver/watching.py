@@ -49,15 +49,9 @@ class Watch:
 
     async def run(self, write: Write) -> None:
         """Write events until the time is up, the history is gone, or the caller cancels."""
-        settled = self.cluster.store.settled
-
-        async def write_settled(lines: bytes) -> None:
-            await settled()
-            await write(lines)
-
         with trio.move_on_after(self.timeout_seconds):
             try:
-                await self._follow(write_settled, await self._begin(write_settled))
+                await self._follow(write, await self._begin(write))
             except ApiError as error:
                 await write(_line("ERROR", error.status()))
 
@@ -73,7 +67,9 @@ class Watch:
             return self._position(revision if asked is None else asked)
         position = self._position(revision)
         present = [collection.documents[key] for key in sorted(collection.documents)]
-        await write(b"".join(self._added(present)))
+        lines = b"".join(self._added(present))
+        await self.cluster.store.settled()
+        await write(lines)
         if self.options.bookmarks and self.options.initial_events:
             await write(self._bookmark(revision, {INITIAL_EVENTS_END: "true"}))
         return position
@@ -102,7 +98,7 @@ class Watch:
                 continue
             if await self._changes_until(due):
                 continue
-            await write(self._bookmark(self.cluster.store.revision))
+            await write(self._bookmark(self.cluster.store.published))
             due = self._next_bookmark(ends)
 
     async def _changes_until(self, due: float) -> bool:

@@ -2,7 +2,6 @@
 
 import logging
 from functools import partial
-from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
 
@@ -12,7 +11,7 @@ from hypercorn.config import Config
 from wsproto.utilities import RemoteProtocolError
 
 from kthena_sandbox.apiserver.app import Api
-from kthena_sandbox.apiserver.http1 import Http1Connection
+from kthena_sandbox.apiserver.http1 import Http1Connection, encoded
 from kthena_sandbox.apiserver.web import Request, Response, Takeover, read_head
 from kthena_sandbox.connections import Connections
 
@@ -78,7 +77,7 @@ async def _answer(api: Api, stream: trio.abc.Stream, asked: bytes) -> None:
                 await answered.run(stream, asked)
                 nursery.cancel_scope.cancel()
         elif isinstance(answered, Response):
-            await stream.send_all(_encoded(answered))
+            await stream.send_all(encoded(answered, goes_on=False))
     except* (h11.RemoteProtocolError, RemoteProtocolError, trio.BrokenResourceError, OSError):
         pass  # the client is gone, or never spoke the protocol that it asked for
     except* Exception:  # noqa: BLE001  one connection must not take the others along
@@ -88,16 +87,6 @@ async def _answer(api: Api, stream: trio.abc.Stream, asked: bytes) -> None:
 async def _cancel_when_interrupted(api: Api, scope: trio.CancelScope) -> None:
     await api.interruption.wait()
     scope.cancel()
-
-
-def _encoded(response: Response) -> bytes:
-    headers = [
-        ("content-type", response.content_type), ("content-length", str(len(response.body))),
-        ("connection", "close"), *response.headers,
-    ]  # fmt: skip
-    lines = [f"HTTP/1.1 {response.code} {HTTPStatus(response.code).phrase}"]
-    lines += [f"{name}: {value}" for name, value in headers]
-    return "\r\n".join([*lines, "", ""]).encode("latin-1") + response.body
 
 
 def _request(asked: bytes) -> Request:

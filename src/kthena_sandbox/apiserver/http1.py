@@ -70,7 +70,7 @@ class Http1Connection:
         reasons = {413: "RequestEntityTooLarge"}
         refused = ApiError(error.status, reasons.get(error.status, "BadRequest"), str(error))
         with suppress(*_GONE):
-            await self._send_whole(self._api.refusal(refused), goes_on=False, bare=False)
+            await self._stream.send_all(encoded(self._api.refusal(refused), goes_on=False))
 
     async def _serve(self) -> None:
         await self._take(self._first)
@@ -83,7 +83,7 @@ class Http1Connection:
                         return
                 else:
                     bare = request.method == "HEAD"
-                    await self._send_whole(answered, goes_on=goes_on, bare=bare)
+                    await self._stream.send_all(encoded(answered, goes_on=goes_on, bare=bare))
             if not goes_on or self._closing:
                 return
 
@@ -117,11 +117,6 @@ class Http1Connection:
         if self._parser.wants_continue:
             self._parser.wants_continue = False
             await self._stream.send_all(CONTINUE)
-
-    async def _send_whole(self, response: Response, *, goes_on: bool, bare: bool) -> None:
-        sized = (*response.headers, ("content-length", str(len(response.body))))
-        start = _head(response.code, response.content_type, sized, goes_on=goes_on)
-        await self._stream.send_all(start if bare else start + response.body)
 
     async def _stream_out(self, answer: Streaming, *, goes_on: bool) -> bool:
         """Send a streamed answer; whether it came to its proper end."""
@@ -171,6 +166,13 @@ def _read(received: Received) -> tuple[Request, bool]:
     path = unquote(received.path)
     request = read_head(received.method, path, received.query, received.headers, received.body)
     return request, received.keep_alive
+
+
+def encoded(response: Response, *, goes_on: bool, bare: bool = False) -> bytes:
+    """A complete answer, *bare* without its body; whether the connection *goes_on* after it."""
+    sized = (*response.headers, ("content-length", str(len(response.body))))
+    start = _head(response.code, response.content_type, sized, goes_on=goes_on)
+    return start if bare else start + response.body
 
 
 def _head(code: int, content_type: str, headers: Headers, *, goes_on: bool) -> bytes:

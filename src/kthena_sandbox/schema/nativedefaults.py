@@ -74,15 +74,8 @@ def template_defaults(workload: Document) -> Document:
 
 def deployment_defaults(deployment: Document) -> Document:
     """A Deployment: its template, and the limits of a rolling update."""
-    filled = template_defaults(deployment)
-    spec = filled.get("spec")
-    strategy = _map(spec).get("strategy")
-    if not isinstance(spec, dict) or not isinstance(strategy, dict):
-        return filled
-    if strategy.get("type") != "RollingUpdate" or "rollingUpdate" in strategy:
-        return filled
     rolling = {"maxSurge": "25%", "maxUnavailable": "25%"}
-    return filled | {"spec": spec | {"strategy": strategy | {"rollingUpdate": rolling}}}
+    return _with_strategy(template_defaults(deployment), rolling, "strategy")
 
 
 def stateful_set_defaults(stateful_set: Document) -> Document:
@@ -95,15 +88,17 @@ def daemon_set_defaults(daemon_set: Document) -> Document:
     return _with_strategy(template_defaults(daemon_set), {"maxSurge": 0, "maxUnavailable": 1})
 
 
-def _with_strategy(workload: Document, rolling: Document) -> Document:
+def _with_strategy(
+    workload: Document, rolling: Document, field: str = "updateStrategy"
+) -> Document:
     spec = workload.get("spec")
-    strategy = _map(spec).get("updateStrategy")
+    strategy = _map(spec).get(field)
     if not isinstance(spec, dict) or not isinstance(strategy, dict):
         return workload
     if strategy.get("type") != "RollingUpdate" or "rollingUpdate" in strategy:
         return workload
     filled = strategy | {"rollingUpdate": rolling}
-    return workload | {"spec": spec | {"updateStrategy": filled}}
+    return workload | {"spec": spec | {field: filled}}
 
 
 def job_defaults(job: Document) -> Document:

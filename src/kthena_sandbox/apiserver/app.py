@@ -48,12 +48,16 @@ _PARTS_OF_HEALTH = tuple(f"{name}/" for name in _HEALTH)
 VERSION = {
     "major": "1",
     "minor": "34",
+    "emulationMajor": "1",
+    "emulationMinor": "34",
+    "minCompatibilityMajor": "1",
+    "minCompatibilityMinor": "33",
     "gitVersion": f"v1.34.0+sandbox-{__version__}",
     "gitCommit": "",
     "gitTreeState": "clean",
     "buildDate": "1970-01-01T00:00:00Z",
     "goVersion": "",
-    "compiler": "",
+    "compiler": "gc",
     "platform": "linux/amd64",
 }
 

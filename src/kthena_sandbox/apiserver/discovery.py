@@ -1,5 +1,6 @@
 """Discovery documents: which groups, versions, resources and verbs there are."""
 
+import base64
 import hashlib
 from collections.abc import Iterable
 from typing import Any
@@ -11,6 +12,7 @@ from kthena_sandbox.apiserver.negotiation import JSON, media_ranges
 from kthena_sandbox.resources import ResourceType
 
 _ALL = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
+_ALL_OF_CUSTOM = ["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"]
 _CREATE_ONLY = ["create"]
 _READ_ONLY = ["get", "list", "watch"]
 _SUBRESOURCES: dict[str, tuple[list[str], tuple[str, str, str] | None]] = {
@@ -23,7 +25,12 @@ _SUBRESOURCES: dict[str, tuple[list[str], tuple[str, str, str] | None]] = {
     "eviction": (["create"], ("policy", "v1", "Eviction")),
     "token": (["create"], ("authentication.k8s.io", "v1", "TokenRequest")),
 }
-_ADDRESS = [{"clientCIDR": "0.0.0.0/0", "serverAddress": "127.0.0.1"}]
+# Built-in groups in the order of a kube-apiserver; those of CRDs come after.
+_ORDER = (
+    "apps", "events.k8s.io", "authentication.k8s.io", "authorization.k8s.io", "autoscaling", "batch",
+    "networking.k8s.io", "policy", "rbac.authorization.k8s.io", "storage.k8s.io", "admissionregistration.k8s.io",
+    "apiextensions.k8s.io", "scheduling.k8s.io", "coordination.k8s.io", "discovery.k8s.io",
+)  # fmt: skip
 Verbs = list[str]
 
 
@@ -38,6 +45,8 @@ def verbs_of(resource: ResourceType) -> Verbs:
         return _CREATE_ONLY
     if resource.empty:
         return _READ_ONLY
+    if resource.custom:
+        return _ALL_OF_CUSTOM
     return [verb for verb in _ALL if verb != "deletecollection" or is_cleared(resource)]
 
 
@@ -46,9 +55,10 @@ def is_cleared(resource: ResourceType) -> bool:
     return (resource.group, resource.plural) != ("", "namespaces")
 
 
-def legacy_versions() -> dict[str, Any]:
-    """`/api`."""
-    return {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": _ADDRESS}
+def legacy_versions(address: str) -> dict[str, Any]:
+    """`/api` of the server at *address*."""
+    addresses = [{"clientCIDR": "0.0.0.0/0", "serverAddress": address}]
+    return {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": addresses}
 
 
 def group_list(catalogue: Catalogue) -> dict[str, Any]:
@@ -58,7 +68,9 @@ def group_list(catalogue: Catalogue) -> dict[str, Any]:
 
 
 def _named_groups(catalogue: Catalogue) -> list[tuple[str, tuple[str, ...]]]:
-    return [(group, versions) for group, versions in catalogue.groups.items() if group]
+    places = {group: place for place, group in enumerate(_ORDER)}
+    listed = [(group, versions) for group, versions in catalogue.groups.items() if group]
+    return sorted(listed, key=lambda entry: (places.get(entry[0], len(places)), entry[0]))
 
 
 def _group(group: str, versions: Iterable[str]) -> dict[str, Any]:
@@ -82,7 +94,7 @@ def resource_list(catalogue: Catalogue, group: str, version: str) -> dict[str, A
     entries = [entry for kind in types for entry in _entries(kind)]
     return {
         "kind": "APIResourceList",
-        "apiVersion": "v1",
+        **({"apiVersion": "v1"} if group else {}),  # as a kube-apiserver has it
         "groupVersion": types[0].api_version,
         "resources": entries,
     }
@@ -96,10 +108,11 @@ def _entries(kind: ResourceType) -> Iterable[dict[str, Any]]:
         "kind": kind.kind,
         "verbs": verbs_of(kind),
     }
-    yield entry | _names(kind)
+    yield entry | _names(kind) | _storage_hash(kind)
     for name in served_subresources(kind):
         verbs, other = _SUBRESOURCES[name]
         group, version, shown = other or ("", "", kind.kind)
+        version = version if group else ""
         yield {
             "name": f"{kind.plural}/{name}",
             "singularName": "",
@@ -109,6 +122,16 @@ def _entries(kind: ResourceType) -> Iterable[dict[str, Any]]:
             "kind": shown,
             "verbs": verbs,
         }
+
+
+def _storage_hash(kind: ResourceType) -> dict[str, str]:
+    """The mark of the version that objects are kept in, by which clients see that it changed."""
+    if is_review(kind):
+        return {}
+    group = "" if kind.kind == "Event" else kind.group
+    text = f"{group}/{kind.storage_version or kind.version}/{kind.kind}"
+    mark = base64.b64encode(hashlib.sha256(text.encode()).digest()[:8])
+    return {"storageVersionHash": mark.decode()}
 
 
 def _names(kind: ResourceType) -> dict[str, Any]:
@@ -151,7 +174,7 @@ def aggregated(catalogue: Catalogue, version: str, *, legacy: bool) -> dict[str,
 
 
 def _aggregated_group(catalogue: Catalogue, group: str, versions: Iterable[str]) -> dict[str, Any]:
-    metadata = {"creationTimestamp": None} | ({"name": group} if group else {})
+    metadata = {"name": group} if group else {}
     listed = [
         {
             "version": version,
@@ -166,7 +189,7 @@ def _aggregated_group(catalogue: Catalogue, group: str, versions: Iterable[str])
 def _aggregated(kind: ResourceType) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "resource": kind.plural,
-        "responseKind": {"group": kind.group, "version": kind.version, "kind": kind.kind},
+        "responseKind": _own_kind(kind),
         "scope": "Namespaced" if kind.namespaced else "Cluster",
         "singularResource": kind.singular,
         "verbs": verbs_of(kind),
@@ -177,9 +200,20 @@ def _aggregated(kind: ResourceType) -> dict[str, Any]:
 
 def _aggregated_sub(kind: ResourceType, name: str) -> dict[str, Any]:
     verbs, other = _SUBRESOURCES[name]
-    group, version, shown = other or (kind.group, kind.version, kind.kind)
-    answer = {"group": group, "version": version, "kind": shown}
+    answer = (
+        dict(zip(("group", "version", "kind"), other, strict=True)) if other else _own_kind(kind)
+    )
     return {"subresource": name, "responseKind": answer, "verbs": verbs}
+
+
+def _own_kind(kind: ResourceType) -> dict[str, str]:
+    """The kind of an answer; built-in groups leave out what is said around it."""
+    place = (
+        {"group": kind.group, "version": kind.version}
+        if kind.custom
+        else {"group": "", "version": ""}
+    )
+    return place | {"kind": kind.kind}
 
 
 def etag(document: bytes) -> str:

@@ -45,8 +45,10 @@ class Documents:
         """`/api` or `/apis`, aggregated when the client wants that."""
         version = discovery.aggregated_form(request.headers.get("accept", ""))
         if version is None:
-            make = discovery.legacy_versions if legacy else self._group_list
-            return _answer(request, self._page(f"roots {legacy}", make))
+            if legacy:
+                address = request.headers.get("host", "")
+                return _answer(request, Page(discovery.encoded(discovery.legacy_versions(address))))
+            return _answer(request, self._page("roots", self._group_list))
         content_type = f"{JSON};g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList"
         page = self._page(
             f"aggregated {version} {legacy}",

@@ -79,10 +79,16 @@ def _type(
         namespaced=not cluster,
         list_kind=f"{kind}List",
         short_names=tuple(short),
-        categories=("all",) if "+all" in names else (),
+        categories=_categories(group, names),
         subresources=frozenset(subresources),
         schema=schema,
     )
+
+
+def _categories(group: str, names: str) -> tuple[str, ...]:
+    if "+all" in names:
+        return ("all",)
+    return ("api-extensions",) if group in {"admissionregistration", "apiextensions"} else ()
 
 
 _CORE = (

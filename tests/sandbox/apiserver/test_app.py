@@ -21,6 +21,7 @@ async def test_health(client: Client, path: str) -> None:
 async def test_version(client: Client) -> None:
     document = (await client.get("/version")).document
     assert (document["major"], document["minor"]) == ("1", "34")
+    assert (document["emulationMinor"], document["minCompatibilityMinor"]) == ("34", "33")
 
 
 async def test_discovery_in_single_documents(client: Client) -> None:
@@ -33,6 +34,8 @@ async def test_discovery_in_single_documents(client: Client) -> None:
     pods = next(entry for entry in core["resources"] if entry["name"] == "pods")
     assert (pods["kind"], pods["namespaced"], pods["shortNames"]) == ("Pod", True, ["po"])
     assert "watch" in pods["verbs"]
+    maps = next(entry for entry in core["resources"] if entry["name"] == "configmaps")
+    assert maps["storageVersionHash"] == "qFsyl6wFWjQ="  # as every Kubernetes says it
     scale = next(
         entry
         for entry in (await client.get("/apis/apps/v1")).document["resources"]
@@ -50,6 +53,13 @@ async def test_aggregated_discovery(client: Client, version: str) -> None:
     apps = next(item for item in answer.document["items"] if item["metadata"]["name"] == "apps")
     kinds = {entry["resource"]: entry for entry in apps["versions"][0]["resources"]}
     assert kinds["deployments"]["scope"] == "Namespaced"
+    assert kinds["deployments"]["responseKind"] == {
+        "group": "",
+        "version": "",
+        "kind": "Deployment",
+    }
+    first = [item["metadata"]["name"] for item in answer.document["items"]][:3]
+    assert first == ["apps", "events.k8s.io", "authentication.k8s.io"]
     assert [sub["subresource"] for sub in kinds["deployments"]["subresources"]] == [
         "scale",
         "status",

@@ -16,12 +16,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import yaml
-from tests.differential.generator import Request, requests
+from tests.differential.generator import OWN_NAMES, Request, requests
 from tests.differential.normalising import difference, normalised
-from tests.differential.objects import NAMESPACE, Document
+from tests.differential.objects import KINDS, NAMESPACE, Document, Kind
 from tests.differential.session import Reply, Session, session
 
-_CRDS = Path(__file__).parents[2] / "deploy" / "crds"
+_ROOT = Path(__file__).parents[2]
+_CRDS = (_ROOT / "deploy" / "crds", _ROOT / "src" / "kthena_sandbox" / "crds")
 _READY_SECONDS = 30.0
 
 
@@ -41,22 +42,37 @@ def _message(reply: Reply) -> str:
 
 
 def prepare(one: Session) -> None:
-    """Make the namespace and the CRDs, and wait until these are served."""
+    """Make the namespace and the CRDs, wait until these are served, and remove what earlier runs left."""
     one.ask(
         Request(
             "POST", "/api/v1/namespaces", body=_named("v1", "Namespace", NAMESPACE), headers=_JSON
         )
     )
-    for file in sorted(_CRDS.glob("*.yaml")):
+    for file in sorted(file for folder in _CRDS for file in folder.glob("*.yaml")):
         for document in yaml.safe_load_all(file.read_text()):
             path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
             one.ask(Request("POST", path, body=document, headers=_JSON))
-    served = f"/apis/networking.serving.volcano.sh/v1alpha1/namespaces/{NAMESPACE}/modelroutes"
     deadline = time.monotonic() + _READY_SECONDS
-    while one.ask(Request("GET", served)).status != 200:
+    while any(one.ask(Request("GET", kind.collection)).status != 200 for kind in KINDS):
         if time.monotonic() > deadline:
             raise SystemExit("the CRDs are not served")
         time.sleep(0.1)
+    for kind in KINDS:
+        for name in one.names(kind.collection):
+            if name in OWN_NAMES or name.startswith("made-"):
+                _remove(one, kind, name)
+
+
+def _remove(one: Session, kind: Kind, name: str) -> None:
+    """Remove what an earlier run left, also where something holds it."""
+    freed = {"metadata": {"finalizers": None}}
+    merge = {"content-type": "application/merge-patch+json"}
+    now = {"gracePeriodSeconds": 0, "propagationPolicy": "Background"}
+    one.ask(Request("PATCH", kind.path(name), headers=merge, body=freed))
+    if kind.kind == "Namespace":
+        one.ask(Request("DELETE", kind.path(name)))
+        one.ask(Request("PUT", f"{kind.path(name)}/finalize", body=_named("v1", "Namespace", name)))
+    one.ask(Request("DELETE", kind.path(name), headers=_JSON, body=now))
 
 
 _JSON = {"content-type": "application/json"}

@@ -11,6 +11,7 @@ from tests.differential.objects import KINDS, NAMESPACE, Document, Kind
 
 NAMES = ("one", "two", "three", "four")
 BAD_NAMES = ("Upper", "under_score", "-dash", "a" * 254, "dot.", "")
+OWN_NAMES = (*NAMES, "another", "renamed")  # all that objects come to be named
 MANAGERS = ("anna", "bert", "carl")
 JSON = "application/json"
 MERGE = "application/merge-patch+json"
@@ -85,6 +86,8 @@ class _Maker:
             (self._status, 6),
             (self._scale, 3),
             (self._odd, 6),
+            (self._finalize, 2),
+            (self._discovery, 2),
         )
 
     def next(self) -> Request:
@@ -284,6 +287,21 @@ class _Maker:
     def _scale(self, kind: Kind, name: str) -> Request:
         patch = {"spec": {"replicas": self._dice.choice((0, 1, 5, -2, "x"))}}
         return Request("PATCH", kind.path(name) + "/scale", {}, {"content-type": MERGE}, patch)
+
+    def _finalize(self, _: Kind, name: str) -> Request:
+        """Return what lets a namespace go that is being deleted, as a namespace controller does."""
+        finalizers = self._dice.choice(([], [], ["kubernetes"], ["example.com/own"], ["odd"]))
+        body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}, "spec": {"finalizers": finalizers}}  # fmt: skip
+        path = f"/api/v1/namespaces/{name}/finalize"
+        return Request("PUT", path, self._options(), {"content-type": JSON}, body)
+
+    def _discovery(self, kind: Kind, _: str) -> Request:
+        """Return a request for a document about kinds; of whole lists of them servers have their own."""
+        group = "" if "/" not in kind.api_version else kind.api_version.partition("/")[0]
+        paths = ["/api", "/version"] if not group else [f"/apis/{group}"] * 2
+        if kind.custom:
+            paths.append(f"/apis/{kind.api_version}")
+        return Request("GET", self._dice.choice(paths))
 
     def _odd(self, kind: Kind, name: str) -> Request:
         good = self._good(kind, name)

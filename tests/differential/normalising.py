@@ -11,8 +11,20 @@ _RECORD = re.compile(r"(the ResourceVersion in (?:the precondition|record) )\(\d
 _ADDRESS = re.compile(r"\b(?:\d{1,3}\.){3}\d{1,3}(?:/\d+)?\b")
 # By name of the field: its value says nothing.
 _OWN = frozenset(
-    {"resourceVersion", "uid", "continue", "clusterIP", "nodePort", "healthCheckNodePort", "age"}
+    {
+        *(
+            "resourceVersion",
+            "uid",
+            "continue",
+            "clusterIP",
+            "nodePort",
+            "healthCheckNodePort",
+            "age",
+        ),
+        *("serverAddress", "gitVersion", "gitCommit", "gitTreeState", "buildDate", "goVersion"),
+    }
 )
+_OF_BUILD = frozenset({"gitCommit", "gitTreeState", "goVersion"})  # which may be empty
 _OWN_LISTS = frozenset({"clusterIPs"})
 _COLUMN = frozenset({"name", "type", "format", "description", "priority"})
 
@@ -23,7 +35,7 @@ def normalised(value: Any, name: str = "") -> Any:
         if value.keys() == _COLUMN:  # of a Table, described in each one's own words
             value = value | {"description": "(description)"}
         return {key: normalised(one, key) for key, one in value.items()}
-    if name in _OWN and value not in {"", None, "None"}:
+    if name in _OWN and (value not in {"", None, "None"} or name in _OF_BUILD):
         return f"({name})"
     if name == "managedFields" and isinstance(value, list):
         # They stand in the order of their times, which are whole seconds.

@@ -26,6 +26,12 @@ class Kind:
     namespaced: bool = True
 
     @property
+    def custom(self) -> bool:
+        """Whether a CRD defines it."""
+        group = self.api_version.partition("/")[0]
+        return group.startswith(("gateway.", "inference.", "networking.serving."))
+
+    @property
     def collection(self) -> str:
         """Return the path of all objects."""
         group = "/api" if "/" not in self.api_version else "/apis"
@@ -147,5 +153,52 @@ KINDS = (
         patches=({"rules": [{"nonResourceURLs": ["/x"], "verbs": ["get"]}]}, {"aggregationRule": {"clusterRoleSelectors": [{"matchLabels": {"none": "x"}}]}}),
         spoilt=({"rules": [{"verbs": ["get"], "nonResourceURLs": ["x"], "resources": ["y"]}]},),
         namespaced=False,
+    ),
+    Kind(
+        "statefulsets", "StatefulSet", "apps/v1",
+        {"spec": {"replicas": 1, "serviceName": "s", "selector": _SELECTOR, "template": _TEMPLATE}},
+        patches=({"spec": {"replicas": 3}}, {"spec": {"minReadySeconds": 4}}, {"spec": {"podManagementPolicy": "Parallel"}}),
+        spoilt=({"spec": {"replicas": -1}}, {"spec": {"podManagementPolicy": "Odd"}}, {"spec": {"selector": {"matchLabels": {"app": "b"}}}}, {"spec": {"serviceName": 3}}),
+        status=True, scale=True,
+    ),
+    Kind(
+        "jobs", "Job", "batch/v1", {"spec": {"template": {"spec": {"restartPolicy": "Never", "containers": [_CONTAINER]}}}},
+        patches=({"spec": {"parallelism": 2}}, {"spec": {"suspend": True}}, {"spec": {"backoffLimit": 1}}),
+        spoilt=({"spec": {"parallelism": -1}}, {"spec": {"template": {"spec": {"restartPolicy": "Always"}}}}, {"spec": {"completions": "x"}}),
+        status=True,
+    ),
+    Kind(
+        "namespaces", "Namespace", "v1", {},
+        patches=({"metadata": {"labels": {"own": "y"}}}, {"spec": {"finalizers": ["example.com/own"]}}),
+        spoilt=({"spec": {"finalizers": "x"}}, {"metadata": {"labels": {"bad label": "x"}}}),
+        status=True, namespaced=False,
+    ),
+    Kind(
+        "gateways", "Gateway", "gateway.networking.k8s.io/v1",
+        {"spec": {"gatewayClassName": "c", "listeners": [{"name": "l", "port": 80, "protocol": "HTTP"}]}},
+        patches=({"spec": {"listeners": [{"name": "l", "port": 81, "protocol": "HTTP"}]}}, {"spec": {"addresses": [{"value": "10.1.2.3"}]}}),
+        spoilt=(
+            {"spec": {"listeners": []}}, {"spec": {"listeners": [{"name": "l", "port": 0, "protocol": "HTTP"}]}}, {"spec": {"gatewayClassName": ""}},
+            {"spec": {"listeners": [{"name": "l", "port": 80, "protocol": "HTTP"}, {"name": "l", "port": 81, "protocol": "HTTP"}]}},
+            {"spec": {"listeners": [{"name": "l", "port": 80, "protocol": "HTTP", "tls": {"mode": "Terminate"}}]}},
+        ),
+        status=True,
+    ),
+    Kind(
+        "httproutes", "HTTPRoute", "gateway.networking.k8s.io/v1",
+        {"spec": {"parentRefs": [{"name": "g"}], "rules": [{"backendRefs": [{"name": "s", "port": 80}]}]}},
+        patches=({"spec": {"hostnames": ["a.example.com"]}}, {"spec": {"rules": [{"matches": [{"path": {"value": "/v1"}}]}]}}),
+        spoilt=(
+            {"spec": {"hostnames": ["*"]}}, {"spec": {"rules": [{"matches": [{"path": {"value": "v1"}}]}]}}, {"spec": {"rules": "x"}},
+            {"spec": {"rules": [{"filters": [{"type": "RequestMirror"}]}]}}, {"spec": {"rules": [{"backendRefs": [{"name": "s"}]}]}},
+        ),
+        status=True,
+    ),
+    Kind(
+        "inferencepools", "InferencePool", "inference.networking.k8s.io/v1",
+        {"spec": {"selector": {"matchLabels": {"app": "e"}}, "targetPorts": [{"number": 8000}], "endpointPickerRef": {"name": "p", "port": {"number": 9002}}}},
+        patches=({"spec": {"targetPorts": [{"number": 8001}]}}, {"spec": {"endpointPickerRef": {"failureMode": "FailOpen"}}}),
+        spoilt=({"spec": {"targetPorts": []}}, {"spec": {"targetPorts": [{"number": 70000}]}}, {"spec": {"selector": None}}, {"spec": {"endpointPickerRef": {"port": None}}}),
+        status=True,
     ),
 )  # fmt: skip

@@ -3,6 +3,7 @@
 from typing import Any
 
 from kthena_sandbox.apiserver.errors import Cause
+from kthena_sandbox.apiserver.options import forbidden_cause
 from kthena_sandbox.apiserver.surroundings import Surroundings
 from kthena_sandbox.schema.golang import shown
 from kthena_sandbox.schema.nativedefaults import admitted_pod
@@ -49,9 +50,11 @@ def quality_of_service(containers: list[Any]) -> str:
 
 
 def check(document: Document, old: Document | None, _: Surroundings) -> list[Cause]:
-    """What of a Pod may not change."""
+    """What a new Pod may not have, and what of a Pod may not change."""
     if old is None:
-        return []
+        given = _map(document, "spec").get("ephemeralContainers")
+        refused = forbidden_cause("spec.ephemeralContainers", "cannot be set on create")
+        return [refused] if given else []
     spec, before = _map(document, "spec"), _map(old, "spec")
     for name, what in (("containers", "containers"), ("initContainers", "init containers")):
         if len(spec.get(name) or []) != len(before.get(name) or []):

@@ -10,6 +10,7 @@ from ipaddress import AddressValueError, IPv4Address, IPv4Network
 from typing import Any
 
 from kthena_sandbox.apiserver.errors import Cause
+from kthena_sandbox.apiserver.families import families, family_causes
 from kthena_sandbox.apiserver.surroundings import Surroundings
 
 Document = dict[str, Any]
@@ -20,7 +21,6 @@ NODE_PORTS = range(30000, 32768)
 # What lies below is for Services that ask for a number.
 _DRAWN_ADDRESSES = range(int(RANGE[256]), int(RANGE[-1]))
 _DRAWN_PORTS = range(30086, 32768)
-_FAMILIES = {"ipFamilies": ["IPv4"], "ipFamilyPolicy": "SingleStack"}
 _DEFAULTS = {"internalTrafficPolicy": "Cluster", "sessionAffinity": "None", "type": "ClusterIP"}
 _ADDRESS_FIELDS = ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy")
 
@@ -109,7 +109,7 @@ def _allocated(spec: Document, others: list[Document], uid: str) -> Document:
         return {"sessionAffinity": "None"} | spec
     address = spec.get("clusterIP") or free_address(_addresses(others), uid)
     chosen: Document = {"clusterIP": address, "clusterIPs": [address]}
-    filled: Document = _DEFAULTS | _FAMILIES | spec | chosen
+    filled: Document = _DEFAULTS | spec | families(spec) | chosen
     if not _has_node_ports(filled) or filled.get("allocateLoadBalancerNodePorts") is False:
         return filled
     return filled | {"ports": _with_node_ports(_ports(filled), _all_node_ports(others), uid)}
@@ -143,6 +143,7 @@ def check(service: Document, old: Document | None, surroundings: Surroundings) -
     others = [entry for entry in surroundings.services() if _uid(entry) != uid]
     chosen = old is None or not _has_address(before)
     causes = _address_causes(spec, others) if chosen else _moved(spec, before)
+    causes = family_causes(spec) or causes
     return causes + _node_port_causes(spec, before, _all_node_ports(others))
 
 

@@ -313,6 +313,14 @@ async def test_the_specification_of_a_pod_stays_but_for_its_images(client: Clien
     )
 
 
+async def test_a_new_pod_has_no_ephemeral_containers(client: Client) -> None:
+    refused = await client.post(PODS, pod("p", ephemeralContainers=[{"name": "e", "image": "i"}]))
+    assert (refused.code, refused.message) == (
+        422,
+        'Pod "p" is invalid: spec.ephemeralContainers: Forbidden: cannot be set on create',
+    )
+
+
 async def test_the_selector_of_a_deployment_stays(client: Client) -> None:
     deployments = "/apis/apps/v1/namespaces/default/deployments"
     template = {"metadata": {"labels": {"app": "a"}}, "spec": pod("p")["spec"]}

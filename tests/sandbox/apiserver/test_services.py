@@ -128,3 +128,56 @@ async def test_a_node_port_that_cannot_be_had(
     answer = await create(client, "a", **spec)
     expected = f'Service "a" is invalid: spec.ports[0].nodePort: {why}'
     assert (answer.code, answer.message) == (422, expected)
+
+
+@pytest.mark.parametrize(
+    ("spec", "messages"),
+    [
+        (
+            {"ipFamilyPolicy": "RequireDualStack", "ipFamilies": ["IPv4", "IPv6"]},
+            [
+                'Invalid value: "RequireDualStack": this cluster is not configured for dual-stack services',
+                'Invalid value: "IPv6": not configured on this cluster',
+            ],
+        ),
+        (
+            {"ipFamilyPolicy": "Any", "ipFamilies": ["IPv5"]},
+            [
+                'Unsupported value: "IPv5": supported values: "IPv4", "IPv6"',
+                (
+                    'Unsupported value: "Any": supported values: "PreferDualStack", '
+                    '"RequireDualStack", "SingleStack"'
+                ),
+            ],
+        ),
+        (
+            {"ipFamilies": ["IPv4", "IPv6"]},
+            [
+                (
+                    "Invalid value: \"SingleStack\": must be 'RequireDualStack' or 'PreferDualStack' "
+                    "when multiple IP families are specified"
+                )
+            ],
+        ),
+        (
+            {"ipFamilies": ["IPv6"], "clusterIP": "None", "selector": {"a": "b"}},
+            ['Invalid value: "IPv6": not configured on this cluster'],
+        ),
+    ],
+)
+async def test_families_that_the_cluster_does_not_have_are_refused(
+    client: Client, spec: dict[str, Any], messages: list[str]
+) -> None:
+    refused = await create(client, "a", **spec)
+    assert refused.code == 422
+    assert [cause["message"] for cause in refused.document["details"]["causes"]] == messages
+
+
+async def test_families_that_are_not_chosen(client: Client) -> None:
+    usual = await spec_of(client, "a", ipFamilyPolicy="PreferDualStack")
+    assert (usual["ipFamilies"], usual["ipFamilyPolicy"]) == (["IPv4"], "PreferDualStack")
+    headless = await spec_of(client, "b", clusterIP="None", selector={"a": "b"})
+    assert (headless["ipFamilies"], headless["ipFamilyPolicy"]) == (["IPv4"], "SingleStack")
+    free = await spec_of(client, "c", clusterIP="None", ipFamilies=["IPv6"])
+    assert (free["ipFamilies"], free["ipFamilyPolicy"]) == (["IPv6", "IPv4"], "RequireDualStack")
+    assert (await change(client, "c", sessionAffinity="ClientIP")).code == 200

@@ -1,5 +1,6 @@
 """What may differ between two servers that behave alike is made the same: times, identities, addresses, revisions."""
 
+import json
 import re
 from typing import Any
 
@@ -9,6 +10,12 @@ _MADE = re.compile(r"\bmade-[a-z0-9]{5}\b")
 _REVISION = re.compile(r"(ResourceVersion in (?:precondition|object meta): )\d+")
 _RECORD = re.compile(r"(the ResourceVersion in (?:the precondition|record) )\(\d+\)")
 _ADDRESS = re.compile(r"\b(?:\d{1,3}\.){3}\d{1,3}(?:/\d+)?\b")
+# How Go prints the difference of two of its structs, line by line.
+_PATCHED = re.compile(r"(was previously negative\))(?:\n[@ +-].*)+\n?")
+# An object in a refusal of a patch: the order of its keys is that of Go's structs.
+_OBJECT = re.compile(
+    r'(?<=patch: Invalid value: )"\{(?:[^"\\]|\\.)*"|(?<=^Invalid value: )"\{(?:[^"\\]|\\.)*"'
+)
 # By name of the field: its value says nothing.
 _OWN = frozenset(
     {
@@ -55,12 +62,21 @@ def _manager(entry: Any) -> tuple[str, ...]:
 
 
 def _text(text: str) -> str:
+    text = _OBJECT.sub(_sorted, _PATCHED.sub(r"\1", text))
     text = _UUID.sub("(uid)", text)
     text = _TIME.sub("(time)", text)
     text = _MADE.sub("made-(suffix)", text)
     text = _REVISION.sub(r"\1(revision)", text)
     text = _RECORD.sub(r"\1(revision)", text)
     return _ADDRESS.sub("(address)", text)
+
+
+def _sorted(found: re.Match[str]) -> str:
+    try:
+        value = json.loads(json.loads(found[0]))
+    except ValueError:
+        return found[0]
+    return json.dumps(normalised(value), sort_keys=True)
 
 
 def difference(ours: Any, theirs: Any, path: str = "") -> str:

@@ -150,8 +150,8 @@ KINDS = (
     ),
     Kind(
         "clusterroles", "ClusterRole", "rbac.authorization.k8s.io/v1", {"rules": [_RULE]},
-        patches=({"rules": [{"nonResourceURLs": ["/x"], "verbs": ["get"]}]}, {"aggregationRule": {"clusterRoleSelectors": [{"matchLabels": {"none": "x"}}]}}),
-        spoilt=({"rules": [{"verbs": ["get"], "nonResourceURLs": ["x"], "resources": ["y"]}]},),
+        patches=({"rules": [{"nonResourceURLs": ["/x"], "verbs": ["get"]}]},),
+        spoilt=({"rules": [{"verbs": ["get"], "nonResourceURLs": ["x"], "resources": ["y"]}]}, {"aggregationRule": {}}),
         namespaced=False,
     ),
     Kind(

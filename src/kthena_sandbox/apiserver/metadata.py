@@ -26,6 +26,8 @@ _JSON_TYPES = {
     dict: "object",
     list: "array",
 }
+_EMPTY: tuple[object, ...] = ("", {}, [])
+_LISTED = frozenset({"managedFields"})  # of which an empty list says something
 _OF_SERVER = (
     "uid",
     "creationTimestamp",
@@ -64,21 +66,34 @@ def timestamp(moment: datetime) -> str:
 
 
 def check_shape(resource: ResourceType, document: Document) -> tuple[Document, list[str]]:
-    """The object with metadata as a map without nulls, and the unknown fields in there.
+    """The object with metadata as a map without what is null or empty, and the unknown fields in there.
 
     Raises ApiError 400 where a type is wrong.
     """
     metadata = document.get("metadata") or {}
     if not isinstance(metadata, dict):
-        raise _mistyped(resource, metadata, "ObjectMeta", "metadata", "v1.ObjectMeta")
-    metadata = {name: value for name, value in metadata.items() if value is not None}
+        raise _mistyped(resource, metadata, "v1.ObjectMeta")
+    metadata = {
+        name: _without_null_texts(value) if name in {"labels", "annotations"} else value
+        for name, value in metadata.items()
+        if value is not None
+    }
     for name, value in metadata.items():
         wanted = _FIELDS.get(name)
         if wanted is not None and not _is(value, wanted):
-            raise _mistyped(resource, value, "ObjectMeta", f"metadata.{name}", _GO_TYPES[wanted])
+            raise _mistyped(resource, value, _GO_TYPES[wanted], name)
     _check_texts(resource, metadata)
     unknown = [f"metadata.{name}" for name in metadata if name not in _FIELDS]
-    return document | {"metadata": metadata}, unknown
+    kept = {
+        name: value for name, value in metadata.items() if name in _LISTED or value not in _EMPTY
+    }
+    return document | {"metadata": kept}, unknown
+
+
+def _without_null_texts(texts: Any) -> Any:
+    if not isinstance(texts, dict):
+        return texts
+    return {name: "" if text is None else text for name, text in texts.items()}
 
 
 def _check_texts(resource: ResourceType, metadata: Document) -> None:
@@ -87,20 +102,26 @@ def _check_texts(resource: ResourceType, metadata: Document) -> None:
     texts += [("finalizers", value) for value in metadata.get("finalizers", [])]
     for name, value in texts:
         if not isinstance(value, str):
-            raise _mistyped(resource, value, "ObjectMeta", f"metadata.{name}", "string")
+            raise _mistyped(resource, value, "string", name)
 
 
 def _is(value: object, wanted: type) -> bool:
     return isinstance(value, wanted) and not (wanted is int and isinstance(value, bool))
 
 
-def _mistyped(
-    resource: ResourceType, value: object, owner: str, path: str, wanted: str
-) -> Exception:
+def _mistyped(resource: ResourceType, value: object, wanted: str, field: str = "") -> Exception:
+    """Metadata of custom objects are decoded by themselves, so that there is nothing around them to be named."""
     found = _JSON_TYPES.get(type(value), "null")
+    place = (
+        f"struct field ObjectMeta.metadata.{field}"
+        if field
+        else f"struct field {resource.kind}.metadata"
+    )
+    if resource.custom:
+        place = f"struct field ObjectMeta.{field}" if field else "value"
     return bad_request(
         f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}: '
-        f"json: cannot unmarshal {found} into Go struct field {owner}.{path} of type {wanted}"
+        f"json: cannot unmarshal {found} into Go {place} of type {wanted}"
     )
 
 

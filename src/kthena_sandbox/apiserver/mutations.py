@@ -26,6 +26,7 @@ from kthena_sandbox.apiserver.errors import (
 )
 from kthena_sandbox.apiserver.gates import Attempt
 from kthena_sandbox.apiserver.options import WriteOptions
+from kthena_sandbox.apiserver.recognising import check_kind
 from kthena_sandbox.apiserver.storage import Key
 from kthena_sandbox.apiserver.surroundings import Surroundings
 from kthena_sandbox.resources import ResourceType
@@ -67,7 +68,7 @@ def _decoded(
     resource: ResourceType, body: object, options: WriteOptions
 ) -> tuple[Document, tuple[str, ...]]:
     """A body as an object of the kind, and the warnings about it. Raises ApiError 400."""
-    fitted, unknown = schemas.fitted(resource, schemas.check_kind(resource, body))
+    fitted, unknown = schemas.fitted(resource, check_kind(resource, body, options.body))
     said = schemas.complaints(options.duplicates, unknown)
     return fitted, tuple(schemas.strict_object(resource, fitted, said, options.validation))
 
@@ -250,7 +251,7 @@ def change(
     *checked*: only if it breaks no rule. Raises ApiError 400, 404, 409 or 422.
     """
     old = cluster.read(resource, key)
-    document = schemas.check_kind(resource, transform(old))
+    document = check_kind(resource, transform(old))
     fitted, unknown = schemas.fitted(resource, document)
     said = schemas.complaints(options.duplicates, unknown)
     warnings = tuple(strict(resource, document, said, options.validation))
@@ -306,7 +307,8 @@ def apply(
     result = fieldmanagers.after_apply(
         resource, old, config, _writer(cluster, options), force=options.force
     )
-    fitted, _ = schemas.fitted(resource, schemas.check_kind(resource, result.document))
+    schemas.refuse_unconvertible(resource, result.document)
+    fitted, _ = schemas.fitted(resource, check_kind(resource, result.document))
     managed = meta.with_managed(fitted, result.managed)
     if old is not None:
         return Outcome(_changed(cluster, resource, old, managed, options, merge=merge))

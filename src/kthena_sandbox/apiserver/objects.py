@@ -32,6 +32,7 @@ from kthena_sandbox.apiserver.options import delete_options, write_options
 from kthena_sandbox.apiserver.patching import applied_configuration, is_apply, read_patch
 from kthena_sandbox.apiserver.paths import Target
 from kthena_sandbox.apiserver.presenting import shaped_list
+from kthena_sandbox.apiserver.recognising import check_kind
 from kthena_sandbox.apiserver.storage import Key
 from kthena_sandbox.apiserver.watching import Watch
 from kthena_sandbox.apiserver.web import NO_SUCH_PATH, Response, Streaming, warning
@@ -231,7 +232,7 @@ def _watch(call: Call) -> Answer:
 def _review(call: Call) -> Answer:
     if call.request.method != "POST" or call.target.name:
         raise method_not_allowed()
-    document = schemas.check_kind(call.resource, call.body())
+    document = check_kind(call.resource, call.body())
     namespace, user = call.target.namespace, call.request.user
     return plain(reviews.answered(call.access, user, call.resource, namespace, document), 201)
 
@@ -278,7 +279,7 @@ def _scale(call: Call) -> Answer:
         return plain(subresources.scale_of(resource, cluster.read(resource, key)))
     if call.request.method == "PUT":
         options = call.options("UpdateOptions", "scale")
-        scale = schemas.check_kind(subresources.SCALE, call.body())
+        scale = check_kind(subresources.SCALE, call.body())
         outcome = subresources.rescale(cluster, resource, key, lambda _: scale, options)
     elif call.request.method == "PATCH" and is_apply(call.request):
         options = call.options("PatchOptions", "scale")
@@ -315,6 +316,6 @@ def _eviction(call: Call) -> Answer:
 def _token(call: Call) -> Answer:
     if call.request.method != "POST":
         raise method_not_allowed()
-    document = schemas.check_kind(TOKEN_REQUEST, call.body())
+    document = check_kind(TOKEN_REQUEST, call.body())
     schemas.refuse_types(TOKEN_REQUEST, document)
     return plain(call.access.tokens.request(call.key, document), 201)

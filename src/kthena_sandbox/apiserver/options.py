@@ -24,7 +24,7 @@ _POLICIES = ("Foreground", "Background", "Orphan")
 class WriteOptions:
     """How to create, update or patch, who does it, and through which subresource.
 
-    `duplicates` is what to complain of about keys that the body has twice; `force` is for server-side apply.
+    `duplicates` is what to complain of about keys that the `body` has twice; `force` is for server-side apply.
     What is not `tracked` leaves the field managers as they are.
     """
 
@@ -36,6 +36,7 @@ class WriteOptions:
     force: bool = False
     tracked: bool = True
     gate: Gate = OPEN
+    body: bytes = b""
 
 
 def integer(value: object) -> int:
@@ -82,7 +83,7 @@ def write_options(request: Request, kind: str, subresource: str = "") -> WriteOp
     manager = manager or _from_user_agent(request.headers.get("user-agent", ""))
     return WriteOptions(
         bool(dry_run), wanted, duplicates, manager, subresource, request.flag("force"),
-        gate=request.gate,
+        gate=request.gate, body=request.body,
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from kthena_sandbox.apiserver import metadata as meta
 from kthena_sandbox.apiserver.errors import ApiError, Cause, bad_request
 from kthena_sandbox.resources import ResourceType
 from kthena_sandbox.schema import structural
+from kthena_sandbox.schema.compiled import Node, as_schema
 from kthena_sandbox.schema.goempty import as_stored, empty_lists
 from kthena_sandbox.schema.gotypes import wrong_type
 
@@ -16,30 +17,6 @@ _MAX_WARNINGS = 20
 YAML_ERRORS = "yaml: unmarshal errors:"
 
 
-def check_kind(resource: ResourceType, document: object) -> Document:
-    """The body as an object of the kind that the URL names. Raises ApiError 400."""
-    if not isinstance(document, dict):
-        raise bad_request(f"couldn't get version/kind; json parse error: {_no_object(document)}")
-    if not resource.custom:
-        document = {"apiVersion": resource.api_version, "kind": resource.kind} | document
-    if not document.get("kind"):
-        raise bad_request("Object 'Kind' is missing in the body")
-    if document.get("apiVersion") != resource.api_version:
-        text = f"the API version in the data ({document.get('apiVersion', '')})"
-        expected = f"the expected API version ({resource.api_version})"
-        raise bad_request(f"{text} does not match {expected}")
-    if document["kind"] != resource.kind:
-        raise bad_request(
-            f'{document["kind"]} in version "{resource.version}" cannot be handled as a '
-            f"{resource.kind}: no kind match"
-        )
-    return document
-
-
-def _no_object(document: object) -> str:
-    return f"cannot unmarshal {type(document).__name__} into an object"
-
-
 def fitted(resource: ResourceType, document: Document) -> tuple[Document, list[str]]:
     """The object without unknown fields and with its defaults, and the paths of those fields.
 
@@ -47,7 +24,8 @@ def fitted(resource: ResourceType, document: Document) -> tuple[Document, list[s
     """
     document, unknown = meta.check_shape(resource, document)
     if not resource.custom:
-        document = _without_nulls(document)
+        node = None if resource.schema is None else as_schema(resource.schema).node
+        document = _without_nulls(document, node)
         refuse_types(resource, document)
     if resource.schema is None:
         return document, unknown
@@ -61,6 +39,21 @@ def refuse_types(resource: ResourceType, document: Document) -> None:
     wrong = wrong_type(resource, document)
     if wrong is not None:
         raise undecodable(resource, wrong.json)
+
+
+def refuse_unconvertible(resource: ResourceType, document: Document) -> None:
+    """Raises ApiError 500 for the same in what an apply has made."""
+    wrong = wrong_type(resource, document)
+    if wrong is None:
+        return
+    metadata = document.get("metadata") or {}
+    name = f"{metadata.get('namespace', '')}/{metadata.get('name', '')}"
+    version = f"{resource.group}/{resource.version}, Kind={resource.kind}"
+    raise ApiError(
+        500, "",
+        f"failed to convert new object ({name}; {version}) to proper version: unable to convert unstructured object to "
+        f"{version}: {wrong.converted}",
+    )  # fmt: skip
 
 
 def undecodable(resource: ResourceType, why: str) -> ApiError:
@@ -82,12 +75,19 @@ def as_read(resource: ResourceType, document: Document) -> Document:
     return structural.default(document, resource.schema)
 
 
-def _without_nulls(value: Any) -> Any:
-    """Built-in kinds do not tell a null from a missing field, since their types are Go structs."""
+def _without_nulls(value: Any, node: Node | None) -> Any:
+    """Built-in kinds do not tell a null from a missing field, since their types are Go structs; in maps it is an empty text."""
     if isinstance(value, dict):
-        return {name: _without_nulls(entry) for name, entry in value.items() if entry is not None}
+        below = None if node is None else node.additional
+        if below is not None and below.type_name == "string":
+            return {name: "" if entry is None else entry for name, entry in value.items()}
+        return {
+            name: _without_nulls(entry, below if node is None else node.properties.get(name, below))
+            for name, entry in value.items()
+            if entry is not None
+        }
     if isinstance(value, list):
-        return [_without_nulls(entry) for entry in value]
+        return [_without_nulls(entry, None if node is None else node.items) for entry in value]
     return value
 
 

@@ -8,7 +8,7 @@ from kthena_sandbox.apiserver.cluster import Cluster
 from kthena_sandbox.apiserver.errors import ApiError, bad_request, conflict, internal
 from kthena_sandbox.apiserver.mutations import Merge, Outcome, Transform, apply, change
 from kthena_sandbox.apiserver.options import WriteOptions
-from kthena_sandbox.apiserver.schemas import check_kind
+from kthena_sandbox.apiserver.recognising import check_kind
 from kthena_sandbox.apiserver.storage import Key
 from kthena_sandbox.apiserver.surroundings import Surroundings
 from kthena_sandbox.resources import ResourceType, ScalePaths

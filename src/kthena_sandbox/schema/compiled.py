@@ -14,6 +14,11 @@ Document = dict[str, Any]
 MISSING: Any = object()
 REF = "#/definitions/"
 PUBLISHED_ONLY = "x-published-only"  # required in OpenAPI, not enforced
+# Times that are no pointers in Go are written as null where they are not set.
+_TIMES = {
+    "DeploymentCondition": ("lastTransitionTime", "lastUpdateTime"),
+    "PodCondition": ("lastProbeTime", "lastTransitionTime"),
+}
 _LIMITS = (
     "maximum", "minimum", "multipleOf", "maxLength", "minLength", "pattern", "maxItems", "minItems",
     "uniqueItems", "maxProperties", "minProperties", "enum", "format",
@@ -24,6 +29,7 @@ _LIMITS = (
 class Node:
     """One schema in the tree. `limits` holds the value validations that are present.
 
+    `written` are the fields that Go writes also when they are empty, and `nulls` those it then writes as null.
     `name` is that of the Go struct, "" for what has none. A list without a list type of its own takes the one that
     its patch strategy implies.
     """
@@ -38,6 +44,7 @@ class Node:
     quantity: bool = False
     properties: dict[str, "Node"] = field(default_factory=dict)
     required: tuple[str, ...] = ()
+    written: frozenset[str] = frozenset()
     additional: "Node | None" = None
     has_additional: bool = False
     closed: bool = False
@@ -53,6 +60,7 @@ class Node:
     map_type: str = ""
     list_type: str = ""
     list_keys: tuple[str, ...] = ()
+    nulls: tuple[str, ...] = ()
     rules: tuple[Rule, ...] = ()
     has_rules: bool = False
 
@@ -84,6 +92,7 @@ class Definitions(Mapping[str, Mapping[str, Any]]):
         if name not in self._nodes:
             # entered first, since types may contain themselves
             self._nodes[name] = node = Node(name=_struct_name(name, self._documents[name]))
+            node.nulls = _TIMES.get(node.name, ())
             _fill(node, self._documents[name], self)
         return self._nodes[name]
 
@@ -212,6 +221,7 @@ def _fill_children(
     node.required = tuple(
         name for name in document.get("required", ()) if name not in published_only
     )
+    node.written = frozenset(document.get("required", ()))
     node.properties = {
         name: _compiled(entry, definitions)
         for name, entry in document.get("properties", {}).items()

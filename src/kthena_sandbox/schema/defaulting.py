@@ -37,6 +37,10 @@ def _map(value: dict[str, Any], node: Node) -> dict[str, Any]:
         if key not in filled:
             filled[key] = defaulted(child.default, child)
             changed = True
+    for key in node.nulls:
+        if key not in filled:
+            filled[key] = None
+            changed = True
     return filled if changed else value
 
 

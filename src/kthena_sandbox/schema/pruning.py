@@ -5,6 +5,11 @@ from typing import Any
 from kthena_sandbox.schema.compiled import Node
 
 _META = frozenset({"apiVersion", "kind", "metadata"})
+_POINTERS = frozenset({
+    "appProtocol", "fsType", "holderIdentity", "ingressClassName", "localhostProfile", "preferredHolder",
+    "resourceClaimName", "resourceClaimTemplateName", "runtimeClassName", "schedulerName", "storageClassName", "strategy",
+    "volumeAttributesClassName",
+})  # fmt: skip
 _ANYTHING = Node(preserve=True)
 
 
@@ -60,7 +65,7 @@ class Pruner:
         if entry is None and node.native:
             return _ANYTHING
         pruned = self.prune(entry, child, below)
-        if node.native and child is not None and _vanishes(pruned, child, key in node.required):
+        if node.native and child is not None and _vanishes(key, pruned, node, child):
             return _ANYTHING
         return pruned
 
@@ -77,8 +82,10 @@ def _place(node: Node | None, key: str) -> tuple[bool, Node | None]:
     return node.preserve, _ANYTHING
 
 
-def _vanishes(value: Any, node: Node, required: bool) -> bool:
-    """Whether Go's `omitempty` leaves an empty collection out."""
-    if required or value not in ({}, []):
+def _vanishes(key: str, value: Any, node: Node, child: Node) -> bool:
+    """Whether Go's `omitempty` leaves an empty collection or text out; of a pointer it knows whether it is set."""
+    if value == "":
+        return key in node.properties and key not in node.written | _POINTERS
+    if key in node.required or value not in ({}, []):
         return False
-    return node.items is not None or node.has_additional
+    return child.items is not None or child.has_additional

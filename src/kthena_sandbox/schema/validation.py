@@ -14,9 +14,7 @@ def check(value: Any, node: Node, path: str) -> list[FieldError]:
     """All that is wrong with a value."""
     found: list[FieldError] = []
     if value is None:
-        if node.types and not node.nullable and "null" not in node.types:
-            found.append(_wrong_type(path, node, "null"))
-        return found + _enum(value, node, path)
+        return _null(node, path)
     if node.types and not _fits(value, node):
         found.append(_wrong_type(path, node, json_type(value)))
     found += _alternatives(value, node, path)
@@ -34,6 +32,15 @@ def check(value: Any, node: Node, path: str) -> list[FieldError]:
     if isinstance(value, dict):
         found += _map(value, node, path)
     return found
+
+
+def _null(node: Node, path: str) -> list[FieldError]:
+    if node.native:
+        return []  # a time that is not set
+    found: list[FieldError] = []
+    if node.types and not node.nullable and "null" not in node.types:
+        found.append(_wrong_type(path, node, "null"))
+    return found + _enum(None, node, path)
 
 
 def _fits(value: Any, node: Node) -> bool:

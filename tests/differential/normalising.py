@@ -39,6 +39,8 @@ _COLUMN = frozenset({"name", "type", "format", "description", "priority"})
 def normalised(value: Any, name: str = "") -> Any:
     """Return *value*, an answer or a part of it, without what is a server's own. *name*: the field it stands in."""
     if isinstance(value, dict):
+        if "causes" in value:
+            value = value | {"causes": _in_order(value["causes"])}
         if value.keys() == _COLUMN:  # of a Table, described in each one's own words
             value = value | {"description": "(description)"}
         return {key: normalised(one, key) for key, one in value.items()}
@@ -69,6 +71,13 @@ def _text(text: str) -> str:
     text = _REVISION.sub(r"\1(revision)", text)
     text = _RECORD.sub(r"\1(revision)", text)
     return _ADDRESS.sub("(address)", text)
+
+
+def _in_order(causes: list[Any]) -> list[Any]:
+    """Conflicts of an apply come in the order of a Go map, which is none."""
+    if any(cause.get("reason") != "FieldManagerConflict" for cause in causes):
+        return causes
+    return sorted(causes, key=lambda cause: (cause["message"], cause["field"]))
 
 
 def _sorted(found: re.Match[str]) -> str:

@@ -34,6 +34,7 @@ from kthena_sandbox.apiserver.web import (
     Streaming,
     Takeover,
     read_request,
+    warning,
     write_response,
     write_stream,
 )
@@ -270,7 +271,8 @@ def status_response(error: ApiError) -> Response:
     """An error as Kubernetes answers it."""
     retry = error.details.get("retryAfterSeconds")
     headers = (("retry-after", str(retry)),) if retry else ()
-    return Response(error.code, encode(error.status(), Form(JSON)), headers=headers)
+    said = tuple(map(warning, error.warnings))
+    return Response(error.code, encode(error.status(), Form(JSON)), headers=(*headers, *said))
 
 
 async def _live(receive: Receive, send: Send) -> None:

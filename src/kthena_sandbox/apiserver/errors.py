@@ -1,6 +1,7 @@
 """Every answer that is not a success, as a `v1` Status worded the way Kubernetes words it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +43,7 @@ class ApiError(Exception):
         self.details = dict(details or {})
         self._has_details = details is not None
         self.list_metadata: dict[str, Any] = {}
+        self.warnings: tuple[str, ...] = ()
 
     def status(self) -> dict[str, Any]:
         """The `v1` Status object (API conventions, "Response Status Kind")."""
@@ -57,6 +59,16 @@ class ApiError(Exception):
         if self.details or self._has_details:
             document["details"] = self.details
         return document | {"code": self.code}
+
+
+@contextmanager
+def saying(warnings: tuple[str, ...]) -> Iterator[None]:
+    """What is to be said of a body is said also where it is refused."""
+    try:
+        yield
+    except ApiError as error:
+        error.warnings = warnings
+        raise
 
 
 def qualified(resource: ResourceType) -> str:

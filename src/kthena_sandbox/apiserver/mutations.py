@@ -10,10 +10,11 @@ from kthena_sandbox.apiserver import (
     fieldmanagers,
     lifecycle,
     metadata as meta,
+    preconditions,
     schemas,
-)
+)  # fmt: skip
 from kthena_sandbox.apiserver.cluster import Cluster, key_of
-from kthena_sandbox.apiserver.conversion import storage_path, to_storage
+from kthena_sandbox.apiserver.conversion import to_storage
 from kthena_sandbox.apiserver.errors import (
     ApiError,
     Cause,
@@ -22,7 +23,7 @@ from kthena_sandbox.apiserver.errors import (
     conflict,
     invalid,
     not_found,
-    unversioned,
+    saying,
 )
 from kthena_sandbox.apiserver.gates import Attempt
 from kthena_sandbox.apiserver.options import WriteOptions
@@ -39,10 +40,6 @@ Merge = Callable[[ResourceType, Document, Document, Surroundings], Document]
 
 _GENERATE_ATTEMPTS = 8
 _GENERATE_PREFIX = 58
-# Kinds whose objects may only be replaced by those who name the resourceVersion they have seen.
-_CONDITIONAL = frozenset(
-    {"leases.coordination.k8s.io", "customresourcedefinitions.apiextensions.k8s.io"}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +56,10 @@ def create(
 ) -> Outcome:
     """Store a new object. Raises ApiError 400, 403, 404, 409 or 422."""
     fitted, warnings = _decoded(resource, body, options)
-    if fitted["metadata"].get("resourceVersion"):
-        raise ApiError(500, "", "resourceVersion should not be set on objects to be created")
-    return _create(cluster, resource, namespace, fitted, options, warnings=warnings)
+    with saying(warnings):
+        if fitted["metadata"].get("resourceVersion"):
+            raise ApiError(500, "", "resourceVersion should not be set on objects to be created")
+        return _create(cluster, resource, namespace, fitted, options, warnings=warnings)
 
 
 def _decoded(
@@ -163,24 +161,25 @@ def replace(
 ) -> Outcome:  # fmt: skip
     """PUT of an object, or of its status by another *merge*. Raises ApiError 400, 404, 409 or 422."""
     fitted, warnings = _decoded(resource, body, options)
+    with saying(warnings):
+        return _replaced(cluster, resource, key, fitted, options, warnings=warnings, merge=merge)
+
+
+def _replaced(
+    cluster: Cluster, resource: ResourceType, key: Key, fitted: Document, options: WriteOptions,
+    *, warnings: tuple[str, ...], merge: Merge,
+) -> Outcome:  # fmt: skip
     _check_address(key, fitted)
     present = cluster.collection(resource).documents.get(key)
-    if present is None and not creates(resource):
+    if present is None and not preconditions.creates(resource):
         raise not_found(resource, key.name)
-    _require_uid(resource, key, fitted, present, options)
+    preconditions.require_uid(resource, key, fitted, present, options)
     if present is None:  # unlike POST, this does not mind the version that an object had elsewhere
         made = _create(cluster, resource, key.namespace, fitted, options, warnings=warnings)
         return _with_version(made, fitted) if options.dry_run else made
-    _require_version(resource, key, fitted)
-    return _update(
-        cluster,
-        resource,
-        cluster.read(resource, key),
-        fitted,
-        options,
-        warnings=warnings,
-        merge=merge,
-    )
+    preconditions.require_version(resource, key, fitted)
+    old = cluster.read(resource, key)
+    return _update(cluster, resource, old, fitted, options, warnings=warnings, merge=merge)
 
 
 def _with_version(made: Outcome, given: Document) -> Outcome:
@@ -208,39 +207,6 @@ def _check_address(key: Key, document: Document) -> None:
     _check_namespace(key.namespace, {"namespace": given.get("namespace") or key.namespace})
 
 
-def creates(resource: ResourceType) -> bool:
-    """Whether a PUT to a name that is free creates the object."""
-    if resource.group == "rbac.authorization.k8s.io":
-        return True
-    return (resource.group, resource.plural) in {
-        ("coordination.k8s.io", "leases"), ("", "events"), ("", "endpoints"), ("", "services"),
-        ("events.k8s.io", "events"),
-    }  # fmt: skip
-
-
-def _require_version(resource: ResourceType, key: Key, document: Document) -> None:
-    conditional = resource.custom or f"{resource.plural}.{resource.group}" in _CONDITIONAL
-    if conditional and not document["metadata"].get("resourceVersion"):
-        raise unversioned(resource, key.name)
-
-
-def _require_uid(
-    resource: ResourceType, key: Key, document: Document, present: Document | None,
-    options: WriteOptions,
-) -> None:  # fmt: skip
-    """A PUT that names a uid is about the object of that uid."""
-    found = "" if present is None else present["metadata"]["uid"]
-    wanted = document["metadata"].get("uid") or found
-    if wanted != found:
-        place = storage_path(resource, key)
-        place = place if options.dry_run else f"/registry{place}"
-        raise conflict(
-            resource, key.name,
-            f"StorageError: invalid object, Code: 4, Key: {place}, ResourceVersion: 0, AdditionalErrorMsg: "
-            f"Precondition failed: UID in precondition: {wanted}, UID in object meta: {found}",
-        )  # fmt: skip
-
-
 def change(
     cluster: Cluster, resource: ResourceType, key: Key, transform: Transform, options: WriteOptions,
     *, merge: Merge = lifecycle.changed_object, strict: Strictness = schemas.strict_object,
@@ -255,8 +221,9 @@ def change(
     fitted, unknown = schemas.fitted(resource, document)
     said = schemas.complaints(options.duplicates, unknown)
     warnings = tuple(strict(resource, document, said, options.validation))
-    return _update(cluster, resource, old, fitted, options, warnings=warnings, merge=merge,
-                   checked=checked)  # fmt: skip
+    with saying(warnings):
+        return _update(cluster, resource, old, fitted, options, warnings=warnings, merge=merge,
+                       checked=checked)  # fmt: skip
 
 
 def _update(

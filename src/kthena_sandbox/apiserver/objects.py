@@ -11,6 +11,7 @@ from kthena_sandbox.apiserver import (
     mutations,
     podlog,
     portforward,
+    preconditions,
     reading,
     reviews,
     schemas,
@@ -181,7 +182,7 @@ def _would_create(call: Call) -> bool:
     if call.key in call.cluster.collection(call.resource).documents:
         return False
     return is_apply(call.request) or (
-        call.request.method == "PUT" and mutations.creates(call.resource)
+        call.request.method == "PUT" and preconditions.creates(call.resource)
     )
 
 

@@ -28,12 +28,21 @@ def create(document: Document, _: Surroundings) -> Document:
     containers = _map(document, "spec").get("containers")
     containers = containers if isinstance(containers, list) else []
     status = {"phase": "Pending", "qosClass": quality_of_service(containers)}
-    return admitted_pod(document) | {"status": status}
+    return _with_least_grace(admitted_pod(document)) | {"status": status}
 
 
 def update(document: Document, old: Document, _: Surroundings) -> Document:
     """A changed Pod is admitted once more."""
-    return admitted_pod(document, old)
+    return _with_least_grace(admitted_pod(document, old))
+
+
+def _with_least_grace(pod: Document) -> Document:
+    """A grace period below zero is one second (a kube-apiserver does so for pods of old)."""
+    spec = _map(pod, "spec")
+    seconds = spec.get("terminationGracePeriodSeconds")
+    if not isinstance(seconds, int) or seconds >= 0:
+        return pod
+    return pod | {"spec": spec | {"terminationGracePeriodSeconds": 1}}
 
 
 def quality_of_service(containers: list[Any]) -> str:

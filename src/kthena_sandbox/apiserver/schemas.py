@@ -117,7 +117,8 @@ def problems(resource: ResourceType, document: Document, old: Document | None) -
     """What the schema does not allow; *old* is what an update replaces."""
     if resource.schema is None:
         return []
+    nameless = not document["metadata"].get("name")
     return [
         Cause(error.reason, error.message.removeprefix(f"{error.path}: "), error.path)
-        for error in structural.validate(document, resource.schema, old)
+        for error in structural.validate(document, resource.schema, old, nameless=nameless)
     ]

@@ -41,20 +41,25 @@ def default(obj: Document, schema: Mapping[str, Any]) -> Document:
 
 
 def validate(
-    obj: Document, schema: Mapping[str, Any], old: Document | None = None
+    obj: Document, schema: Mapping[str, Any], old: Document | None = None, *, nameless: bool = False
 ) -> list[FieldError]:
     """What the schema does not allow, and then what the kind's own rules do not allow; *old* is what an update replaces.
 
-    What both find is said by the rules, which know the order in which a kube-apiserver says it.
+    A custom object that is *nameless* is not asked about its CEL rules. What both find is said by the rules, which know the order in which a kube-apiserver says it.
     """
     held = as_schema(schema)
     found = list(dict.fromkeys(check(obj, held.node, "")))
     if not held.node.native:
         found += check_lists(obj, held.node, "")
-        return found + list(rule_errors(obj, old, held.node, found))
+        return found + list(rule_errors(obj, old, held.node, found, nameless=nameless))
     wrong_types = [error for error in found if error.reason == "FieldValueTypeInvalid"]
     if wrong_types:
         return wrong_types  # a rule may rely on types
     own = [error for rule in held.rules for error in rule(obj)]
-    said = {(error.path, error.reason) for error in own}
-    return [error for error in found if (error.path, error.reason) not in said] + own
+    return [error for error in found if not any(_says(said, error) for said in own)] + own
+
+
+def _says(said: FieldError, error: FieldError) -> bool:
+    """Whether an error is the same as another, which may be about the struct around its field."""
+    within = error.path == said.path or error.path.startswith(f"{said.path}.")
+    return within and error.reason == said.reason

@@ -14,7 +14,9 @@ def check(value: Any, node: Node, path: str) -> list[FieldError]:
     """All that is wrong with a value."""
     found: list[FieldError] = []
     if value is None:
-        return _null(node, path)
+        if node.types and not node.nullable and "null" not in node.types:
+            found.append(_wrong_type(path, node, "null"))
+        return found + _enum(value, node, path)
     if node.types and not _fits(value, node):
         found.append(_wrong_type(path, node, json_type(value)))
     found += _alternatives(value, node, path)
@@ -32,15 +34,6 @@ def check(value: Any, node: Node, path: str) -> list[FieldError]:
     if isinstance(value, dict):
         found += _map(value, node, path)
     return found
-
-
-def _null(node: Node, path: str) -> list[FieldError]:
-    if node.native:
-        return []  # a time that is not set
-    found: list[FieldError] = []
-    if node.types and not node.nullable and "null" not in node.types:
-        found.append(_wrong_type(path, node, "null"))
-    return found + _enum(None, node, path)
 
 
 def _fits(value: Any, node: Node) -> bool:
@@ -93,7 +86,7 @@ def _map(value: dict[str, Any], node: Node, path: str) -> list[FieldError]:
             if key not in properties:
                 found += _additional(entry, node, path, key)
     for key, child in properties.items():
-        if key in value:
+        if key in value and (value[key] is not None or key not in node.nulls):
             found += check(value[key], child, prefix + key)
     for key in node.required:
         if key not in value or (node.native and value[key] in ("", [])):

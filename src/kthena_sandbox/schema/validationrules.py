@@ -19,14 +19,16 @@ _UNCHECKED = (
 )
 
 
-def rule_errors(value: Any, old: Any, node: Node, found: list[FieldError]) -> Iterator[FieldError]:
+def rule_errors(
+    value: Any, old: Any, node: Node, found: list[FieldError], *, nameless: bool = False
+) -> Iterator[FieldError]:
     """What the rules of a whole object do not allow, where *found* does not forbid to ask them.
 
     *old* is None for a new object. What an update leaves as it was is not asked about again.
     """
     if not node.has_rules:
         return
-    if any(error.reason in _BLOCKING for error in found):
+    if nameless or any(error.reason in _BLOCKING for error in found):
         yield errors.invalid("", None, _UNCHECKED)
         return
     yield from _check(value, old, node, "")

@@ -8,6 +8,7 @@ from typing import Any
 
 from kthena_sandbox.schema import fielderrors as errors
 from kthena_sandbox.schema.fielderrors import FieldError
+from kthena_sandbox.schema.golang import quoted
 from kthena_sandbox.schema.labels import selects
 from kthena_sandbox.schema.podrules import pod_spec_rules
 from kthena_sandbox.schema.selectorrules import label_rules, selector_rules
@@ -123,8 +124,9 @@ def _strategy(strategy: Document) -> list[FieldError]:
     rolling, kind = strategy.get("rollingUpdate"), strategy.get("type", "")
     path = "spec.strategy.rollingUpdate"
     if kind not in {"Recreate", "RollingUpdate"}:
-        known = ["Recreate", "RollingUpdate"]
-        return [errors.not_supported("spec.strategy.type", kind, known)]
+        shown = f'{{"Type":{quoted(kind)},"RollingUpdate":null}}'
+        text = f'Unsupported value: {shown}: supported values: "Recreate", "RollingUpdate"'
+        return [FieldError("spec.strategy", "FieldValueNotSupported", f"spec.strategy: {text}")]
     if kind == "Recreate":
         detail = "may not be specified when strategy `type` is 'Recreate'"
         return [] if rolling is None else [errors.forbidden(path, detail)]

@@ -201,7 +201,8 @@ MISMATCH = "`selector` does not match template `labels`"
         (deployment(strategy={"rollingUpdate": {"maxSurge": 0, "maxUnavailable": 0}}),
          ["spec.strategy.rollingUpdate.maxUnavailable: Invalid value: 0: may not be 0 when `maxSurge` is 0"]),
         (deployment(strategy={"type": "Blue"}),
-         ['spec.strategy.type: Unsupported value: "Blue": supported values: "Recreate", "RollingUpdate"']),
+         [('spec.strategy: Unsupported value: {"Type":"Blue","RollingUpdate":null}: supported values: "Recreate", '
+           '"RollingUpdate"')]),
         (deployment(replicas="3"),
          ['spec.replicas: Invalid value: "string": spec.replicas in body must be of type integer: "string"']),
     ],

@@ -66,7 +66,7 @@ class Scheduler:
     async def _say_unfit(self, pod: Document, why: str) -> None:
         condition = {
             "type": "PodScheduled", "status": "False", "reason": "Unschedulable",
-            "message": why, "lastTransitionTime": timestamp(self._wall_clock()),
+            "message": why, "lastProbeTime": None, "lastTransitionTime": timestamp(self._wall_clock()),
         }  # fmt: skip
         present = (pod.get("status") or {}).get("conditions") or []
         conditions = with_condition(present, condition)

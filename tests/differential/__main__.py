@@ -11,7 +11,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -24,6 +25,8 @@ from tests.differential.session import Reply, Session, session
 _ROOT = Path(__file__).parents[2]
 _CRDS = (_ROOT / "deploy" / "crds", _ROOT / "src" / "kthena_sandbox" / "crds")
 _READY_SECONDS = 30.0
+_SELECTORS = ("team=a", "tier")
+_WATCHES = 20  # at a time, since each takes a second
 
 
 def compare(ours: Reply, theirs: Reply) -> str:
@@ -112,11 +115,37 @@ def sandbox() -> Iterator[Path]:
 def run(
     ours: Session, theirs: Session, seed: int, count: int
 ) -> Iterator[tuple[int, Request, str]]:
-    """Ask both the same; yield each request with its number and how the answers differ, "" where they do not."""
-    for one in (ours, theirs):
-        prepare(one)
+    """Ask both, which are prepared, the same; yield each request with its number and how the answers differ, "" where they do not."""
     for number, request in enumerate(requests(seed, count)):
         yield number, request, compare(ours.ask(request), theirs.ask(request))
+
+
+def watched(
+    ours: Session, theirs: Session, since: Sequence[Mapping[str, str]]
+) -> Iterator[tuple[str, str]]:
+    """Yield of each collection how a watch of all that happened *since* differs, with its query."""
+    asked = [
+        (kind, selector) for kind in KINDS if kind.namespaced for selector in ("", *_SELECTORS)
+    ]
+
+    def told(place: tuple[Kind, str]) -> tuple[str, str]:
+        kind, selector = place
+        query = {"labelSelector": selector} if selector else {}
+        one, other = (
+            normalised(
+                side.events(kind.collection, query | {"resourceVersion": start[kind.collection]})
+            )
+            for side, start in zip((ours, theirs), since, strict=True)
+        )
+        return f"WATCH {kind.collection}?{selector}", difference(one, other)
+
+    with ThreadPoolExecutor(_WATCHES) as pool:
+        yield from pool.map(told, asked)
+
+
+def revisions(one: Session) -> dict[str, str]:
+    """Return where watches of all that is to come begin, by collection."""
+    return {kind.collection: one.revision(kind.collection) for kind in KINDS}
 
 
 def main() -> int:
@@ -134,13 +163,20 @@ def main() -> int:
     with ExitStack() as stack:
         ours = stack.enter_context(session(stack.enter_context(sandbox())))
         theirs = stack.enter_context(session(given.reference))
+        for one in (ours, theirs):
+            prepare(one)
+        since = [revisions(one) for one in (ours, theirs)]
         for number, request, found in run(ours, theirs, given.seed, given.requests):
             statuses["different" if found else "equal"] += 1
             if found and shown < given.show:
                 shown += 1
                 print(f"{number}: {str(request)[:600]}\n    {found}", flush=True)
+        differing = [(what, found) for what, found in watched(ours, theirs, since) if found]
+        for what, found in differing[: given.show]:
+            print(f"{what}\n    {found}")
+    print(f"watches: {len(differing)} different")
     print(f"{statuses['equal']} equal, {statuses['different']} different")
-    return int(statuses["different"] > 0)
+    return int(statuses["different"] > 0 or bool(differing))
 
 
 if __name__ == "__main__":

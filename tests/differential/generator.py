@@ -146,7 +146,7 @@ class _Maker:
 
     def _list(self, kind: Kind, name: str) -> Request:
         query: dict[str, str] = {}
-        if self._chance(0.4):
+        if self._chance(0.4) or not kind.namespaced:  # of all that there are servers have their own
             query["labelSelector"] = self._dice.choice(SELECTORS)
         if self._chance(0.3):
             query["fieldSelector"] = self._dice.choice(FIELDS)

@@ -54,6 +54,17 @@ class Session:
         items = self._client.get(collection).json().get("items") or []
         return [one["metadata"]["name"] for one in items]
 
+    def revision(self, collection: str) -> str:
+        """Return the revision that the server is at."""
+        metadata = self._client.get(collection, params={"limit": 1}).json()["metadata"]
+        return str(metadata["resourceVersion"])
+
+    def events(self, collection: str, query: dict[str, str]) -> list[Any]:
+        """Return what a watch tells until its time is up."""
+        given = {"watch": "1", "timeoutSeconds": "1", **query}
+        answer = self._client.get(collection, params=given)
+        return [json.loads(line) for line in answer.text.splitlines()]
+
     def _filled(self, text: str) -> str:
         def fill(found: re.Match[str]) -> str:
             seen = self._seen.get(found[2], {})

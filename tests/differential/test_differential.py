@@ -3,7 +3,7 @@
 from contextlib import ExitStack
 
 import pytest
-from tests.differential.__main__ import run, sandbox
+from tests.differential.__main__ import prepare, revisions, run, sandbox, watched
 from tests.differential.generator import requests
 from tests.differential.normalising import difference, normalised
 from tests.differential.session import session
@@ -80,6 +80,10 @@ def test_sandbox_agrees_with_its_like() -> None:
         one, other = (
             stack.enter_context(session(stack.enter_context(sandbox()))) for _ in range(2)
         )
+        for server in (one, other):
+            prepare(server)
+        since = [revisions(server) for server in (one, other)]
         asked = run(one, other, seed=3, count=150)
         found = [(str(request), how) for _, request, how in asked if how]
+        found += [(what, how) for what, how in watched(one, other, since) if how]
     assert found == []

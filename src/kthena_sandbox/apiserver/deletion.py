@@ -19,6 +19,12 @@ _PROTECTED = frozenset({"default", "kube-system", "kube-public"})
 _RETURNED = frozenset({"pods", "services", "serviceaccounts"})
 # Where nothing is said, Jobs leave their pods behind, as they always did in batch/v1.
 _DEFAULTS = {("batch", "jobs"): "Orphan"}
+# Kinds that are marked before they are removed, even at once, which shows in the answer.
+_IN_TWO_STEPS = frozenset({("", "pods"), ("", "namespaces")})
+_ORPHANED = (
+    "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background "
+    "to remove them or set propagationPolicy=Orphan to suppress this warning"
+)
 _FINALIZER_OF = {"Foreground": "foregroundDeletion", "Orphan": "orphan"}
 
 
@@ -33,13 +39,25 @@ def delete(cluster: Cluster, resource: ResourceType, key: Key, options: DeleteOp
     grace = _grace_seconds(resource, old, options)
     held = _with_propagation(old, options.propagation or _DEFAULTS.get(_place(resource), ""))
     marked = lifecycle.marked_for_deletion(held, cluster.clock(), grace)
-    if lifecycle.is_finished(marked):
+    if lifecycle.is_finished(marked) and not _only_marked(resource, old):
         return _removed(cluster, resource, old, options, marked)
     if not options.dry_run and marked != old:
         marked = cluster.write(resource, marked)
         if definitions.is_definition(resource):
             return Outcome(_clean_up(cluster, resource, marked))
     return Outcome(marked)
+
+
+def _only_marked(resource: ResourceType, old: Document) -> bool:
+    """A namespace goes with a second deletion, or with its last finalizer, also where it has none."""
+    return _place(resource) == ("", "namespaces") and "deletionTimestamp" not in old["metadata"]
+
+
+def warnings(resource: ResourceType, options: DeleteOptions) -> tuple[str, ...]:
+    """What is said where nothing was, of Jobs, whose pods stay then."""
+    if options.propagation or _place(resource) not in _DEFAULTS:
+        return ()
+    return (_ORPHANED,)
 
 
 def _place(resource: ResourceType) -> tuple[str, str]:
@@ -53,8 +71,10 @@ def _removed(
     options: DeleteOptions,
     marked: Document,
 ) -> Outcome:
+    if _place(resource) == ("", "pods") and marked != old and not options.dry_run:
+        cluster.write(resource, marked)  # watchers see first that it is going
     last = marked if options.dry_run else cluster.remove(resource, key_of(old))
-    if _place(resource) == ("", "pods"):  # which are deleted in two steps, even at once
+    if _place(resource) in _IN_TWO_STEPS:
         return Outcome(marked | {"metadata": marked["metadata"] | _version(last)})
     if not resource.group and resource.plural in _RETURNED:
         return Outcome(old | {"metadata": old["metadata"] | _version(last)})

@@ -169,7 +169,7 @@ def _replaced(
     cluster: Cluster, resource: ResourceType, key: Key, fitted: Document, options: WriteOptions,
     *, warnings: tuple[str, ...], merge: Merge,
 ) -> Outcome:  # fmt: skip
-    _check_address(key, fitted)
+    check_address(key, fitted)
     present = cluster.collection(resource).documents.get(key)
     if present is None and not preconditions.creates(resource):
         raise not_found(resource, key.name)
@@ -191,7 +191,8 @@ def _with_version(made: Outcome, given: Document) -> Outcome:
     return Outcome(made.document | {"metadata": metadata}, made.code, made.warnings)
 
 
-def _check_address(key: Key, document: Document) -> None:
+def check_address(key: Key, document: Document) -> None:
+    """Raises ApiError 400 for an object that is not the one that the URL names."""
     given = document.get("metadata")
     given = given if isinstance(given, dict) else {}
     name = given.get("name") or ""
@@ -279,12 +280,13 @@ def apply(
     managed = meta.with_managed(fitted, result.managed)
     if old is not None:
         return Outcome(_changed(cluster, resource, old, managed, options, merge=merge))
-    _check_address(key, fitted)
+    check_address(key, fitted)
     uid = fitted["metadata"].get("uid")
     if uid:
         why = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
         raise conflict(resource, key.name, why)
-    return Outcome(_created(cluster, resource, key.namespace, managed, options), 201)
+    made = Outcome(_created(cluster, resource, key.namespace, managed, options), 201)
+    return _with_version(made, fitted) if options.dry_run else made
 
 
 def _check_preconditions(

@@ -28,8 +28,9 @@ from kthena_sandbox.apiserver.errors import (
     method_not_allowed,
     no_such_resource,
     not_found,
+    saying,
 )
-from kthena_sandbox.apiserver.options import delete_options, write_options
+from kthena_sandbox.apiserver.options import DeleteOptions, delete_options, write_options
 from kthena_sandbox.apiserver.patching import applied_configuration, is_apply, read_patch
 from kthena_sandbox.apiserver.paths import Target
 from kthena_sandbox.apiserver.presenting import shaped_list
@@ -141,13 +142,20 @@ def _object(call: Call) -> Answer:
             return call.shown(cluster.read(resource, key))
         case "DELETE":
             options = delete_options(call.request, _delete_body(call))
-            return call.written(deletion.delete(cluster, resource, key, options))
+            return _delete(call, options)
         case "PUT" | "PATCH":
             return _write(call, "")
         case "POST" if call.resource.custom:  # whose name does not count
             return _create(call)
         case _:
             raise method_not_allowed()
+
+
+def _delete(call: Call, options: DeleteOptions) -> Answer:
+    said = deletion.warnings(call.resource, options)
+    with saying(said):
+        outcome = deletion.delete(call.cluster, call.resource, call.key, options)
+    return call.written(replace(outcome, warnings=(*said, *outcome.warnings)))
 
 
 def _write(call: Call, subresource: str) -> Answer:

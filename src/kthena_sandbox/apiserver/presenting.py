@@ -62,6 +62,7 @@ def shaped_list(
     else:
         items = [item if resource.custom else _bare(item) for item in documents]
         kind, version = resource.list_kind, resource.api_version
+        metadata = {"continue": ""} | metadata if resource.custom else metadata
     return {"kind": kind, "apiVersion": version, "metadata": metadata, "items": items}
 
 

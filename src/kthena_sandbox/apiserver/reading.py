@@ -70,8 +70,7 @@ def list_page(
     converted = ((key, from_storage(resource, state[key])) for key in keys)
     found = [(key, document) for key, document in converted if selected.matches(document)]
     chunk = found[: options.limit] if options.limit else found
-    metadata: Document = {"continue": ""} if resource.custom else {}
-    metadata["resourceVersion"] = str(revision)
+    metadata: Document = {"resourceVersion": str(revision)}
     if len(chunk) < len(found):
         metadata["continue"] = Continuation(revision, chunk[-1][0]).token()
         if selected.everything:

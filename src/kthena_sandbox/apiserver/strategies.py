@@ -57,7 +57,10 @@ class Strategy:
 
 def _create_namespace(document: Document, _: Surroundings) -> Document:
     named = namespace_defaults(document)  # its name may have been generated
-    return named | {"spec": {"finalizers": ["kubernetes"]}}
+    given = (document.get("spec") or {}).get("finalizers") or []
+    return named | {
+        "spec": {"finalizers": given if "kubernetes" in given else [*given, "kubernetes"]}
+    }
 
 
 def _update_namespace(document: Document, old: Document, _: Surroundings) -> Document:

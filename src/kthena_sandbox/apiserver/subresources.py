@@ -3,15 +3,30 @@
 from dataclasses import replace
 from typing import Any
 
-from kthena_sandbox.apiserver import lifecycle
+from kthena_sandbox.apiserver import lifecycle, metadata as meta
 from kthena_sandbox.apiserver.cluster import Cluster
-from kthena_sandbox.apiserver.errors import ApiError, bad_request, conflict, internal
-from kthena_sandbox.apiserver.mutations import Merge, Outcome, Transform, apply, change
+from kthena_sandbox.apiserver.errors import (
+    ApiError,
+    Cause,
+    bad_request,
+    conflict,
+    internal,
+    invalid,
+)
+from kthena_sandbox.apiserver.mutations import (
+    Merge,
+    Outcome,
+    Transform,
+    apply,
+    change,
+    check_address,
+)
 from kthena_sandbox.apiserver.options import WriteOptions
 from kthena_sandbox.apiserver.recognising import check_kind
 from kthena_sandbox.apiserver.storage import Key
 from kthena_sandbox.apiserver.surroundings import Surroundings
 from kthena_sandbox.resources import ResourceType, ScalePaths
+from kthena_sandbox.schema.names import qualified_problems
 from kthena_sandbox.schema.reading import at
 
 Document = dict[str, Any]
@@ -76,12 +91,16 @@ def rescale(
 
     def scaled(document: Document) -> Document:
         scale = transform(scale_of(resource, document))
+        check_address(key, scale)
         replicas = (scale.get("spec") or {}).get("replicas", 0)
         if not isinstance(replicas, int) or isinstance(replicas, bool):
             raise bad_request("spec.replicas of a Scale must be a whole number")
         version = (scale.get("metadata") or {}).get("resourceVersion", "")
         if version not in {"", document["metadata"]["resourceVersion"]}:
             raise conflict(resource, key.name)
+        if replicas < 0:
+            text = f"Invalid value: {replicas}: must be greater than or equal to 0"
+            raise invalid(SCALE, key.name, [Cause("FieldValueInvalid", text, "spec.replicas")])
         return _with_replicas(resource, document, replicas)
 
     outcome = change(cluster, resource, key, scaled, options)
@@ -120,10 +139,29 @@ def _about_scale(error: ApiError, resource: ResourceType) -> ApiError:
     return ApiError(error.code, error.reason, message, error.details | {"causes": causes})
 
 
-def finalized(_: ResourceType, new: Document, old: Document, __: Surroundings) -> Document:
-    """The merge of `namespaces/finalize`: `spec.finalizers` is taken, all else stays."""
+def finalized(resource: ResourceType, new: Document, old: Document, _: Surroundings) -> Document:
+    """The merge of `namespaces/finalize`: metadata and `spec.finalizers` are taken, the status stays.
+
+    Raises ApiError 422.
+    """
     finalizers = (new.get("spec") or {}).get("finalizers") or []
-    return old | {"spec": {"finalizers": finalizers} if finalizers else {}}
+    if wrong := [
+        cause for place, name in enumerate(finalizers) for cause in _finalizer_causes(place, name)
+    ]:
+        raise invalid(resource, old["metadata"]["name"], wrong)
+    metadata = meta.for_update(new["metadata"], old["metadata"])
+    return old | {"metadata": metadata, "spec": {"finalizers": finalizers} if finalizers else {}}
+
+
+def _finalizer_causes(place: int, name: str) -> list[Cause]:
+    problems = qualified_problems(name)
+    if not problems and "/" not in name and name != "kubernetes":
+        problems = ["name is neither a standard finalizer name nor is it fully qualified"]
+    field = f"spec.finalizers[{place}]"
+    return [
+        Cause("FieldValueInvalid", f'Invalid value: "{name}": {problem}', field)
+        for problem in problems
+    ]
 
 
 def bind(

@@ -28,18 +28,18 @@ def dated(entry: Document, _: datetime) -> list[Any]:
 def config_map(entry: Document, now: datetime) -> list[Any]:
     """ConfigMap."""
     size = len(table_of(entry, "data")) + len(table_of(entry, "binaryData"))
-    return [name_of(entry), str(size), age_of(entry, now)]
+    return [name_of(entry), size, age_of(entry, now)]
 
 
 def secret(entry: Document, now: datetime) -> list[Any]:
     """Secret."""
-    size = str(len(table_of(entry, "data")))
+    size = len(table_of(entry, "data"))
     return [name_of(entry), text(entry, "type"), size, age_of(entry, now)]
 
 
 def service_account(entry: Document, now: datetime) -> list[Any]:
     """ServiceAccount."""
-    return [name_of(entry), str(len(maps(entry, "secrets"))), age_of(entry, now)]
+    return [name_of(entry), len(maps(entry, "secrets")), age_of(entry, now)]
 
 
 def namespace(entry: Document, now: datetime) -> list[Any]:

@@ -4,6 +4,7 @@ import pytest
 from tests.sandbox.apiserver.asgi_client import PODS, Client, pod, widget_definition
 
 DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
+NAMESPACES = "/api/v1/namespaces"
 
 
 def _deployment(replicas: int) -> dict[str, Any]:
@@ -133,3 +134,35 @@ async def test_both_event_groups_show_the_same_events(client: Client) -> None:
     await client.patch(f"{url}/e", {"note": "it broke again"})
     core = (await client.get("/api/v1/namespaces/default/events/e")).document
     assert (core["message"], core["apiVersion"]) == ("it broke again", "v1")
+
+
+async def test_finalizers_of_a_namespace_are_qualified(client: Client) -> None:
+    await client.post(NAMESPACES, {"metadata": {"name": "n"}, "spec": {"finalizers": ["a.b/c"]}})
+    body = {"metadata": {"name": "n", "annotations": {"a": "b"}}, "spec": {"finalizers": ["a.b/c", "odd"]}}  # fmt: skip
+    refused = await client.put(f"{NAMESPACES}/n/finalize", body)
+    assert refused.code == 422
+    assert refused.message == (
+        'Namespace "n" is invalid: spec.finalizers[1]: Invalid value: "odd": '
+        "name is neither a standard finalizer name nor is it fully qualified"
+    )
+    kept = await client.put(f"{NAMESPACES}/n/finalize", body | {"spec": {"finalizers": ["a.b/c"]}})
+    assert kept.document["metadata"]["annotations"] == {"a": "b"}
+    assert kept.document["spec"] == {"finalizers": ["a.b/c"]}
+
+
+async def test_namespace_without_finalizers_goes_with_the_second_deletion(client: Client) -> None:
+    await client.post(NAMESPACES, {"metadata": {"name": "n"}})
+    await client.put(f"{NAMESPACES}/n/finalize", {"metadata": {"name": "n"}})
+    for _ in range(2):
+        going = await client.delete(f"{NAMESPACES}/n")
+        assert going.document["status"] == {"phase": "Terminating"}
+    assert (await client.get(f"{NAMESPACES}/n")).code == 404
+
+
+async def test_deletion_of_a_job_says_that_its_pods_stay(client: Client) -> None:
+    answer = await client.delete("/apis/batch/v1/namespaces/default/jobs/j")
+    assert answer.code == 404
+    assert answer.headers["warning"] == (
+        '299 - "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background '
+        'to remove them or set propagationPolicy=Orphan to suppress this warning"'
+    )

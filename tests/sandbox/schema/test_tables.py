@@ -217,9 +217,9 @@ def test_events_of_both_apis() -> None:
     ("kind", "group", "entry", "expected"),
     [
         ("Namespace", "", named(status={"phase": "Active"}), ["n", "Active", "60s"]),
-        ("ConfigMap", "", named(data={"a": "1"}, binaryData={"b": ""}), ["n", "2", "60s"]),
-        ("Secret", "", named(type="Opaque", data={"a": ""}), ["n", "Opaque", "1", "60s"]),
-        ("ServiceAccount", "", named(), ["n", "0", "60s"]),
+        ("ConfigMap", "", named(data={"a": "1"}, binaryData={"b": ""}), ["n", 2, "60s"]),
+        ("Secret", "", named(type="Opaque", data={"a": ""}), ["n", "Opaque", 1, "60s"]),
+        ("ServiceAccount", "", named(), ["n", 0, "60s"]),
         ("Lease", "coordination.k8s.io", named(spec={"holderIdentity": "me"}), ["n", "me", "60s"]),
         ("Role", "rbac.authorization.k8s.io", named(), ["n", CREATED]),
         ("CustomResourceDefinition", "apiextensions.k8s.io", named(), ["n", CREATED]),

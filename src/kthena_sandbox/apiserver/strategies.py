@@ -190,7 +190,7 @@ STRATEGIES: Mapping[tuple[str, str], Strategy] = {
     ),
     ("apps", "controllerrevisions"): Strategy(check=workloads.check_revision, whole_on_update=1),
     ("batch", "jobs"): Strategy(
-        workloads.create_job, check=workloads.check_job, generation=_SPEC, whole_on_update=1
+        workloads.create_job, check_last=workloads.check_job, generation=_SPEC, whole_on_update=1
     ),
     ("policy", "poddisruptionbudgets"): Strategy(
         generation=_SPEC,

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kthena_sandbox.resources import ResourceType
+from kthena_sandbox.schema.nativedefaults import job_defaults
 
 Document = dict[str, Any]
 _META: Document = {"creationTimestamp": None}
@@ -87,6 +88,8 @@ def empty_lists(resource: ResourceType, given: Document) -> Document:
 
 def as_stored(resource: ResourceType, document: Document) -> Document:
     """A built-in object as it comes back from storage: lists without omitempty are null where they are empty."""
+    if resource.kind == "Job":
+        return job_defaults(document)  # the labels of a template that a new one has just got
     empty = {name: None for name in _LISTS.get(resource.kind, ()) if not document.get(name)}
     return document | empty
 

@@ -108,7 +108,10 @@ def job_defaults(job: Document) -> Document:
     if not isinstance(spec, dict):
         return filled
     completions = {} if {"completions", "parallelism"} & set(spec) else {"completions": 1}
-    usual = {"parallelism": 1, "backoffLimit": 6, "podReplacementPolicy": "TerminatingOrFailed"}
+    usual = {
+        "parallelism": 1, "backoffLimit": 6, "podReplacementPolicy": "TerminatingOrFailed",
+        "manualSelector": False,
+    }  # fmt: skip
     filled = filled | {"spec": completions | usual | spec}
     labels = _map(_map(_map(spec.get("template")).get("metadata")).get("labels"))
     metadata = _map(filled.get("metadata"))

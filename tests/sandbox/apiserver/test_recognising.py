@@ -121,3 +121,12 @@ async def test_an_apply_that_makes_no_object(client: Client) -> None:
             "unstructured object to /v1, Kind=ConfigMap: error decoding from json: illegal base64 data at input byte 0"
         ),
     )
+
+
+async def test_the_labels_of_a_job_are_those_of_its_template_and_nobodys(client: Client) -> None:
+    template = {"spec": pod("p")["spec"] | {"restartPolicy": "Never"}}
+    given = {"metadata": {"name": "j"}, "spec": {"template": template}}
+    made = (await client.post("/apis/batch/v1/namespaces/default/jobs", given)).document
+    assert made["metadata"]["labels"] == made["spec"]["template"]["metadata"]["labels"]
+    fields = made["metadata"]["managedFields"][0]["fieldsV1"]
+    assert (made["spec"]["manualSelector"], "f:metadata" in fields) == (False, False)

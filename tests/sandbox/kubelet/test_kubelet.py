@@ -8,7 +8,6 @@ import pytest
 import trio
 from tests.sandbox.house import Cluster, engine_pod, make_kubelet, running, running_api
 
-from kthena_sandbox.client import ApiError
 from kthena_sandbox.controllers.conditions import condition_of, is_true
 from kthena_sandbox.engine import Engine, EngineSettings
 from kthena_sandbox.kinds import EVENTS, LEASES, NODES, PODS, Document, Key
@@ -441,8 +440,7 @@ async def test_logs_are_followed_to_their_end(tmp_path: Path) -> None:
         assert said.splitlines()[1:] == [
             b'INFO: "GET /health HTTP/1.1" 200', b"INFO: Shutting down",
         ]  # fmt: skip
-        with pytest.raises(ApiError):
-            await cluster.until(lambda: _pod(cluster))  # gone in the end
+        await cluster.gone(PODS, POD)
 
 
 async def test_a_log_is_followed_as_far_as_its_reader_wants(tmp_path: Path) -> None:

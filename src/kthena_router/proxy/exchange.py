@@ -32,7 +32,7 @@ from kthena_router.wire.request import ModelRequest, parse_request
 METERED = frozenset({"/v1/completions", "/v1/chat/completions"})
 
 
-class _Call(Struct):
+class _Plan(Struct):
     """What is decided: *request* goes to the first of *endpoints* that answers well, and *relay* takes the answer."""
 
     destination: Destination
@@ -67,15 +67,15 @@ class Exchange:
         direct = self._answer.direct
         limit = self._services.settings.max_request_body
         # No name is given to the body: it may be large, and would stay for as long as the answer takes.
-        call = self._plan(await read_body(receive, self._head, limit, timed=direct is None))
+        plan = self._plan(await read_body(receive, self._head, limit, timed=direct is None))
         with self._journal.downstream():
             if direct is None:
-                await self._until_client_leaves(receive, call)
+                await self._until_client_leaves(receive, plan)
             else:
                 direct.cancel_when_it_leaves()
-                await self._serve(call)
+                await self._serve(plan)
 
-    async def _until_client_leaves(self, receive: Receive, call: "_Call") -> None:
+    async def _until_client_leaves(self, receive: Receive, plan: _Plan) -> None:
         """Serve; a client that leaves ends it at once, in whatever phase it is."""
         left = False
         failure: RouterError | None = None
@@ -91,7 +91,7 @@ class Exchange:
 
             nursery.start_soon(watch)
             try:
-                await self._serve(call)
+                await self._serve(plan)
             except RouterError as error:
                 failure = error
             nursery.cancel_scope.cancel()
@@ -100,7 +100,7 @@ class Exchange:
         if left:
             raise ClientGone
 
-    def _plan(self, body: bytes) -> "_Call":
+    def _plan(self, body: bytes) -> _Plan:
         """Read what is asked for, and decide where it goes."""
         asked = parse_request(body, self._head.values.get("content-type", ""))
         self._journal.parsed(asked.model, known=self._snapshot.knows_model(asked.model))
@@ -112,23 +112,23 @@ class Exchange:
         request = self._request_for(edits.made(), request_id)
         meter = Meter()
         relay = Relay(self._answer, request_id, meter, hide_usage=edits.asks_for_usage)
-        return _Call(destination, endpoints, request, meter, relay)
+        return _Plan(destination, endpoints, request, meter, relay)
 
-    async def _serve(self, call: "_Call") -> None:
-        destination = call.destination
+    async def _serve(self, plan: _Plan) -> None:
+        destination = plan.destination
         attempts = Attempts(
             self._services.pools, self._services.loads, self._journal, is_lora=destination.is_lora
         )
         try:
             await attempts.run(
-                call.endpoints,
+                plan.endpoints,
                 min(len(destination.backend.endpoints), MAX_ATTEMPTS),
-                call.request,
-                call.relay.run,
+                plan.request,
+                plan.relay.run,
                 destination.backend.timeout,
             )
         finally:
-            self._journal.metered(call.meter)
+            self._journal.metered(plan.meter)
 
     def _route(self, asked: ModelRequest) -> Destination:
         request = RouteRequest(asked.model, self._head.path, self._head.values)

@@ -236,8 +236,3 @@ def internal(message: str) -> ApiError:
     """500: our own fault."""
     text = f"Internal error occurred: {message}"
     return ApiError(500, "InternalError", text, {"causes": [{"message": message}]})
-
-
-def service_unavailable(message: str) -> ApiError:
-    """503: something that this answer needs is not there now."""
-    return ApiError(503, "ServiceUnavailable", message)

@@ -33,6 +33,7 @@ _OWN = frozenset(
 )
 _OF_BUILD = frozenset({"gitCommit", "gitTreeState", "goVersion"})  # which may be empty
 _OWN_LISTS = frozenset({"clusterIPs"})
+_SHARED = 100  # characters shown before two texts part
 _COLUMN = frozenset({"name", "type", "format", "description", "priority"})
 
 
@@ -107,7 +108,16 @@ def difference(ours: Any, theirs: Any, path: str = "") -> str:
             "" if len(ours) == len(theirs) else f"{path} has {len(ours)} items, not {len(theirs)}"
         )
     same = ours == theirs and type(ours) is type(theirs)
+    if not same and isinstance(ours, str) and isinstance(theirs, str):
+        ours, theirs = _from_difference(ours, theirs), _from_difference(theirs, ours)
     return "" if same else f"{path} is {_short(ours)}, it should be {_short(theirs)}"
+
+
+def _from_difference(text: str, other: str) -> str:
+    """Return a long *text* from shortly before where it leaves *other*."""
+    pairs = enumerate(zip(text, other, strict=False))
+    shared = next((place for place, (a, b) in pairs if a != b), min(len(text), len(other)))
+    return text if shared <= _SHARED else "…" + text[shared - _SHARED :]
 
 
 def _short(value: Any) -> str:

@@ -13,8 +13,10 @@ from typing import Any
 import httpx
 import yaml
 from tests.differential.generator import Request
+from tests.differential.objects import KINDS
 
 _REFERENCE = re.compile(r"@(rv|uid):([^@]+)@")
+_RESOURCES = {(one.api_version, one.kind): one.resource for one in KINDS}
 
 
 @dataclass(frozen=True)
@@ -81,11 +83,12 @@ class Session:
 
 
 def _place(body: dict[str, Any]) -> str:
-    """Return the path of an object, as `Kind.path` has it: its resource is its kind in lower case and plural here."""
+    """Return the path of an object, as `Kind.path` has it."""
     metadata, version = body["metadata"], body["apiVersion"]
+    resource = _RESOURCES.get((version, body["kind"]), body["kind"])
     group = "/api" if "/" not in version else "/apis"
     place = f"/namespaces/{metadata['namespace']}" if "namespace" in metadata else ""
-    return f"{group}/{version}{place}/{body['kind'].lower()}s/{metadata['name']}"
+    return f"{group}/{version}{place}/{resource}/{metadata['name']}"
 
 
 def _decoded(answer: httpx.Response) -> Any:

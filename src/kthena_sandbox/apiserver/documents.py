@@ -3,13 +3,15 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kthena_sandbox.apiserver import discovery
 from kthena_sandbox.apiserver.catalogue import Catalogue
 from kthena_sandbox.apiserver.negotiation import JSON, media_ranges
 from kthena_sandbox.apiserver.web import Request, Response
-from kthena_sandbox.resources import ResourceType
+
+if TYPE_CHECKING:
+    from kthena_sandbox.schema.descriptions import Descriptions
 
 # What is asked for has an "@", which Go's mime parser refuses in an answer; kube-openapi writes a dot.
 _V2_ASKED = frozenset(
@@ -89,12 +91,6 @@ class Documents:
 
         return openapi_v2_protobuf(self._v2())
 
-    @staticmethod
-    def _v3(types: tuple[ResourceType, ...]) -> Any:
-        from kthena_sandbox.schema.openapi import openapi_v3
-
-        return openapi_v3(types[0].api_version, types)
-
     def openapi_v3(self, request: Request) -> Response | None:
         """`/openapi/v3` and what it points to; the hash in the addresses lets clients keep a document."""
         name = request.path.removeprefix("/openapi/v3").strip("/")
@@ -114,17 +110,28 @@ class Documents:
         return Response(301, b"", headers=(("location", address),))
 
     def _index(self) -> Any:
-        paths = {}
+        from kthena_sandbox.schema.descriptions import Descriptions
+
+        paths, descriptions = {}, Descriptions()
         for group, versions in sorted(self.catalogue.groups.items()):
             for version in versions:
                 name = f"apis/{group}/{version}" if group else f"api/{version}"
-                address = f"/openapi/v3/{name}?hash={_hash(self._v3_page(group, version))}"
+                address = (
+                    f"/openapi/v3/{name}?hash={_hash(self._v3_page(group, version, descriptions))}"
+                )
                 paths[name] = {"serverRelativeURL": address}
         return {"paths": paths}
 
-    def _v3_page(self, group: str, version: str) -> Page:
+    def _v3_page(
+        self, group: str, version: str, descriptions: "Descriptions | None" = None
+    ) -> Page:
+        from kthena_sandbox.schema.openapi import openapi_v3
+
         types = self.catalogue.of_version(group, version)
-        return self._page(f"openapi v3 {group}/{version}", lambda: self._v3(types))
+        return self._page(
+            f"openapi v3 {group}/{version}",
+            lambda: openapi_v3(types[0].api_version, types, descriptions),
+        )
 
 
 def _hash(page: Page) -> str:

@@ -14,6 +14,7 @@ Document = dict[str, Any]
 MISSING: Any = object()
 REF = "#/definitions/"
 PUBLISHED_ONLY = "x-published-only"  # required in OpenAPI, not enforced
+ENFORCED_ONLY = "x-enforced-only"  # the other way round
 # Times that are no pointers in Go are written as null where they are not set.
 _TIMES = {
     "DeploymentCondition": ("lastTransitionTime", "lastUpdateTime"),

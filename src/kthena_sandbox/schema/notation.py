@@ -2,7 +2,7 @@
 
 Each file is one API group and each entry a type, `field: TYPE WORD...`. TYPE is `[T]` for a list, `{T}` for a map
 of strings to T, a name from `SCALARS`, a type of the same file or `group.Type`. A `!` behind it means that
-the field must be there and not be empty. Words: `required` (said in OpenAPI, not enforced), `default=JSON`,
+the field must be there and not be empty. Words: `required` (said in OpenAPI, not enforced), `unsaid` (enforced, not said), `default=JSON`,
 `in=A,B` (enumeration), `merge` and `merge=KEY` and `retainKeys` (strategic merge), `set`, `map=K1,K2` and `atomic` (list
 and map types).
 """
@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from kthena_sandbox.schema.compiled import PUBLISHED_ONLY, REF, Definitions
+from kthena_sandbox.schema.compiled import ENFORCED_ONLY, PUBLISHED_ONLY, REF, Definitions
 
 PREFIXES: Mapping[str, str] = {
     "apiextensions": "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1",
@@ -20,12 +20,17 @@ PREFIXES: Mapping[str, str] = {
 _QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"
 _INT_OR_STRING = "io.k8s.apimachinery.pkg.util.intstr.IntOrString"
 _TIME = f"{PREFIXES['meta']}.Time"
+_FIELDS = f"{PREFIXES['meta']}.FieldsV1"
+_RAW = "io.k8s.apimachinery.pkg.runtime.RawExtension"
 _MICRO_TIME = f"{PREFIXES['meta']}.MicroTime"
+_FREE: Mapping[str, Any] = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 _NAMED: Mapping[str, Mapping[str, Any]] = {
     _QUANTITY: {"type": "string", "format": "quantity"},
     _INT_OR_STRING: {"type": "string", "format": "int-or-string"},
     _TIME: {"type": "string", "format": "date-time"},
     _MICRO_TIME: {"type": "string", "format": "date-time"},
+    _FIELDS: _FREE,
+    _RAW: {"x-kubernetes-preserve-unknown-fields": True},
 }
 SCALARS: Mapping[str, Mapping[str, Any]] = {
     "string": {"type": "string"},
@@ -35,8 +40,9 @@ SCALARS: Mapping[str, Mapping[str, Any]] = {
     "int32": {"type": "integer", "format": "int32"},
     "int64": {"type": "integer", "format": "int64"},
     "bytes": {"type": "string", "format": "byte"},
-    "any": {"type": "object", "x-kubernetes-preserve-unknown-fields": True},
-    "json": {"x-kubernetes-preserve-unknown-fields": True},
+    "any": _FREE,
+    "fields": {"$ref": f"{REF}{_FIELDS}"},
+    "raw": {"$ref": f"{REF}{_RAW}"},
     "quantity": {"$ref": f"{REF}{_QUANTITY}"},
     "int-or-string": {"$ref": f"{REF}{_INT_OR_STRING}"},
     "time": {"$ref": f"{REF}{_TIME}"},
@@ -80,6 +86,8 @@ def _object(group: str, fields: Mapping[str, str]) -> dict[str, Any]:
         document["required"] = sorted(enforced + published)
     if published:
         document[PUBLISHED_ONLY] = published
+    if unsaid := [name for name, words in read.items() if "unsaid" in words]:
+        document[ENFORCED_ONLY] = unsaid
     document["properties"] = {name: _field(group, words) for name, words in read.items()}
     return document
 
@@ -113,7 +121,7 @@ def _word(name: str, value: str) -> dict[str, Any]:
             return {"x-kubernetes-list-map-keys": keys, "x-kubernetes-list-type": "map"}
         case "set":
             return {"x-kubernetes-list-type": "set"}
-        case "merge" | "retainKeys" | "required" | "atomic":
+        case "merge" | "retainKeys" | "required" | "unsaid" | "atomic":
             return {}
         case unknown:
             raise KeyError(unknown)

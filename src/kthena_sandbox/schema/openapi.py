@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from kthena_sandbox.resources import ResourceType
+from kthena_sandbox.schema.descriptions import Descriptions
 from kthena_sandbox.schema.gnostic import encode_document
 from kthena_sandbox.schema.openapipaths import paths_v2, paths_v3
 from kthena_sandbox.schema.openapischemas import as_v2, as_v3, schemas
@@ -19,10 +20,16 @@ def openapi_v3_index(types: Iterable[ResourceType]) -> Document:
     return {"paths": paths}
 
 
-def openapi_v3(group_version: str, types: Iterable[ResourceType]) -> Document:
-    """The OpenAPI v3 document of one group version (`v1`, `apps/v1`), from all types or just its own."""
+def openapi_v3(
+    group_version: str, types: Iterable[ResourceType], descriptions: Descriptions | None = None
+) -> Document:
+    """The OpenAPI v3 document of one group version (`v1`, `apps/v1`), from all types or just its own.
+
+    Who asks for several passes in the *descriptions*, so that they are read once.
+    """
     own = [kind for kind in types if kind.api_version == group_version]
-    published = {name: as_v3(schema) for name, schema in schemas(own).items()}
+    found = schemas(own, descriptions or Descriptions())
+    published = {name: as_v3(schema) for name, schema in found.items()}
     return {
         "openapi": "3.0.0",
         "info": _INFO,
@@ -34,7 +41,7 @@ def openapi_v3(group_version: str, types: Iterable[ResourceType]) -> Document:
 def openapi_v2(types: Iterable[ResourceType]) -> Document:
     """The OpenAPI v2 document of all kinds."""
     listed = list(types)
-    published = {name: as_v2(schema) for name, schema in schemas(listed).items()}
+    published = {name: as_v2(schema) for name, schema in schemas(listed, Descriptions()).items()}
     return {"swagger": "2.0", "info": _INFO, "paths": paths_v2(listed), "definitions": published}
 
 

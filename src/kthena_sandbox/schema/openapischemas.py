@@ -5,7 +5,8 @@ from typing import Any
 
 from kthena_sandbox.resources import ResourceType
 from kthena_sandbox.schema.builtin import DEFINITIONS
-from kthena_sandbox.schema.compiled import PUBLISHED_ONLY, REF, Schema as HeldSchema
+from kthena_sandbox.schema.compiled import ENFORCED_ONLY, PUBLISHED_ONLY, REF, Schema as HeldSchema
+from kthena_sandbox.schema.descriptions import Descriptions
 from kthena_sandbox.schema.notation import full_name
 
 Document = dict[str, Any]
@@ -14,14 +15,11 @@ LIST_META = full_name("meta", "ListMeta")
 STATUS = full_name("meta", "Status")
 DELETE_OPTIONS = full_name("meta", "DeleteOptions")
 SCALE = full_name("autoscaling", "Scale")
+_POD = full_name("core", "Pod")
 _ALWAYS = (STATUS, DELETE_OPTIONS, SCALE)
-_UNPUBLISHED = frozenset({PUBLISHED_ONLY})
+_UNPUBLISHED = frozenset({ENFORCED_ONLY, PUBLISHED_ONLY})
 _NOT_IN_V2 = frozenset({"nullable", "oneOf", "anyOf", "allOf", "not", "default"})
-_COMMON = {
-    "apiVersion": "Version of this schema, as group/version.",
-    "kind": "Name of the kind.",
-    "metadata": "Name, namespace, labels and what else all objects have.",
-}
+_COMMON = ("apiVersion", "kind", "metadata")  # custom resources are told of as pods are
 _FREE = "x-kubernetes-preserve-unknown-fields"
 
 
@@ -30,7 +28,7 @@ def schema_name(resource: ResourceType) -> str:
     if isinstance(resource.schema, HeldSchema) and resource.schema.name:
         return resource.schema.name
     if not resource.custom:
-        return full_name(resource.group.partition(".")[0], resource.kind)
+        return full_name(resource.group.partition(".")[0] or "core", resource.kind)
     reverse = ".".join(reversed(resource.group.split(".")))
     return f"{reverse}.{resource.version}.{resource.kind}"
 
@@ -45,21 +43,21 @@ def list_name(resource: ResourceType) -> str:
     return schema_name(resource).removesuffix(resource.kind) + resource.list_kind
 
 
-def schemas(types: Iterable[ResourceType]) -> Document:
+def schemas(types: Iterable[ResourceType], descriptions: Descriptions) -> Document:
     """All schemas that some kinds need, by name, with references into `#/definitions/`."""
     found: Document = {}
     for resource in types:
-        own = _explained(resource, _own(resource))
+        own = _explained(resource, _own(resource), descriptions)
         found[schema_name(resource)] = own | {
             "x-kubernetes-group-version-kind": [kind_of(resource)]
         }
-        found[list_name(resource)] = _list(resource)
+        found[list_name(resource)] = descriptions.described(list_name(resource), _list(resource))
     waiting = [name for entry in found.values() for name in _references(entry)]
     waiting += _ALWAYS
     while waiting:
         name = waiting.pop()
         if name not in found:
-            found[name] = dict(DEFINITIONS[name])
+            found[name] = descriptions.described(name, dict(DEFINITIONS[name]))
             waiting += _references(found[name])
     return {name: found[name] for name in sorted(found)}
 
@@ -77,17 +75,16 @@ def _own(resource: ResourceType) -> Document:
     return given | {"properties": given.get("properties", {}) | common}
 
 
-def _explained(resource: ResourceType, schema: Document) -> Document:
-    """With what is the same for every kind said once, here."""
+def _explained(resource: ResourceType, schema: Document, descriptions: Descriptions) -> Document:
+    """With what Kubernetes says of its own kinds; what all objects have is told of custom ones in the words for pods."""
     if resource.empty:
         return schema | {"description": f"{resource.kind} is not supported by this sandbox."}
-    properties = schema.get("properties", {})
-    told = {
-        name: properties[name] | {"description": text}
-        for name, text in _COMMON.items()
-        if name in properties and "description" not in properties[name]
-    }
-    return schema | {"properties": properties | told} if told else schema
+    if not resource.custom:
+        return descriptions.described(schema_name(resource), schema)
+    properties = schema["properties"]
+    common = {name: properties[name] for name in _COMMON}
+    told = descriptions.described(_POD, {"properties": common})["properties"]
+    return schema | {"properties": properties | told}
 
 
 def _list(resource: ResourceType) -> Document:
@@ -117,9 +114,17 @@ def _references(document: Any) -> Iterator[str]:
             yield from _references(entry)
 
 
+def _as_said(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    if ENFORCED_ONLY not in document:
+        return document
+    said = [name for name in document["required"] if name not in document[ENFORCED_ONLY]]
+    others = {key: entry for key, entry in document.items() if key != "required"}
+    return others | ({"required": said} if said else {})
+
+
 def as_v3(document: Mapping[str, Any]) -> Document:
     """A schema in the form of OpenAPI v3."""
-    published = {key: entry for key, entry in document.items() if key not in _UNPUBLISHED}
+    published = {key: entry for key, entry in _as_said(document).items() if key not in _UNPUBLISHED}
     reference = published.pop("$ref", None)
     shown = {key: _below(key, entry, as_v3) for key, entry in published.items()}
     if reference is not None:
@@ -141,7 +146,9 @@ def as_v2(document: Mapping[str, Any]) -> Document:
     if document.get(_FREE):
         dropped |= {"properties", "items", "additionalProperties"}
     shown = {
-        key: _below(key, entry, as_v2) for key, entry in document.items() if key not in dropped
+        key: _below(key, entry, as_v2)
+        for key, entry in _as_said(document).items()
+        if key not in dropped
     }
     if shown.get("format") == "quantity":
         del shown["format"]

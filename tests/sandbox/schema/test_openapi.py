@@ -73,9 +73,9 @@ def test_kinds_are_found_by_path_and_by_schema() -> None:
     assert place["get"]["x-kubernetes-group-version-kind"] == kind
     schema = document["components"]["schemas"]["io.k8s.api.apps.v1.Deployment"]
     assert schema["x-kubernetes-group-version-kind"] == [kind]
-    assert schema["properties"]["spec"] == {
-        "$ref": "#/components/schemas/io.k8s.api.apps.v1.DeploymentSpec"
-    }
+    assert schema["properties"]["spec"]["allOf"] == [
+        {"$ref": "#/components/schemas/io.k8s.api.apps.v1.DeploymentSpec"}
+    ]
     scale = document["paths"]["/apis/apps/v1/namespaces/{namespace}/deployments/{name}/scale"]
     assert scale["get"]["x-kubernetes-group-version-kind"]["kind"] == "Scale"
 
@@ -97,6 +97,7 @@ def test_strategies_and_defaults_stand_beside_references() -> None:
     assert schemas["io.k8s.api.apps.v1.DeploymentSpec"]["properties"]["strategy"] == {
         "allOf": [{"$ref": "#/components/schemas/io.k8s.api.apps.v1.DeploymentStrategy"}],
         "default": {},
+        "description": "The deployment strategy to use to replace existing pods with new ones.",
         "x-kubernetes-patch-strategy": "retainKeys",
     }
     containers = schemas["io.k8s.api.core.v1.PodSpec"]["properties"]["containers"]
@@ -169,10 +170,11 @@ def named(message: bytes, number: int) -> dict[str, bytes]:
 def test_what_all_kinds_have_is_explained() -> None:
     schemas = openapi_v3("apps/v1", TYPES)["components"]["schemas"]
     properties = schemas["io.k8s.api.apps.v1.Deployment"]["properties"]
-    assert properties["kind"]["description"] == "Name of the kind."
+    assert properties["kind"]["description"].startswith("Kind is a string value representing ")
     assert properties["metadata"] == {
         "allOf": [{"$ref": "#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"}],
-        "description": "Name, namespace, labels and what else all objects have.",
+        "description": "Standard object's metadata. More info: "
+        "https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata",
     }
 
 

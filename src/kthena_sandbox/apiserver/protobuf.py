@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from kthena_sandbox.apiserver.errors import ApiError, bad_request
+from kthena_sandbox.schema.protobuf import split, varint_at
 
 Document = dict[str, Any]
 MAGIC = b"k8s\x00"
@@ -70,8 +71,8 @@ def decode_protobuf(body: bytes) -> Document:
 
 
 def _unwrapped(envelope: bytes) -> Document:
-    parts = {number: value for number, _, value in _split(envelope)}
-    meta = {number: value.decode() for number, _, value in _split(parts.get(1, b""))}
+    parts = {number: value for number, _, value in split(envelope)}
+    meta = {number: value.decode() for number, _, value in split(parts.get(1, b""))}
     version, kind = meta.get(1, ""), meta.get(2, "")
     name = _message_name(version, kind)
     if name not in messages():
@@ -87,40 +88,10 @@ def _message_name(version: str, kind: str) -> str:
     return f"{group.partition('.')[0] or 'core'}.{number}.{kind}"
 
 
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-        shift += 7
-
-
-def _split(data: bytes) -> Iterator[tuple[int, int, Any]]:
-    """Field number, wire type and raw value, in the order of the wire."""
-    at = 0
-    while at < len(data):
-        tag, at = _varint(data, at)
-        number, wire = tag >> 3, tag & 7
-        value: Any
-        if wire == 0:
-            value, at = _varint(data, at)
-        else:
-            length = {1: 8, 5: 4}.get(wire)
-            if length is None:
-                length, at = _varint(data, at)
-            if at + length > len(data):
-                raise IndexError("unexpected EOF")
-            value, at = data[at : at + length], at + length
-        yield number, wire, value
-
-
 def _message(name: str, data: bytes) -> Document:
     document: Document = {}
     known = messages()[name]
-    for number, wire, raw in _split(data):
+    for number, wire, raw in split(data):
         field = known.get(number)
         if field is None:
             continue
@@ -146,7 +117,7 @@ def _is_zero(value: Any) -> bool:
 
 
 def _entry(kind: str, data: bytes) -> tuple[str, Any]:
-    parts = {number: value for number, _, value in _split(data)}
+    parts = {number: value for number, _, value in split(data)}
     return parts.get(1, b"").decode(), _value(kind, parts.get(2, 0 if kind == "int" else b""))
 
 
@@ -155,7 +126,7 @@ def _elements(kind: str, wire: int, raw: Any) -> list[Any]:
         return [_value(kind, raw)]
     found, at = [], 0
     while at < len(raw):
-        number, at = _varint(raw, at)
+        number, at = varint_at(raw, at)
         found.append(_value("int", number))
     return found
 
@@ -177,7 +148,7 @@ def _value(kind: str, raw: Any) -> Any:
 
 
 def _raw_parts(raw: bytes) -> dict[int, Any]:
-    return {number: value for number, _, value in _split(raw)}
+    return {number: value for number, _, value in split(raw)}
 
 
 def _moment(parts: Mapping[int, Any]) -> datetime | None:

@@ -1,4 +1,5 @@
-"""The echo server of the Gateway API's conformance suites, as far as the suites for HTTP routes use it.
+"""The echo server of the Gateway API's conformance suites.
 
-It answers as the program of the image `echo-basic` does: with what it was asked, as JSON, and a line in its log.
+It answers as the program of the image `echo-basic` does: with what it was asked and by which pod, over HTTP, gRPC, TCP or UDP,
+and with a line in its log.
 """

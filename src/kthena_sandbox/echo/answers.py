@@ -15,6 +15,13 @@ _ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 _NOT_TOLD = {"Host", "Transfer-Encoding", "Trailer"}
 
 
+def go_json(document: Mapping[str, Any], indent: int | None = None) -> bytes:
+    """JSON as Go's encoder writes it."""
+    separators = (",", ":" if indent is None else ": ")
+    text = json.dumps(document, indent=indent, separators=separators, ensure_ascii=False)
+    return text.translate(_ESCAPES).encode()
+
+
 @dataclass(frozen=True)
 class Asked:
     """One request. `uri` is as it was sent, `headers` in any case."""
@@ -55,7 +62,7 @@ def echo_body(
     if tls is not None:
         document["tls"] = tls
     document["sni"] = tls["serverName"] if tls and "backendTLS" in asked.uri else ""
-    return json.dumps(document, indent=1, ensure_ascii=False).translate(_ESCAPES).encode()
+    return go_json(document, indent=1)
 
 
 def wanted_headers(asked: Asked) -> list[tuple[str, str]]:

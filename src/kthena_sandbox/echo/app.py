@@ -1,6 +1,5 @@
 """The echo server's ASGI application, one for each connection."""
 
-import json
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +10,7 @@ import trio
 from kthena_sandbox.echo.answers import (
     Asked,
     echo_body,
+    go_json,
     seconds_of,
     status_of,
     wanted_headers,
@@ -84,8 +84,7 @@ class EchoApp:
         try:
             await trio.sleep(seconds_of(query.get("delay") or "0"))
         except ValueError as error:
-            body = json.dumps({"message": str(error)}, separators=(",", ":")).encode()
-            await _respond(send, 500, body, _JSON)
+            await _respond(send, 500, go_json({"message": str(error)}), _JSON)
             return
         body = echo_body(asked, self.settings.context, self.port, self.tls)
         await _respond(send, 200, body, [*wanted_headers(asked), *_JSON])

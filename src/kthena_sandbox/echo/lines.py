@@ -1,11 +1,11 @@
 """The TCP mode of the echo server: a greeting, then an answer to each line that it knows."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import trio
 
+from kthena_sandbox.echo.answers import go_json
 from kthena_sandbox.echo.settings import EchoSettings
 
 WELCOME = b"Gateway API Test TCP Server\n"
@@ -19,7 +19,7 @@ def answer_to(line: bytes, settings: EchoSettings, tls: Mapping[str, Any] | None
             ports = {"tcpport": str(settings.http_port), "tlsport": str(settings.https_port)}
             document = settings.context | ports | {"isTLS": tls is not None}
             shown: dict[str, Any] = document | ({"tls": tls} if tls is not None else {})
-            return json.dumps(shown, separators=(",", ":")).encode() + b"\n"
+            return go_json(shown) + b"\n"
         case b"IS_TLS":
             return b"true\n" if tls is not None else b"false\n"
         case b"PING":

@@ -4,6 +4,7 @@ import logging
 import socket
 import ssl
 import struct
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -12,7 +13,10 @@ import trio
 from hypercorn.config import Config
 
 from kthena_sandbox.connections import Connections
+from kthena_sandbox.datagrams import open_datagrams
 from kthena_sandbox.echo.app import EchoApp, Tries
+from kthena_sandbox.echo.calls import echo_calls
+from kthena_sandbox.echo.datagrams import serve_datagrams
 from kthena_sandbox.echo.lines import serve_lines
 from kthena_sandbox.echo.settings import EchoSettings
 from kthena_sandbox.echo.tls import described, server_context
@@ -34,10 +38,14 @@ class EchoServer:
         config.errorlog = logging.getLogger("hypercorn.error")
         config.accesslog = None
         config.include_server_header = False
+        config.keep_alive_max_requests = sys.maxsize  # Go's servers have no limit
         self._connections = Connections(config)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until cancelled, and cut what is under way then. Raises OSError where a port or a file cannot be had."""
+        if self._settings.mode == "udp":
+            await self._datagrams(task_status)
+            return
         listeners = self._listeners()
         async with trio.open_nursery() as nursery:
             for port, serve, listener in listeners:
@@ -47,13 +55,15 @@ class EchoServer:
     def _listeners(self) -> list[tuple[int, Any, trio.SocketListener]]:
         """Port, handler and socket of each. Raises OSError."""
         given = self._settings
-        tcp = given.mode == "tcp"
-        kinds = [(given.http_port, "tcp" if tcp else "http", self._lines if tcp else self._http)]
-        if not tcp:
+        kind, serve = {
+            "http": ("http", self._http), "tcp": ("tcp", self._lines), "grpc": ("grpc", self._calls),
+        }[given.mode]  # fmt: skip
+        kinds = [(given.http_port, kind, serve)]
+        if given.mode == "http":
             kinds.append((given.h2c_port, "h2c", self._h2c))
         if given.certificate:
             server_context(given.certificate, given.key, given.client_ca, _ignore)
-            kinds.append((given.https_port, "tls" if tcp else "https", self._https))
+            kinds.append((given.https_port, "https" if kind == "http" else "tls", self._https))
         found: list[tuple[int, Any, trio.SocketListener]] = []
         try:
             for port, kind, serve in kinds:
@@ -74,6 +84,16 @@ class EchoServer:
     async def _h2c(self, port: int, stream: trio.SocketStream) -> None:
         await self._serve(port, stream, stream, http2=True)
 
+    async def _datagrams(self, task_status: trio.TaskStatus[None]) -> None:
+        bound = await open_datagrams(self._address, self._settings.http_port)
+        with bound:
+            self._say(f"UDP server listening on :{self._settings.http_port}")
+            task_status.started()
+            await serve_datagrams(bound, self._settings, self._say)
+
+    async def _calls(self, port: int, stream: trio.SocketStream) -> None:
+        await self._connections.serve(echo_calls(self._settings, None, self._say), stream)
+
     async def _lines(self, port: int, stream: trio.SocketStream) -> None:
         await serve_lines(stream, self._settings, None)
 
@@ -92,6 +112,8 @@ class EchoServer:
         tls = described(secure, names[-1] if names else "")
         if given.mode == "tcp":
             await serve_lines(secure, given, tls)
+        elif given.mode == "grpc":
+            await self._connections.serve(echo_calls(given, tls, self._say), secure)
         else:
             await self._serve(port, stream, secure, http2=None, tls=tls)
 

@@ -4,6 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+Mode = Literal["http", "tcp", "grpc", "udp"]
+# By the variable that asks for one, and the order in which the program looks.
+_MODES: Mapping[str, Mode] = {
+    "GRPC_ECHO_SERVER": "grpc", "TCP_ECHO_SERVER": "tcp", "UDP_ECHO_SERVER": "udp",
+}  # fmt: skip
+_PORTS: Mapping[Mode, tuple[str, int]] = {
+    "http": ("HTTP_PORT", 3000), "grpc": ("HTTP_PORT", 3000), "tcp": ("TCP_PORT", 3000),
+    "udp": ("UDP_PORT", 8080),
+}  # fmt: skip
+
 
 class SettingsError(Exception):
     """A variable that cannot be read; the text says which."""
@@ -11,9 +21,12 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class EchoSettings:
-    """Ports, who the pod is, and the files of TLS; without a certificate there is no HTTPS."""
+    """Ports, who the pod is, and the files of TLS; without a certificate there is no HTTPS.
 
-    mode: Literal["http", "tcp"] = "http"
+    `http_port` is the port for clear text, whatever the mode speaks there.
+    """
+
+    mode: Mode = "http"
     http_port: int = 3000
     h2c_port: int = 3001
     https_port: int = 8443
@@ -31,21 +44,15 @@ class EchoSettings:
         return {"namespace": self.namespace, "ingress": self.ingress, "service": self.service, "pod": self.pod}  # fmt: skip
 
 
-def unsupported_mode(variables: Mapping[str, str]) -> str:
-    """The variable that asks for a server that this one is not; "" where there is none."""
-    asked = (name for name in ("GRPC_ECHO_SERVER", "UDP_ECHO_SERVER") if variables.get(name))
-    return next(asked, "")
-
-
 def read_settings(variables: Mapping[str, str]) -> EchoSettings:
     """The settings. Raises SettingsError."""
-    tcp = bool(variables.get("TCP_ECHO_SERVER"))
-    key = "TLS_SERVER_PRIV_KEY" if tcp else "TLS_SERVER_PRIVKEY"
+    mode: Mode = next((mode for name, mode in _MODES.items() if variables.get(name)), "http")
+    key = "TLS_SERVER_PRIVKEY" if mode == "http" else "TLS_SERVER_PRIV_KEY"
     return EchoSettings(
-        mode="tcp" if tcp else "http",
-        http_port=_port(variables, "TCP_PORT" if tcp else "HTTP_PORT", 3000),
+        mode=mode,
+        http_port=_port(variables, *_PORTS[mode]),
         h2c_port=_port(variables, "H2C_PORT", 3001),
-        https_port=_port(variables, "TLS_PORT" if tcp else "HTTPS_PORT", 8443),
+        https_port=_port(variables, "TLS_PORT" if mode == "tcp" else "HTTPS_PORT", 8443),
         certificate=variables.get("TLS_SERVER_CERT", "") if variables.get(key) else "",
         key=variables.get(key, ""),
         client_ca=variables.get("TLS_CLIENT_CACERTS", ""),

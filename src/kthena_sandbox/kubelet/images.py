@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
-Program = Literal["engine", "router", "echo", "stand-in"]
+Program = Literal["engine", "router", "echo", "dns", "stand-in"]
 _SGLANG: dict[str, Any] = {"engine": "sglang"}
 ENGINES: Mapping[str, Mapping[str, Any]] = {
     "kthena/mock-engine": {},
@@ -16,8 +16,8 @@ ENGINES: Mapping[str, Mapping[str, Any]] = {
 _BY_LAST_PART: Mapping[str, Program] = {
     "kthena-router": "router",
     "echo-basic": "echo",
-    # What else the conformance suites deploy, and what no route for HTTP asks anything.
-    "coredns": "stand-in",
+    "coredns": "dns",
+    # What else the conformance suites deploy.
     "lwepp": "stand-in",
     "epp": "stand-in",
 }

@@ -9,8 +9,10 @@ from urllib.parse import urlsplit
 import yaml
 
 from kthena_sandbox.apiserver.kubeconfig import kubeconfig
+from kthena_sandbox.dns.corefile import CorefileError, read_corefile
+from kthena_sandbox.dns.server import NameServer
 from kthena_sandbox.echo.server import EchoServer
-from kthena_sandbox.echo.settings import SettingsError as EchoError, read_settings, unsupported_mode
+from kthena_sandbox.echo.settings import SettingsError as EchoError, read_settings
 from kthena_sandbox.engine import Engine, SettingsError as EngineError, parse_settings
 from kthena_sandbox.entrance import Entrance
 from kthena_sandbox.kinds import Document
@@ -20,9 +22,9 @@ from kthena_sandbox.kubelet.references import of_environment
 from kthena_sandbox.kubelet.sources import SourceReader
 from kthena_sandbox.kubelet.volumes import mounts_of, pointed
 from kthena_sandbox.kubelet.workloads import (
-    EchoWorkload,
     EngineWorkload,
     ProcessWorkload,
+    ServerWorkload,
     StandIn,
     UsageError,
     Workload,
@@ -75,11 +77,12 @@ class Runtime:
                     self.host.children, [*command, f"--bind-address={address}"], environ, say
                 )
             case "echo":
-                if mode := unsupported_mode(variables):
-                    return StandIn(say, f"{container['image']} with {mode}")
                 mounts = mounts_of(container, pod, self.host.folder_of(pod), variables)
                 known = {name: pointed(value, mounts) for name, value in variables.items()}
                 return _echo(known, address, say)
+            case "dns":
+                mounts = mounts_of(container, pod, self.host.folder_of(pod), variables)
+                return _name_server([pointed(one, mounts) for one in arguments], address, say)
             case "stand-in":
                 return StandIn(say, container["image"])
         return _engine(container["image"], arguments, variables, address, say)
@@ -138,9 +141,20 @@ def _engine(
     return EngineWorkload(Engine(replace(settings, host=address), log=say), say)
 
 
+def _name_server(arguments: list[str], address: str, say: Callable[[str], None]) -> Workload:
+    given = dict(zip(arguments[::2], arguments[1::2], strict=False))
+    try:
+        text = Path(given["-conf"]).read_text(encoding="utf-8")
+        return ServerWorkload(NameServer(read_corefile(text), address, say))
+    except KeyError as error:
+        raise UsageError("the name server of the sandbox needs the argument -conf") from error
+    except (OSError, CorefileError) as error:
+        raise UsageError(str(error)) from error
+
+
 def _echo(variables: Mapping[str, str], address: str, say: Callable[[str], None]) -> Workload:
     try:
         settings = read_settings(variables)
     except EchoError as error:
         raise UsageError(str(error)) from error
-    return EchoWorkload(EchoServer(settings, address, say))
+    return ServerWorkload(EchoServer(settings, address, say))

@@ -5,7 +5,6 @@ from typing import NamedTuple, Protocol
 
 import trio
 
-from kthena_sandbox.echo.server import EchoServer
 from kthena_sandbox.engine import Engine
 from kthena_sandbox.processes import Child, Children
 
@@ -69,13 +68,20 @@ class EngineWorkload:
         await self._engine.server.drain(seconds)
 
 
-class EchoWorkload:
-    """The echo server, which ends at once."""
+class Server(Protocol):
+    """`run` serves until it is cancelled; started when it listens. Raises OSError."""
+
+    async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
+        """Serve."""
+
+
+class ServerWorkload:
+    """A server that runs in this process, and ends at once."""
 
     serves_while_it_ends = False
     is_probed = True
 
-    def __init__(self, server: EchoServer) -> None:
+    def __init__(self, server: Server) -> None:
         self._server = server
         self._scope = trio.CancelScope()
 

@@ -13,7 +13,6 @@ from kthena_sandbox.echo.settings import (
     EchoSettings,
     SettingsError,
     read_settings,
-    unsupported_mode,
 )
 from kthena_sandbox.echo.tls import registered_name
 
@@ -102,8 +101,10 @@ def test_settings() -> None:
     )
     tcp = {"TCP_ECHO_SERVER": "1", "TLS_SERVER_CERT": "/c", "TLS_SERVER_PRIV_KEY": "/k"}
     assert read_settings(tcp) == EchoSettings(mode="tcp", certificate="/c", key="/k")
-    assert unsupported_mode({"GRPC_ECHO_SERVER": "1"}) == "GRPC_ECHO_SERVER"
-    assert unsupported_mode(variables) == ""
+    assert read_settings({"GRPC_ECHO_SERVER": "1"} | variables) == EchoSettings(
+        mode="grpc", http_port=3002, h2c_port=3003, namespace="n", pod="p"
+    )
+    assert read_settings({"UDP_ECHO_SERVER": "1"}) == EchoSettings(mode="udp", http_port=8080)
     with pytest.raises(SettingsError, match="HTTP_PORT: 'many' is not a port"):
         read_settings({"HTTP_PORT": "many"})
 

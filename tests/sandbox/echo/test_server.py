@@ -15,10 +15,18 @@ from tests.support.stack import free_ports
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, BytesMessage, Message, Request, TextMessage
 
+from kthena_sandbox.echo.calls import SERVICE
 from kthena_sandbox.echo.server import EchoServer
 from kthena_sandbox.echo.settings import EchoSettings
+from kthena_sandbox.rpc.client import call
+from kthena_sandbox.rpc.framing import RpcError
+from kthena_sandbox.schema.protobuf import split
 
 HOST = "127.0.0.1"
+
+
+def fields(message: bytes) -> list[tuple[int, bytes]]:
+    return [(number, value) for number, _, value in split(message)]
 
 
 @dataclass
@@ -158,3 +166,82 @@ async def test_lines() -> None:
             await stream.send_eof()
             said = b"".join([bytes(piece) async for piece in stream])
         assert said == b"Gateway API Test TCP Server\nPONG\nfalse\n"
+
+
+async def test_grpc() -> None:
+    async with open_house(mode="grpc") as house:
+        port = house.settings.http_port
+
+        async def ask(path: str) -> bytes:
+            stream = await trio.open_tcp_stream(HOST, port)
+            async with stream:
+                return await call(stream, "a.example.com", path, b"", (("x-asked", "1"),))
+
+        answer = dict(fields(await ask(f"{SERVICE}/EchoTwo")))
+        told = list(fields(answer[1]))
+        assert told[0] == (1, b"/gateway_api_conformance.echo_basic.grpcecho.GrpcEcho/EchoTwo")
+        headers = [
+            tuple(text for _, text in fields(value)) for number, value in told if number == 2
+        ]
+        assert headers == [
+            (b":authority", b"a.example.com"), (b"content-type", b"application/grpc"),
+            (b"x-asked", b"1"),
+        ]  # fmt: skip
+        assert told[-2:] == [(3, b"a.example.com"), (4, b"\x0a\x01n\x22\x01p")]
+        assert answer[2] == b""
+        assert house.said[-1] == "Received over plaintext: "
+        for path, text in (
+            (f"{SERVICE}/EchoThree", "method EchoThree not implemented"),
+            (f"{SERVICE}/Sing", f"unknown method Sing for service {SERVICE[1:]}"),
+            ("/a.B/Echo", "unknown service a.B"),
+        ):
+            with pytest.raises(RpcError) as refused:
+                await ask(path)
+            assert (refused.value.code, refused.value.message) == (12, text)
+        async with client() as http:
+            answered = await http.get(house.url("/"))
+            assert (answered.status_code, answered.text) == (
+                415, 'invalid gRPC request content-type ""',
+            )  # fmt: skip
+
+
+async def test_grpc_over_tls(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    served = authority.issue_cert("abc.example.com")
+    files = [str(tmp_path / name) for name in ("crt", "key")]
+    served.cert_chain_pems[0].write_to_path(files[0])
+    served.private_key_pem.write_to_path(files[1])
+    trusting = ssl.create_default_context()
+    trusting.set_alpn_protocols(["h2"])
+    authority.configure_trust(trusting)
+    async with open_house(mode="grpc", certificate=files[0], key=files[1]) as house:
+        plain = await trio.open_tcp_stream(HOST, house.settings.https_port)
+        stream = trio.SSLStream(plain, trusting, server_hostname="abc.example.com")
+        async with stream:
+            answer = await call(stream, "abc.example.com", f"{SERVICE}/Echo", b"")
+    told = dict(fields(dict(fields(answer))[1]))
+    assert [text for _, text in fields(told[5])] == [
+        b"TLSv1.3", b"h2", b"abc.example.com", b"TLS_AES_256_GCM_SHA384",
+    ]  # fmt: skip
+
+
+async def test_udp() -> None:
+    async with open_house(mode="udp") as house:
+        with trio.socket.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM) as asking:
+            await asking.connect((HOST, house.settings.http_port))
+            await asking.send(b"a<b\n")
+            answer = await asking.recv(4096)
+    assert answer == (
+        b'{"request":"a\\u003cb\\n","namespace":"n","ingress":"","service":"","pod":"p"}'
+    )
+    assert house.said[0] == f"UDP server listening on :{house.settings.http_port}"
+    assert house.said[1].startswith("Received UDP a<b\n from 127.0.0.1:")
+
+
+async def test_a_port_for_udp_that_is_taken() -> None:
+    with trio.socket.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM) as taken:
+        await taken.bind((HOST, 0))
+        port = taken.getsockname()[1]
+        server = EchoServer(EchoSettings(mode="udp", http_port=port), HOST, lambda _: None)
+        with pytest.raises(OSError, match=f"listen udp {HOST}:{port}: Address already in use"):
+            await server.run()

@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import trio
 import trustme
 from tests.sandbox.house import Cluster, running
 
 from kthena_sandbox.controllers.conditions import is_true
-from kthena_sandbox.kinds import DEPLOYMENTS, EVENTS, PODS, SECRETS, Document, Key
+from kthena_sandbox.echo.calls import SERVICE
+from kthena_sandbox.kinds import CONFIG_MAPS, DEPLOYMENTS, EVENTS, PODS, SECRETS, Document, Key
+from kthena_sandbox.rpc.client import call
 
 ECHO = "gcr.io/k8s-staging-gateway-api/echo-basic:v20240412-v1.0.0-394-g40c666fd"
 ENVIRONMENT = [
@@ -47,10 +50,9 @@ async def test_the_base_of_the_suites(tmp_path: Path) -> None:
         for name, spec in {
             "infra-backend-v1": workload("infra-backend-v1", 2, readinessProbe=probe),
             "other-ports": workload("other-ports", 1, env=[*ENVIRONMENT, *ports]),
-            "coredns": workload("coredns", 1, image="coredns/coredns", args=["-conf", "/root/Corefile"]),
             "picker": workload("picker", 1, image="registry.example/lwepp:main",
                                readinessProbe={"grpc": {"port": 9003}}),
-            "grpc": workload("grpc", 1, env=[{"name": "GRPC_ECHO_SERVER", "value": "1"}]),
+            "grpc": workload("grpc", 1, env=[*ENVIRONMENT, {"name": "GRPC_ECHO_SERVER", "value": "1"}]),
         }.items():  # fmt: skip
             await cluster.create(DEPLOYMENTS, name, spec=spec)
         pods = await until_ready(cluster, "infra-backend-v1", 2)
@@ -63,8 +65,30 @@ async def test_the_base_of_the_suites(tmp_path: Path) -> None:
                 path = PODS.path("default", pod["metadata"]["name"], "log")
                 log = (await client.get(cluster.url + path)).text
                 assert "Echoing back request made to /x?uuid=1 to client (127.0.0.1:" in log
-        for name in ("coredns", "picker", "grpc"):
-            await until_ready(cluster, name, 1)
+        await until_ready(cluster, "picker", 1)
+        (pod,) = await until_ready(cluster, "grpc", 1)
+        async with await trio.open_tcp_stream(pod["status"]["podIP"], 3000) as stream:
+            echoed = await call(stream, "a.example.com", f"{SERVICE}/Echo", b"")
+        assert b"\x0a\x07default\x22" + bytes([len(pod["metadata"]["name"])]) in echoed
+
+
+async def test_coredns(tmp_path: Path) -> None:
+    corefile = ".:15353 {\n  forward . 8.8.8.8\n}\nfoo.bar.com:15353 {\n  whoami\n}\n"
+    async with running(tmp_path, kubelet=True, controllers=True) as cluster:
+        await cluster.create(CONFIG_MAPS, "coredns", data={"Corefile": corefile})
+        spec = workload(
+            "coredns", 1, [{"name": "conf", "configMap": {"name": "coredns"}}],
+            image="registry.k8s.io/coredns/coredns:v1.12.2", args=["-conf", "/root/Corefile"],
+            volumeMounts=[{"name": "conf", "mountPath": "/root"}],
+        )  # fmt: skip
+        await cluster.create(DEPLOYMENTS, "coredns", spec=spec)
+        (pod,) = await until_ready(cluster, "coredns", 1)
+        query = b"\x12\x34\x01\x00\x00\x01" + bytes(6) + b"\x03foo\x03bar\x03com\0\0\x01\0\x01"
+        with trio.socket.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM) as asking:
+            await asking.connect((pod["status"]["podIP"], 15353))
+            await asking.send(query)
+            answer = await asking.recv(512)
+        assert answer[:12] == b"\x12\x34\x85\x00\x00\x01\x00\x00\x00\x00\x00\x02"
 
 
 async def test_a_backend_waits_for_its_certificate(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""CoreDNS, as much of it as the Gateway API's conformance suite asks: the plugin `whoami` over UDP."""

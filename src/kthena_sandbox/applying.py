@@ -1,8 +1,7 @@
-"""`kubectl apply` in small: documents from files are created, or merged into what is there."""
+"""Documents from files are applied by the server, under our name."""
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import trio
@@ -13,12 +12,17 @@ from kthena_sandbox.controllers.catalogue import discover
 from kthena_sandbox.kinds import PODS, Document, Key, Kind
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+_LONGEST_ANNOTATIONS = 256 * 1024  # of an object, all together: validation of ObjectMeta
 _TRIES = 20
 _PAUSE = 0.1
 
 
 class ApplyError(Exception):
-    """What was to be applied cannot be; the text says why."""
+    """What was to be applied cannot be; the text says why, `code` is the server's where it refused."""
+
+    def __init__(self, message: str, code: int = 0) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 def read_documents(path: Path) -> list[Document]:
@@ -52,11 +56,13 @@ async def kind_of(client: Client, api_version: str, name: str) -> Kind:
 
 
 def _annotated(document: Document) -> Document:
-    """With the annotation by which a later `kubectl apply` knows what was applied before."""
+    """With the annotation by which a later `kubectl apply` knows what was applied before, unless it is too long."""
     metadata = document["metadata"]
     given = metadata.get("annotations") or {}
     plain = document | {"metadata": metadata | {"annotations": given}}
     applied = msgspec.json.encode(plain, order="sorted").decode() + "\n"
+    if len(applied) > _LONGEST_ANNOTATIONS - 1024:
+        return document
     annotations = given | {LAST_APPLIED: applied}
     return document | {"metadata": metadata | {"annotations": annotations}}
 
@@ -72,7 +78,7 @@ async def placed(client: Client, document: Document) -> Document:
 
 
 async def apply(client: Client, document: Document) -> str:
-    """Create or merge one object; returns what happened to it, as kubectl says it.
+    """Create or change one object; returns what happened to it, as kubectl says it.
 
     Raises ApplyError, ApiError, ApiAway.
     """
@@ -82,45 +88,22 @@ async def apply(client: Client, document: Document) -> str:
     shown = f"{kind.name.lower()}{'.' + kind.group if kind.group else ''}/{key.name}"
     try:
         present = await client.find(kind, key)
-        if present is None:
-            await _create(client, kind, wanted)
-            return f"{shown} created"
-        patched = await client.patch(kind, key, _with_removals(wanted, present))
+        applied = await _apply(client, kind, key, wanted)
     except ApiError as error:
-        raise ApplyError(f"{shown}: {error}") from error
-    versions = [entry["metadata"]["resourceVersion"] for entry in (present, patched)]
+        raise ApplyError(f"{shown}: {error}", error.code) from error
+    if present is None:
+        return f"{shown} created"
+    versions = [entry["metadata"]["resourceVersion"] for entry in (present, applied)]
     return f"{shown} {'unchanged' if versions[0] == versions[1] else 'configured'}"
 
 
-async def _create(client: Client, kind: Kind, wanted: Document) -> None:
-    """Create it; a pod more than once, as the account of its namespace comes a moment after that. Raises ApiError."""
+async def _apply(client: Client, kind: Kind, key: Key, wanted: Document) -> Document:
+    """Apply it; a pod more than once, as the account of its namespace comes a moment after that. Raises ApiError."""
     for _ in range(_TRIES if kind == PODS else 0):
         try:
-            await client.create(kind, wanted)
+            return await client.apply(kind, key, wanted)
         except ApiError as error:
             if "error looking up service account" not in str(error):
                 raise
             await trio.sleep(_PAUSE)
-        else:
-            return
-    await client.create(kind, wanted)
-
-
-def _with_removals(wanted: Document, present: Document) -> Document:
-    """The merge patch to what is wanted: null for what was applied before and is wanted no more."""
-    annotations = present["metadata"].get("annotations") or {}
-    try:
-        applied = msgspec.json.decode(annotations.get(LAST_APPLIED, "{}"))
-    except msgspec.DecodeError:
-        return wanted
-    return _patch(applied, wanted)
-
-
-def _patch(before: Any, after: Document) -> Document:
-    if not isinstance(before, dict):
-        return after
-    removed = dict.fromkeys(name for name in before if name not in after)
-    return removed | {
-        name: _patch(before.get(name), value) if isinstance(value, dict) else value
-        for name, value in after.items()
-    }
+    return await client.apply(kind, key, wanted)

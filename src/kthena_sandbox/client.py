@@ -11,6 +11,7 @@ from kthena_sandbox.entrance import Entrance
 from kthena_sandbox.kinds import Document, Key, Kind
 
 MERGE = "application/merge-patch+json"
+APPLY = "application/apply-patch+yaml"
 _TIMEOUT = httpx.Timeout(10.0, pool=60.0)
 _WATCH_SLACK_SECONDS = 20.0
 
@@ -110,11 +111,11 @@ class Client:
         listed = await self.call("GET", kind.path(namespace), params=params)
         return [complete(kind, item) for item in listed.get("items") or []]
 
-    async def create(self, kind: Kind, document: Document) -> Document:
-        """A new object."""
+    async def create(self, kind: Kind, document: Document, **params: str) -> Document:
+        """A new object; *params* as `dryRun`."""
         namespace = document["metadata"].get("namespace", "")
         named = {"apiVersion": kind.api_version, "kind": kind.name} | document
-        return await self.call("POST", kind.path(namespace), body=named)
+        return await self.call("POST", kind.path(namespace), params=params, body=named)
 
     async def replace(self, kind: Kind, document: Document, subresource: str = "") -> Document:
         """PUT, with the conflict check of its resourceVersion."""
@@ -128,6 +129,14 @@ class Client:
         """A JSON merge patch."""
         path = kind.path(key.namespace, key.name, subresource)
         return await self.call("PATCH", path, body=change, headers={"content-type": MERGE})
+
+    async def apply(self, kind: Kind, key: Key, document: Document) -> Document:
+        """Server-side apply, which takes what others have set; who writes is the field manager."""
+        params = {"fieldManager": self._agent, "force": "true"}
+        headers = {"content-type": APPLY}  # JSON is YAML
+        return await self.call(
+            "PATCH", kind.path(*key), params=params, body=document, headers=headers
+        )
 
     async def delete(self, kind: Kind, key: Key, uid: str = "", **options: Any) -> Document:
         """Delete, only the object of *uid* if given; *options* as `gracePeriodSeconds`."""

@@ -1,7 +1,8 @@
 """A folder of manifests that the cluster follows: applied at the start and when a file changes, pruned when one goes.
 
 What was applied from which file is noted in a ConfigMap, so that a restart prunes what went in the meantime. A file
-that cannot be read is told about and keeps what it had applied before.
+that cannot be read is told about and keeps what it had applied before. A pod, of which little may be changed, is made
+anew when its file changes, as the kubelet does with its own manifests.
 """
 
 import json
@@ -14,13 +15,14 @@ import trio
 
 from kthena_sandbox.applying import ApplyError, apply, kind_of, placed, read_documents
 from kthena_sandbox.client import ApiAway, ApiError, Client
-from kthena_sandbox.kinds import CONFIG_MAPS, Document, Key
+from kthena_sandbox.kinds import CONFIG_MAPS, PODS, Document, Key
 
 _SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 _FIRST = ("CustomResourceDefinition", "Namespace")
 _NOTES = Key("kthena-system", "sandbox-manifests")
 _POLL_SECONDS = 0.5
 _RETRY_SECONDS = 5.0
+_CONFLICT, _INVALID = 409, 422
 Signature = Mapping[str, tuple[int, int]]
 
 
@@ -88,6 +90,7 @@ class Manifests:
     client: Client
     tell: Callable[[str], None]
     _told: frozenset[str] = frozenset()
+    _replacing: bool = False  # a pod is on its way out, and another is to come
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Follow the folder until cancelled; the task has started when all was applied once."""
@@ -102,6 +105,7 @@ class Manifests:
             if settled and (seen != applied or trio.current_time() >= due):
                 complete = await self._sync(seen)
                 due = float("inf") if complete else trio.current_time() + _RETRY_SECONDS
+                due = trio.current_time() if self._replacing else due
                 applied = seen
                 task_status.started()
                 task_status = trio.TASK_STATUS_IGNORED
@@ -118,6 +122,7 @@ class Manifests:
         """Apply and prune; whether all of it could be done."""
         files = await trio.to_thread.run_sync(read_files, self.folder, names)
         faults = [f"manifests: {why}" for why in files.broken.values()]
+        self._replacing = False
         try:
             before = await self._noted()
             after, refused = await self._apply(files, before)
@@ -145,7 +150,7 @@ class Manifests:
         for name, document in sorted(listed, key=lambda pair: _rank(pair[1]["kind"])):
             try:
                 wanted = await placed(self.client, document)
-                said = await apply(self.client, wanted)
+                said = await self._apply_one(wanted)
             except (ApplyError, ApiError) as error:
                 faults.append(f"manifests: {self.folder / name}: {error}")
                 after[name] = after.get(name, frozenset()) | _known(document, before.get(name))
@@ -154,6 +159,31 @@ class Manifests:
                 if not said.endswith(" unchanged"):
                     self.tell(said)
         return after, faults
+
+    async def _apply_one(self, wanted: Document) -> str:
+        """Apply it, or delete the pod in whose place it comes at a later look. Raises ApplyError, ApiError, ApiAway."""
+        try:
+            return await apply(self.client, wanted)
+        except ApplyError as error:
+            if error.code != _INVALID or wanted["kind"] != PODS.name:
+                raise
+            key = Key(wanted["metadata"].get("namespace", ""), wanted["metadata"]["name"])
+            present = await self.client.find(PODS, key)
+            if present is None or not await self._would_do(wanted):
+                raise
+            self._replacing = True
+            if "deletionTimestamp" in present["metadata"]:
+                return f"pod/{key.name} unchanged"
+            await self.client.delete(PODS, key)
+            return f"pod/{key.name} deleted, to be made anew"
+
+    async def _would_do(self, pod: Document) -> bool:
+        """Whether the pod could be made, if there were not one of its name. Raises ApiError, ApiAway."""
+        try:
+            await self.client.create(PODS, pod, dryRun="All")
+        except ApiError as error:
+            return error.code == _CONFLICT
+        return True
 
     async def _prune(self, references: list[Reference]) -> list[str]:
         faults = []

@@ -1,5 +1,6 @@
 """The router as a child, as it would run in a cluster: its only way in is the kubeconfig."""
 
+import math
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from kthena_sandbox.settings import Settings
 
 ADDRESS = "127.0.0.1"
 NAMESPACE = "kthena-system"
+_DRAIN_TIMEOUT = "8s"  # at a terminal nobody waits for five minutes; the router itself keeps to it
 _READY_SECONDS = 60.0
 _PAUSE = 0.5
 _LONGEST_PAUSE = 10.0
@@ -52,16 +54,14 @@ class RouterProcess:
             task_status.started()
 
     async def _keep_running(self) -> None:
-        environ = dict(self.environ) | {
-            "POD_NAMESPACE": NAMESPACE,
-            "POD_NAME": "kthena-router-sandbox",
-        }
+        environ = {"DRAIN_TIMEOUT": _DRAIN_TIMEOUT} | dict(self.environ)
+        environ |= {"POD_NAMESPACE": NAMESPACE, "POD_NAME": "kthena-router-sandbox"}
         environ |= {"PYTHONUNBUFFERED": "1"}
         pause = _PAUSE
         while True:
             began = trio.current_time()
             code = await self.children.run(
-                command(self.settings, self.kubeconfig), environ, self._hear
+                command(self.settings, self.kubeconfig), environ, self._hear, patience=math.inf
             )
             if not self._was_ready:
                 raise SandboxError(f"the router ended with code {code} before it was ready")

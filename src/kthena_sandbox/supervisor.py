@@ -20,6 +20,7 @@ from kthena_sandbox.cluster import ensure_router_service, running_cluster
 from kthena_sandbox.demo import run_demo, wait_for_default_gateway
 from kthena_sandbox.kubelet.runtime import Host
 from kthena_sandbox.manifests import Manifests
+from kthena_sandbox.notifying import notify
 from kthena_sandbox.ports import check_ports
 from kthena_sandbox.processes import Children
 from kthena_sandbox.routerprocess import ADDRESS, RouterProcess
@@ -96,6 +97,7 @@ class Supervisor:
             await run_demo(client, self.settings, say)
         say(f"export KUBECONFIG={server.kubeconfig}")
         say("sandbox ready")
+        notify(self.environ, "READY=1")
         if self.settings.check:
             return await run_check(client, self.settings, server.kubeconfig, self.environ, say)
         self._say_what_next(server.entrance.server)
@@ -133,6 +135,7 @@ async def _supervise(settings: Settings, environ: Mapping[str, str]) -> int:
                         children.kill()
                     else:
                         say("ending the sandbox; once more to end it at once")
+                        notify(environ, "STOPPING=1")
                         scope.cancel()
 
             with trio.CancelScope() as scope:

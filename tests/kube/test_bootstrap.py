@@ -106,6 +106,23 @@ async def test_nothing_is_made_before_everything_is_listed(autojump_clock: MockC
         assert [] == house.posts()
 
 
+async def test_a_gateway_without_the_port_of_the_flag_is_told_about_once(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with opened() as house:
+        house.list_all()
+        listeners = [{"name": "default", "port": 8000, "protocol": "HTTP"}]
+        spec = {"gatewayClassName": "kthena-router", "listeners": listeners}
+        meta = {"name": "default", "namespace": "kthena-system"}
+        house.api.put(GATEWAY_PATH, {"metadata": meta, "spec": spec})
+        for _ in range(10):
+            house.news()
+            await trio.sleep(1)
+
+    (told,) = caplog.messages
+    assert told.startswith("Gateway kthena-system/default has no listener on port 8080, which is")
+
+
 async def test_what_is_there_is_left_alone(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -1,12 +1,13 @@
 """A folder of manifests against a real API server: what is applied, told and pruned."""
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 import trio
-from tests.sandbox.house import Cluster, running_api
+from tests.sandbox.house import Cluster, engine_pod, running, running_api
 
 from kthena_sandbox.cli import main
 from kthena_sandbox.kinds import CONFIG_MAPS, Key
@@ -72,6 +73,29 @@ async def test_a_bad_file_is_told_about_and_costs_nothing(tmp_path: Path) -> Non
         assert not any("pruned" in line for line in said)
         third.write_text(MAP.format(name="c", colour="x"))
         await _until(said, "configmap/c created")
+
+
+async def test_a_pod_whose_file_changes_is_made_anew(tmp_path: Path) -> None:
+    folder = tmp_path / "manifests"
+    folder.mkdir()
+    manifest = folder / "pod.json"
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": engine_pod()}
+    manifest.write_text(json.dumps(pod))
+    async with (
+        running(tmp_path, controllers=True, kubelet=True) as cluster,
+        _following(cluster, folder) as said,
+    ):
+        said.clear()
+        manifest.write_text(json.dumps(pod | {"spec": engine_pod(args=["--model", "other"])}))
+        await _until(said, "pod/p created")
+        assert ["pod/p deleted, to be made anew", "pod/p created"] == said
+        (found,) = await cluster.pods()
+        assert ["--model", "other"] == found["spec"]["containers"][0]["args"]
+
+        manifest.write_text(json.dumps(pod | {"spec": {"containers": [], "nodeName": "elsewhere"}}))
+        await _until(said, 'pod/p: Pod "p" is invalid')
+        (kept,) = await cluster.pods()
+        assert found["metadata"]["uid"] == kept["metadata"]["uid"]
 
 
 async def test_what_went_while_it_was_down_is_pruned_at_the_start(tmp_path: Path) -> None:

@@ -60,6 +60,10 @@ class Stack:
         return f"http://127.0.0.1:{self.port}"
 
     @property
+    def ports(self) -> tuple[int, int, int]:
+        return self.port, self.management_port, self.metrics_port
+
+    @property
     def api(self) -> str:
         """Return the address of the API server, from the kubeconfig."""
         lines = self.kubeconfig.read_text().splitlines()
@@ -99,12 +103,15 @@ class Stack:
 
 
 @contextmanager
-def open_stack(folder: Path, *arguments: str, secure: bool = False) -> Iterator[Stack]:
+def open_stack(
+    folder: Path, *arguments: str, secure: bool = False, ports: Sequence[int] = ()
+) -> Iterator[Stack]:
     """Start the sandbox with a router, wait until it is ready, and end it with SIGTERM.
 
     Its API speaks plain HTTP, so that tests can put something between, unless it is *secure*.
+    *ports* are those of a stack that was there before.
     """
-    port, management, metrics = free_ports(3)
+    port, management, metrics = ports or free_ports(3)
     kubeconfig = folder / "kubeconfig"
     command = [
         *(

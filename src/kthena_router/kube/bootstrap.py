@@ -72,6 +72,7 @@ class Bootstrap:
         self._gateways = tables.by_kind[GATEWAY]
         self._gateway_key = ObjectKey(settings.namespace, DEFAULT_GATEWAY_NAME)
         self._gateway = default_gateway(settings.namespace, settings.port)
+        self._port = settings.port
         self._chance = chance
         # When something was created in a table, and at which of its revisions.
         self._created: dict[ObjectTable, tuple[float, int]] = {}
@@ -151,9 +152,16 @@ class Bootstrap:
                 f"GatewayClass {CLASS_KEY} belongs to {owner}: its Gateways are not served"
             )
         gateway = self._gateways.objects.get(self._gateway_key)
-        if gateway is not None and gateway.spec.gateway_class_name != GATEWAY_CLASS_NAME:
+        if gateway is None:
+            return
+        if gateway.spec.gateway_class_name != GATEWAY_CLASS_NAME:
             other = gateway.spec.gateway_class_name
             self._report(f"Gateway {self._gateway_key} is of class {other}, and is left as it is")
+        elif all(listener.port != self._port for listener in gateway.spec.listeners):
+            self._report(
+                f"Gateway {self._gateway_key} has no listener on port {self._port}, which is --port, "
+                "and is left as it is: requests there find no route"
+            )
 
     def _report(self, text: str) -> None:
         if text not in self._reported:

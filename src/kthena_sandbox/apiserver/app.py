@@ -105,8 +105,7 @@ class Api:
         answered = await self.answer(request)
         if isinstance(answered, Takeover):
             answered = status_response(bad_request("Upgrade request required"))
-        code = answered.code if isinstance(answered, Response) else 200
-        self._count(request.method, request.path, code)
+        self._count(request.method, request.path, answered.code)
         self._streams += isinstance(answered, Streaming)
         try:
             yield answered

@@ -33,7 +33,10 @@ def delete(cluster: Cluster, resource: ResourceType, key: Key, options: DeleteOp
     old = cluster.read(resource, key)
     _check_preconditions(resource, key, options, old["metadata"])
     _check_protected(resource, key)
-    attempt = Attempt("DELETE", resource, None, old, dry_run=options.dry_run)
+    attempt = Attempt(
+        "DELETE", resource, None, old, dry_run=options.dry_run, options=options.given,
+        address=Key(key.namespace, "") if options.one_of_all else key,
+    )  # fmt: skip
     options.gate.mutated(attempt)
     options.gate.validate(attempt)
     grace = _grace_seconds(resource, old, options)

@@ -22,6 +22,7 @@ _SUBRESOURCES: dict[str, tuple[list[str], tuple[str, str, str] | None]] = {
     "log": (["get"], None),
     "binding": (["create"], ("", "v1", "Binding")),
     "portforward": (["create", "get"], ("", "v1", "PodPortForwardOptions")),
+    "proxy": (["create", "delete", "get", "patch", "update"], ("", "v1", "{kind}ProxyOptions")),
     "eviction": (["create"], ("policy", "v1", "Eviction")),
     "token": (["create"], ("authentication.k8s.io", "v1", "TokenRequest")),
 }
@@ -110,7 +111,7 @@ def _entries(kind: ResourceType) -> Iterable[dict[str, Any]]:
     }
     yield entry | _names(kind) | _storage_hash(kind)
     for name in served_subresources(kind):
-        verbs, other = _SUBRESOURCES[name]
+        verbs, other = _of_subresource(kind, name)
         group, version, shown = other or ("", "", kind.kind)
         version = version if group else ""
         yield {
@@ -198,8 +199,17 @@ def _aggregated(kind: ResourceType) -> dict[str, Any]:
     return entry | _names(kind) | ({"subresources": subresources} if subresources else {})
 
 
-def _aggregated_sub(kind: ResourceType, name: str) -> dict[str, Any]:
+def _of_subresource(kind: ResourceType, name: str) -> tuple[Verbs, tuple[str, str, str] | None]:
+    """Verbs, and the kind of what it takes and answers where that is another."""
     verbs, other = _SUBRESOURCES[name]
+    if other is None:
+        return verbs, None
+    group, version, shown = other
+    return verbs, (group, version, shown.format(kind=kind.kind))
+
+
+def _aggregated_sub(kind: ResourceType, name: str) -> dict[str, Any]:
+    verbs, other = _of_subresource(kind, name)
     answer = (
         dict(zip(("group", "version", "kind"), other, strict=True)) if other else _own_kind(kind)
     )

@@ -1,8 +1,10 @@
 """Where a write stops on its way to be admitted: once before it is completed and once before it is stored."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
+from kthena_sandbox.apiserver.storage import Key
 from kthena_sandbox.resources import ResourceType
 
 Document = dict[str, Any]
@@ -10,19 +12,41 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A write that somebody is about to do; `new` is None for a deletion, `old` for a creation."""
+    """A write that somebody is about to do; `new` is None for a deletion, `old` for a creation.
 
-    operation: Literal["CREATE", "UPDATE", "DELETE"]
+    `shape` is the kind of the objects where a subresource has one of its own, `address` the place where they do not tell it.
+    `options` are those that the client gives.
+    """
+
+    operation: Literal["CREATE", "UPDATE", "DELETE", "CONNECT"]
     resource: ResourceType
     new: Document | None
     old: Document | None
     subresource: str = ""
     dry_run: bool = False
+    shape: ResourceType | None = None
+    address: Key | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def key(self) -> Key:
+        """Whom it is about; without a name where that is yet to be made, or all are deleted."""
+        if self.address is not None:
+            return self.address
+        metadata = self.subject["metadata"]
+        return Key(metadata.get("namespace", ""), metadata.get("name", ""))
 
     @property
     def subject(self) -> Document:
         """The object that it is about."""
         return self.new if self.new is not None else self.old or {}
+
+
+def admitted(gate: "Gate", attempt: Attempt) -> Document:
+    """What becomes of an object that is not stored itself. Raises ApiError where it may not be."""
+    new = gate.mutated(attempt)
+    gate.validate(replace(attempt, new=new))
+    return new
 
 
 class Gate(Protocol):

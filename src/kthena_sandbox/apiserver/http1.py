@@ -121,7 +121,9 @@ class Http1Connection:
     async def _stream_out(self, answer: Streaming, *, goes_on: bool) -> bool:
         """Send a streamed answer; whether it came to its proper end."""
         chunked = (*answer.headers, ("transfer-encoding", "chunked"))
-        await self._stream.send_all(_head(200, answer.content_type, chunked, goes_on=goes_on))
+        await self._stream.send_all(
+            _head(answer.code, answer.content_type, chunked, goes_on=goes_on)
+        )
         interruption, complete = self._api.interruption, False
 
         async def end_when_interrupted(scope: trio.CancelScope) -> None:

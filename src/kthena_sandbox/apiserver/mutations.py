@@ -90,10 +90,11 @@ def _created(
     _check_namespace(namespace, given)
     cluster.require_namespace(resource, namespace, given.get("name", ""))
     named = fitted | {"metadata": _named(cluster, resource, namespace, given)}
+    named = meta.with_managed(named, given.get("managedFields") or [])
     admitted = _mutated(resource, named, None, options)
     new = lifecycle.new_object(resource, admitted, cluster.surroundings())
     _refuse(cluster, resource, new, None)
-    managed = given.get("managedFields") or []
+    managed = admitted["metadata"].get("managedFields") or []
     if definitions.is_definition(resource):
         managed = fieldmanagers.after_establishing(
             resource, new, managed, meta.timestamp(cluster.clock())
@@ -111,7 +112,9 @@ def _attempt(
     resource: ResourceType, new: Document, old: Document | None, options: WriteOptions
 ) -> Attempt:
     operation: Literal["CREATE", "UPDATE"] = "CREATE" if old is None else "UPDATE"
-    return Attempt(operation, resource, new, old, options.subresource, options.dry_run)
+    return Attempt(
+        operation, resource, new, old, options.subresource, options.dry_run, options=options.given
+    )
 
 
 def _mutated(
@@ -248,7 +251,7 @@ def _changed(
     new = merge(resource, admitted, old, cluster.surroundings())
     if checked:
         _refuse(cluster, resource, new, old)
-    managed = fitted["metadata"].get("managedFields") or []
+    managed = admitted["metadata"].get("managedFields") or []
     new = _with_old_times(meta.with_managed(schemas.as_read(resource, new), managed), old)
     options.gate.validate(_attempt(resource, new, old, options))
     return new if options.dry_run else _store(cluster, resource, new, old)

@@ -6,19 +6,18 @@ from typing import Any
 
 from kthena_sandbox.apiserver import (
     absent,
+    connecting,
     deletion,
-    evicting,
     mutations,
-    podlog,
+    podactions,
     portforward,
     preconditions,
+    proxying,
     reading,
     reviews,
-    schemas,
     subresources,
 )
 from kthena_sandbox.apiserver.admission.gate import AdmissionGate, Pending
-from kthena_sandbox.apiserver.auth.tokens import TOKEN_REQUEST
 from kthena_sandbox.apiserver.calls import Answer, Call, plain
 from kthena_sandbox.apiserver.discovery import is_cleared, is_review
 from kthena_sandbox.apiserver.errors import (
@@ -30,7 +29,8 @@ from kthena_sandbox.apiserver.errors import (
     not_found,
     saying,
 )
-from kthena_sandbox.apiserver.options import DeleteOptions, delete_options, write_options
+from kthena_sandbox.apiserver.gates import Attempt, admitted
+from kthena_sandbox.apiserver.options import DeleteOptions, delete_options
 from kthena_sandbox.apiserver.patching import applied_configuration, is_apply, read_patch
 from kthena_sandbox.apiserver.paths import Target
 from kthena_sandbox.apiserver.presenting import shaped_list
@@ -43,7 +43,6 @@ from kthena_sandbox.resources import ResourceType
 _REFUSED = {
     "exec": "exec is not served by this sandbox: its containers are not separate systems",
     "attach": "attach is not served by this sandbox: its containers read no input",
-    "proxy": "the proxy is not served by this sandbox: connect to the address itself",
     "ephemeralcontainers": "ephemeral containers are not served by this sandbox",
 }
 _ADMISSIONS = 100  # as many writes as one request may have to wait for, as a deletecollection does
@@ -208,7 +207,7 @@ def _delete_body(call: Call) -> Mapping[str, Any] | None:
 
 
 def _delete_collection(call: Call) -> Answer:
-    options = delete_options(call.request, _delete_body(call))
+    options = replace(delete_options(call.request, _delete_body(call)), one_of_all=True)
     selected, listing = reading.asked(call.resource, call.target.namespace, call.request)
     page = reading.list_page(call.cluster, call.resource, selected, listing)
     for document in page.documents:
@@ -243,11 +242,15 @@ def _review(call: Call) -> Answer:
         raise method_not_allowed()
     document = check_kind(call.resource, call.body())
     namespace, user = call.target.namespace, call.request.user
+    attempt = Attempt("CREATE", call.resource, document, None, address=Key(namespace, ""))
+    document = admitted(call.request.gate, attempt)
     return plain(reviews.answered(call.access, user, call.resource, namespace, document), 201)
 
 
 async def _subresource(call: Call) -> Answer:
     name = call.target.subresource
+    if connecting.connects(call):
+        return await _connect(call)
     if name in _REFUSED and call.resource.group == "":
         raise ApiError(501, "NotImplemented", _REFUSED[name])
     if name not in call.resource.subresources:
@@ -255,11 +258,10 @@ async def _subresource(call: Call) -> Answer:
             raise not_found(call.resource, call.target.name)
         raise no_such_resource()
     if name == "log":
-        return await _log(call)
-    if name == "portforward":
-        return portforward.takeover(call.cluster, call.key, call.request)
+        return await podactions.log(call)
     actions: dict[str, Callable[[Call], Answer]] = {
-        "scale": _scale, "binding": _binding, "eviction": _eviction, "token": _token,
+        "scale": _scale, "binding": podactions.binding, "eviction": podactions.eviction,
+        "token": podactions.token,
     }  # fmt: skip
     if name in actions:
         return actions[name](call)
@@ -270,16 +272,15 @@ async def _subresource(call: Call) -> Answer:
     return _write(call, name)
 
 
-async def _log(call: Call) -> Answer:
-    if call.request.method != "GET":
-        raise method_not_allowed()
-    url = podlog.log_url(call.cluster, call.key, call.request.query)
-    if url is None:
-        return Response(200, b"", "text/plain")
-    opened = await podlog.open_log(url)
-    if isinstance(opened, ApiError):
-        raise opened
-    return opened
+async def _connect(call: Call) -> Answer:
+    options, name = connecting.admitted_options(call), call.target.subresource
+    if name == "proxy":
+        return await proxying.proxied(call, options)
+    if name in _REFUSED:
+        raise ApiError(501, "NotImplemented", _REFUSED[name])
+    ports = ",".join(map(str, options.get("ports") or ()))
+    asked = call.request.query | ({"ports": ports} if ports else {})
+    return portforward.takeover(call.cluster, call.key, replace(call.request, query=asked))
 
 
 def _scale(call: Call) -> Answer:
@@ -302,29 +303,3 @@ def _scale(call: Call) -> Answer:
     else:
         raise method_not_allowed()
     return plain(outcome.document)
-
-
-def _binding(call: Call) -> Answer:
-    if call.request.method != "POST":
-        raise method_not_allowed()
-    body, options = call.body(), write_options(call.request.ungated(), "CreateOptions")
-    outcome = subresources.bind(call.cluster, call.resource, call.key, body, options)
-    return plain(outcome.document, 201)
-
-
-def _eviction(call: Call) -> Answer:
-    if call.request.method != "POST":
-        raise method_not_allowed()
-    body = call.body()
-    given = body.get("deleteOptions") if isinstance(body, dict) else None
-    options = delete_options(call.request.ungated(), call.request.query | (given or {}))
-    outcome = evicting.evict(call.cluster, call.resource, call.key, options)
-    return plain(outcome.document, 201)
-
-
-def _token(call: Call) -> Answer:
-    if call.request.method != "POST":
-        raise method_not_allowed()
-    document = check_kind(TOKEN_REQUEST, call.body())
-    schemas.refuse_types(TOKEN_REQUEST, document)
-    return plain(call.access.tokens.request(call.key, document), 201)

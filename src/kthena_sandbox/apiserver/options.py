@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import msgspec
@@ -25,7 +25,7 @@ class WriteOptions:
     """How to create, update or patch, who does it, and through which subresource.
 
     `duplicates` is what to complain of about keys that the `body` has twice; `force` is for server-side apply.
-    What is not `tracked` leaves the field managers as they are.
+    What is not `tracked` leaves the field managers as they are. `given` are the options as the client gives them.
     """
 
     dry_run: bool = False
@@ -37,6 +37,7 @@ class WriteOptions:
     tracked: bool = True
     gate: Gate = OPEN
     body: bytes = b""
+    given: Mapping[str, Any] = field(default_factory=dict)
 
 
 def integer(value: object) -> int:
@@ -83,8 +84,13 @@ def write_options(request: Request, kind: str, subresource: str = "") -> WriteOp
     manager = manager or _from_user_agent(request.headers.get("user-agent", ""))
     return WriteOptions(
         bool(dry_run), wanted, duplicates, manager, subresource, request.flag("force"),
-        gate=request.gate, body=request.body,
+        gate=request.gate, body=request.body, given=_given(request.query, dry_run),
     )  # fmt: skip
+
+
+def _given(query: Mapping[str, str], dry_run: list[str]) -> dict[str, Any]:
+    named = {name: query[name] for name in ("fieldManager", "fieldValidation") if query.get(name)}
+    return named | ({"dryRun": dry_run} if dry_run else {})
 
 
 def _patch_causes(request: Request, manager: str) -> list[Cause]:
@@ -123,7 +129,10 @@ def _from_user_agent(agent: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class DeleteOptions:
-    """How to delete; `propagation` is "" where the client left it to the kind."""
+    """How to delete; `propagation` is "" where the client left it to the kind.
+
+    `one_of_all`: as one of a collection that is deleted. `given` are the options as the client gives them.
+    """
 
     dry_run: bool = False
     grace_seconds: int | None = None
@@ -131,6 +140,8 @@ class DeleteOptions:
     uid: str = ""
     resource_version: str = ""
     gate: Gate = OPEN
+    given: Mapping[str, Any] = field(default_factory=dict)
+    one_of_all: bool = False
 
 
 def delete_options(request: Request, body: Mapping[str, Any] | None) -> DeleteOptions:
@@ -152,7 +163,15 @@ def delete_options(request: Request, body: Mapping[str, Any] | None) -> DeleteOp
         preconditions.get("uid") or "",
         preconditions.get("resourceVersion") or "",
         request.gate,
+        _given_for_deletion(given, grace, dry_run),
     )
+
+
+def _given_for_deletion(given: Mapping[str, Any], grace: object, dry_run: object) -> dict[str, Any]:
+    named = ("preconditions", "orphanDependents", "propagationPolicy")
+    shown = {name: given[name] for name in named if given.get(name) is not None}
+    shown |= {} if grace is None else {"gracePeriodSeconds": integer(grace)}
+    return shown | ({"dryRun": dry_run} if dry_run else {})
 
 
 def _propagation_causes(policy: str, orphans: object) -> list[Cause]:

@@ -1,6 +1,6 @@
 """Subresources that are views or actions on an object: scale, finalize, binding."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kthena_sandbox.apiserver import lifecycle, metadata as meta
@@ -13,6 +13,7 @@ from kthena_sandbox.apiserver.errors import (
     internal,
     invalid,
 )
+from kthena_sandbox.apiserver.gates import Attempt, Gate
 from kthena_sandbox.apiserver.mutations import (
     Merge,
     Outcome,
@@ -34,6 +35,9 @@ SCALE = ResourceType(
     "autoscaling", "v1", "Scale", "scales", "scale", namespaced=True, list_kind="ScaleList"
 )
 
+_BINDINGS = ResourceType(
+    "", "v1", "Pod", "pods/binding", "pod", namespaced=True, list_kind=""
+)  # as conflicts tell of it
 _BUILTIN = ScalePaths(".spec.replicas", ".status.replicas")
 
 
@@ -84,6 +88,35 @@ def _selector_text(selector: object) -> str:
     return ",".join(labels)
 
 
+@dataclass(frozen=True)
+class _ScaleGate:
+    """Shows a Scale to those who are asked, in place of the object whose size it is."""
+
+    behind: Gate
+
+    def mutated(self, attempt: Attempt) -> Document:
+        """The object with the size that others want. Raises ApiError."""
+        shown = _shown_as_scale(attempt)
+        scale = self.behind.mutated(shown)
+        if scale == shown.new:
+            return attempt.subject
+        replicas = (scale.get("spec") or {}).get("replicas") or 0
+        return _with_replicas(attempt.resource, attempt.subject, replicas)
+
+    def validate(self, attempt: Attempt) -> None:
+        """Raises ApiError where it may not be."""
+        self.behind.validate(_shown_as_scale(attempt))
+
+    def warnings(self) -> tuple[str, ...]:
+        """What the client is to be told."""
+        return self.behind.warnings()
+
+
+def _shown_as_scale(attempt: Attempt) -> Attempt:
+    new, old = (side and scale_of(attempt.resource, side) for side in (attempt.new, attempt.old))
+    return replace(attempt, new=new, old=old, shape=SCALE)
+
+
 def rescale(
     cluster: Cluster, resource: ResourceType, key: Key, transform: Transform, options: WriteOptions
 ) -> Outcome:
@@ -103,7 +136,8 @@ def rescale(
             raise invalid(SCALE, key.name, [Cause("FieldValueInvalid", text, "spec.replicas")])
         return _with_replicas(resource, document, replicas)
 
-    outcome = change(cluster, resource, key, scaled, options)
+    shown = replace(options, gate=_ScaleGate(options.gate))
+    outcome = change(cluster, resource, key, scaled, shown)
     return Outcome(scale_of(resource, outcome.document), outcome.code, outcome.warnings)
 
 
@@ -120,7 +154,9 @@ def apply_scale(
     if replicas is not None:
         given = _with_replicas(resource, given, replicas)
     try:
-        outcome = apply(cluster, resource, key, given, options)
+        outcome = apply(
+            cluster, resource, key, given, replace(options, gate=_ScaleGate(options.gate))
+        )
     except ApiError as error:
         raise _about_scale(error, resource) from error
     return Outcome(scale_of(resource, outcome.document), outcome.code, outcome.warnings)
@@ -164,19 +200,38 @@ def _finalizer_causes(place: int, name: str) -> list[Cause]:
     ]
 
 
+def _target_of(binding: Document) -> str:
+    """The node of a Binding. Raises ApiError 500, as a kube-apiserver does."""
+    target = binding.get("target") or {}
+    kind, name = target.get("kind") or "", target.get("name") or ""
+    problems = []
+    if kind not in {"", "Node"}:
+        text = f'Unsupported value: "{kind}": supported values: "Node", "<empty>"'
+        problems.append(f"target.kind: {text}")
+    if not name:
+        problems.append("target.name: Required value")
+    if problems:
+        shown = ", ".join(problems)
+        raise ApiError(500, "", shown if len(problems) == 1 else f"[{shown}]")
+    return str(name)
+
+
 def bind(
     cluster: Cluster, resource: ResourceType, key: Key, binding: Document, options: WriteOptions
 ) -> Outcome:
-    """`pods/binding`: put a pod on a node. Raises ApiError 400, 404 or 409."""
-    node = (binding.get("target") or {}).get("name")
-    if not isinstance(node, str) or not node:
-        raise bad_request("target.name of a Binding must be the name of a node")
+    """`pods/binding`: put a pod on a node, with the annotations of the Binding. Raises ApiError 404, 409 or 500."""
+    node, annotations = _target_of(binding), binding["metadata"].get("annotations")
 
     def bound(document: Document) -> Document:
         if document["spec"].get("nodeName"):
             why = f'pod {key.name} is already assigned to node "{document["spec"]["nodeName"]}"'
-            raise conflict(resource, key.name, why)
-        return document | {"spec": document["spec"] | {"nodeName": node}}
+            raise conflict(_BINDINGS, key.name, why)
+        placed = document | {"spec": document["spec"] | {"nodeName": node}}
+        if not annotations:
+            return placed
+        metadata = document["metadata"]
+        merged = (metadata.get("annotations") or {}) | annotations
+        return placed | {"metadata": metadata | {"annotations": merged}}
 
     untracked = replace(options, tracked=False)
     change(cluster, resource, key, bound, untracked, merge=_keep_all, checked=False)

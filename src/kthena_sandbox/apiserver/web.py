@@ -1,7 +1,7 @@
 """Requests and answers as values, and the ASGI conversation around them."""
 
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -29,16 +29,13 @@ class Request:
     query: dict[str, str]
     headers: dict[str, str]
     body: bytes = b""
+    raw_query: str = ""
     user: User = ADMIN
     gate: Gate = OPEN
 
     def flag(self, name: str) -> bool:
         """A boolean query parameter as Kubernetes reads it: present and not "0" or "false"."""
         return self.query.get(name, "false").lower() not in {"0", "false"}
-
-    def ungated(self) -> "Request":
-        """Without admission, for what does something else with an object than admission would be asked about."""
-        return replace(self, gate=OPEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +58,7 @@ class Streaming:
     run: Callable[[Write], Awaitable[None]] = field(repr=False)
     content_type: str = "application/json"
     headers: Headers = ()
+    code: int = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +115,7 @@ def read_head(
         if key == "ports" and key in query:
             query[key] += f",{value}"
         query.setdefault(key, value)
-    return Request(method, path, query, headers, body)
+    return Request(method, path, query, headers, body, query_string)
 
 
 async def write_response(send: Send, response: Response) -> None:
@@ -153,7 +151,7 @@ async def write_stream(
     receive: Receive, send: Send, streaming: Streaming, interruption: Interruption
 ) -> None:
     """Send a streamed answer; a client that leaves, or an interruption, cancels its writer."""
-    await _start(send, 200, streaming.content_type, streaming.headers)
+    await _start(send, streaming.code, streaming.content_type, streaming.headers)
     cut = False
 
     async def write(chunk: bytes) -> None:

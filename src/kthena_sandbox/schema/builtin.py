@@ -102,10 +102,10 @@ _CORE = (
           defaulter=defaults.namespace_defaults),
     _type("core", "Node", "nodes no", "status", cluster=True),
     _type("core", "Pod", "pods po +all", "status", "log", "binding", "eviction",
-          "portforward",
+          "portforward", "proxy",
           defaulter=defaults.pod_defaults, rule=pod_rules),
     _type("core", "Secret", "secrets", defaulter=defaults.secret_defaults, rule=rules.secret_rules),
-    _type("core", "Service", "services svc +all", "status",
+    _type("core", "Service", "services svc +all", "status", "proxy",
           defaulter=defaults.service_defaults, rule=rules.service_rules),
     _type("core", "ServiceAccount", "serviceaccounts sa", "token"),
 )  # fmt: skip

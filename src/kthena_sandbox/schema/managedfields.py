@@ -75,7 +75,7 @@ def _entry(document: object) -> Entry:
         raise Malformed("an entry of managedFields must be an object")
     operation, version = document.get("operation", ""), str(document.get("apiVersion", ""))
     if operation not in {UPDATE, APPLY}:
-        raise Malformed(f"unknown operation: {operation!r}")
+        raise Malformed("operation must be `Apply` or `Update`")
     identity = Identity(
         str(document.get("manager", "")),
         operation,

@@ -25,7 +25,7 @@ def completed(cluster: Cluster, attempt: Attempt) -> Document:
     resource = attempt.resource
     if (
         PLUGIN in cluster.disabled_plugins
-        or attempt.operation != "CREATE"
+        or (attempt.operation, attempt.subresource) != ("CREATE", "")
         or (resource.group, resource.plural) != ("", "pods")
     ):
         return attempt.subject

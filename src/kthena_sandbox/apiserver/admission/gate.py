@@ -4,7 +4,7 @@ A write is one transaction that never waits. Where a webhook has to be asked, th
 `resolve` asks, and the write is tried again with what was said. If its object has changed meanwhile, all are asked anew.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import trio
@@ -20,9 +20,16 @@ from kthena_sandbox.apiserver.auth.identity import User
 from kthena_sandbox.apiserver.cluster import Cluster
 from kthena_sandbox.apiserver.errors import ApiError, bad_request, internal
 from kthena_sandbox.apiserver.gates import Attempt
+from kthena_sandbox.apiserver.metadata import with_managed
+from kthena_sandbox.schema.fieldsets import Malformed
+from kthena_sandbox.schema.managedfields import read_entries
 from kthena_sandbox.schema.patches import PatchError, json_patch
 
 Document = dict[str, Any]
+_MANAGERS = (
+    ".metadata.managedFields was in an invalid state after admission; this could be caused by an "
+    "outdated mutating admission controller; please fix your requests"
+)
 Place = tuple[str, str, str, str, str, str]
 
 
@@ -78,7 +85,7 @@ class AdmissionGate:
 
     def validate(self, attempt: Attempt) -> None:
         """Raises ApiError where the write may not be, and Pending."""
-        if attempt.new is not None:
+        if attempt.new is not None and attempt.shape is None:
             escalation.check(self.authorizer, self.user, attempt.resource, attempt.new, attempt.old)
         self._check_policies(attempt)
         known = self._validated.get(_place(attempt)) == _version(attempt)
@@ -112,7 +119,20 @@ class AdmissionGate:
         for concerned in asked[:last_change] if last_change > 0 else []:
             if concerned.hook.get("reinvocationPolicy") == "IfNeeded":
                 new = await self._patched(concerned, _with_new(attempt, new))
+        new = self._with_managers(new, attempt.subject)
         self._mutations[_place(attempt)] = _Heard(_version(attempt), new)
+
+    def _with_managers(self, new: Document, before: Document) -> Document:
+        """Of what webhooks change nobody is the manager; they may change who is, if that can be read."""
+        listed, known = (side.get("metadata", {}).get("managedFields") for side in (new, before))
+        if listed == known:
+            return new
+        try:
+            read_entries(listed)
+        except Malformed as error:
+            self._warnings.append(f"{_MANAGERS}: {error}")
+            return with_managed(new, known or [])
+        return new
 
     async def _patched(self, concerned: Concerned, attempt: Attempt) -> Document:
         found = await self._verdict(concerned, attempt)
@@ -163,16 +183,12 @@ class AdmissionGate:
 
 
 def _with_new(attempt: Attempt, new: Document) -> Attempt:
-    if attempt.new is None:
-        return attempt
-    return Attempt(
-        attempt.operation, attempt.resource, new, attempt.old, attempt.subresource, attempt.dry_run
-    )
+    return attempt if attempt.new is None else replace(attempt, new=new)
 
 
 def _place(attempt: Attempt) -> Place:
     """Which write of a request it is: a creation may get another name at each try, and there is one of it."""
-    metadata = {} if attempt.operation == "CREATE" else attempt.subject["metadata"]
+    metadata = {} if attempt.operation == "CREATE" else attempt.subject.get("metadata") or {}
     place = attempt.resource
     return (
         attempt.operation, place.group, place.plural, attempt.subresource,

@@ -121,7 +121,7 @@ class Hooks:
             return
         request = request_of(attempt, user, "", kind)
         space = self.cluster.store.get(
-            CollectionKey("", "namespaces"), Key("", request["namespace"])
+            CollectionKey("", "namespaces"), Key("", attempt.key.namespace)
         )
         variables = _variables(request) | {"namespaceObject": space}
         names = policy["metadata"]["name"], binding["metadata"]["name"]
@@ -172,7 +172,7 @@ class Hooks:
         return found
 
     def _found(self, kind: ResourceType, reference: Document, attempt: Attempt) -> list[Document]:
-        space = reference.get("namespace") or attempt.subject["metadata"].get("namespace", "")
+        space = reference.get("namespace") or attempt.key.namespace
         documents = self.cluster.collection(kind).documents
         home = space if kind.namespaced else ""
         if name := reference.get("name"):
@@ -191,5 +191,4 @@ def _variables(request: Document) -> Document:
 
 
 def _not_evaluated(attempt: Attempt, why: str) -> ApiError:
-    name = attempt.subject["metadata"].get("name", "")
-    return forbidden(attempt.resource, name, why)
+    return forbidden(attempt.resource, attempt.key.name, why)

@@ -33,7 +33,7 @@ def _rule_matches(rule: Mapping[str, Any], attempt: Attempt, kind: ResourceType)
         and _has(rule, "apiVersions", kind.version)
         and _in_scope(rule.get("scope") or "*", attempt, kind)
         and any(_is(listed, kind.plural, attempt.subresource) for listed in rule["resources"])
-        and (not names or attempt.subject["metadata"].get("name") in names)
+        and (not names or attempt.key.name in names)
     )
 
 
@@ -72,7 +72,7 @@ def selectors_match(match: Mapping[str, Any], attempt: Attempt, labels_of: Names
     if wanted and not _namespace_selected(wanted, attempt, labels_of):
         return False
     wanted = match.get("objectSelector") or {}
-    sides = [side for side in (attempt.new, attempt.old) if side is not None]
+    sides = [side for side in (attempt.new, attempt.old) if side and "metadata" in side]
     return not wanted or any(selects(wanted, _labels(side)) for side in sides)
 
 
@@ -87,7 +87,7 @@ def _namespace_selected(
         return selects(wanted, _labels(attempt.subject))
     if not attempt.resource.namespaced:
         return True
-    return selects(wanted, labels_of(attempt.subject["metadata"].get("namespace", "")))
+    return selects(wanted, labels_of(attempt.key.namespace))
 
 
 def conditions_hold(conditions: Iterable[Mapping[str, Any]], variables: Mapping[str, Any]) -> bool:

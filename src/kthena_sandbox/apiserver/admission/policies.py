@@ -109,9 +109,8 @@ def policy_name(policy: str, binding: str) -> str:
 def denied(attempt: Attempt, policy: str, binding: str, violation: Violation) -> ApiError:
     """The answer to a write that violates a policy."""
     message = described(policy, binding, violation, " denied request")
-    name = attempt.subject["metadata"].get("name", "")
     cause = Cause("", message)
-    error = forbidden(attempt.resource, name, message)
+    error = forbidden(attempt.resource, attempt.key.name, message)
     details = error.details | {"causes": [{"message": cause.message}]}
     return ApiError(
         _CODES.get(violation.reason, 422), violation.reason, error.message, details

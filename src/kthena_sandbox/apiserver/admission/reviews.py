@@ -34,21 +34,27 @@ class Verdict:
 
 def request_of(attempt: Attempt, user: User, uid: str, kind: ResourceType) -> Document:
     """The `request` of a review (which is also the variable of that name in conditions)."""
-    metadata = attempt.subject["metadata"]
     own = attempt.resource
     shown: Document = {
         "uid": uid,
-        "kind": _kind(kind), "resource": _resource(kind),
-        "requestKind": _kind(own), "requestResource": _resource(own),
-        "name": metadata.get("name", ""), "namespace": metadata.get("namespace", ""),
+        "kind": _kind(attempt.shape or kind), "resource": _resource(kind),
+        "requestKind": _kind(attempt.shape or own), "requestResource": _resource(own),
         "operation": attempt.operation, "userInfo": user.info(),
         "object": _as(kind, attempt, attempt.new), "oldObject": _as(kind, attempt, attempt.old),
         "dryRun": attempt.dry_run,
-        "options": {"kind": _OPTIONS[attempt.operation], "apiVersion": "meta.k8s.io/v1"},
+        "options": _options(attempt),
     }  # fmt: skip
+    shown |= {name: text for name, text in attempt.key._asdict().items() if text}
     if attempt.subresource:
         shown |= {"subResource": attempt.subresource, "requestSubResource": attempt.subresource}
     return shown
+
+
+def _options(attempt: Attempt) -> Document | None:
+    if attempt.operation == "CONNECT":
+        return None
+    kind = _OPTIONS[attempt.operation]
+    return {"kind": kind, "apiVersion": "meta.k8s.io/v1", **attempt.options}
 
 
 def _kind(kind: ResourceType) -> Document:
@@ -60,6 +66,8 @@ def _resource(kind: ResourceType) -> Document:
 
 
 def _as(kind: ResourceType, attempt: Attempt, document: Document | None) -> Document | None:
+    if attempt.shape is not None:
+        return document
     return document and from_storage(kind, to_storage(attempt.resource, document))
 
 

@@ -18,11 +18,11 @@ from kthena_sandbox.apiserver.admission.reviews import (
     verdict,
 )
 from kthena_sandbox.apiserver.cluster import Cluster
+from kthena_sandbox.apiserver.serviceends import ready_endpoint
 from kthena_sandbox.apiserver.storage import Key
 
 Document = dict[str, Any]
 _USUAL_SECONDS = 10
-_SLICE_OF = "kubernetes.io/service-name"
 
 
 class CallFailed(Exception):
@@ -119,20 +119,8 @@ def _endpoint(cluster: Cluster, key: Key, number: int, url: httpx.URL) -> tuple[
     if port is None:
         why = f'no service port {number} found for service "{key.name}"'
         raise CallFailed(f'failed to call webhook: Post "{url}": {why}')
-    slices = cluster.collection(cluster.kind("discovery.k8s.io", "v1", "endpointslices")).documents
-    for place, entry in sorted(slices.items()):
-        labels = entry["metadata"].get("labels") or {}
-        if place.namespace == key.namespace and labels.get(_SLICE_OF) == key.name:
-            found = _ready(entry, port.get("name", ""))
-            if found is not None:
-                return found
+    found = ready_endpoint(cluster, key, port.get("name", ""))
+    if found is not None:
+        return found
     why = f'no endpoints available for service "{key.name}"'
     raise CallFailed(f'failed to call webhook: Post "{url}": {why}')
-
-
-def _ready(entry: Document, name: str) -> tuple[str, int] | None:
-    ports = [port["port"] for port in entry.get("ports") or [] if (port.get("name") or "") == name]
-    for endpoint in entry.get("endpoints") or []:
-        if (endpoint.get("conditions") or {}).get("ready") is not False and ports:
-            return str(endpoint["addresses"][0]), int(ports[0])
-    return None

@@ -70,8 +70,12 @@ def _patching(*operations: dict[str, Any]) -> Answerer:
     return lambda _: {"allowed": True, "patchType": "JSONPatch", "patch": patch}
 
 
+def _added(path: str, value: object) -> dict[str, Any]:
+    return {"op": "add", "path": path, "value": value}
+
+
 def _label(name: str, value: str) -> dict[str, Any]:
-    return {"op": "add", "path": f"/metadata/labels/{name}", "value": value}
+    return _added(f"/metadata/labels/{name}", value)
 
 
 async def _add(client: Client, kind: str, *hooks: Hook, **more: Any) -> None:
@@ -256,13 +260,133 @@ async def test_a_webhook_behind_a_service(client: Client) -> None:
     assert hook.targets == ["hook.default.svc/v?timeout=10s"]
 
 
-async def test_bindings_and_evictions_are_not_asked_about(client: Client) -> None:
+async def test_bindings_evictions_and_tokens_are_asked_about(client: Client) -> None:
     assert (await client.post(PODS, pod("p"))).code == 201
+    rules = [RULE | {"resources": ["pods/*", "serviceaccounts/token"], "operations": ["*"]}]
     async with _running(_allow) as hook:
-        rule = RULE | {"resources": ["pods"]}
-        await _add(client, "validating", hook, rules=[rule])
+        await _add(client, "validating", hook, rules=rules)
         binding = {"metadata": {"name": "p"}, "target": {"kind": "Node", "name": "sandbox"}}
         assert (await client.post(f"{PODS}/p/binding", binding)).code == 201
         eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "p"}}
-        assert (await client.post(f"{PODS}/p/eviction", eviction)).code == 201
-    assert hook.asked == []
+        assert (await client.post(f"{PODS}/p/eviction?dryRun=All", eviction)).code == 201
+        request = {"spec": {"audiences": ["x"]}}
+        accounts = "/api/v1/namespaces/default/serviceaccounts"
+        await client.post(f"{accounts}/default/token", request)
+    kinds = [(asked["kind"]["kind"], asked["subResource"], asked["name"]) for asked in hook.asked]
+    assert kinds == [
+        ("Binding", "binding", "p"), ("Eviction", "eviction", "p"), ("TokenRequest", "token", "default"),
+    ]  # fmt: skip
+    assert hook.asked[0]["resource"] == {"group": "", "version": "v1", "resource": "pods"}
+    assert hook.asked[0]["object"] == {
+        "apiVersion": "v1", "kind": "Binding", "metadata": {"name": "p", "namespace": "default"},
+        "target": {"kind": "Node", "name": "sandbox"},
+    }  # fmt: skip
+    assert hook.asked[1]["options"] == {
+        "kind": "CreateOptions", "apiVersion": "meta.k8s.io/v1", "dryRun": ["All"],
+    }  # fmt: skip
+
+
+async def test_a_webhook_changes_where_a_pod_goes(client: Client) -> None:
+    assert (await client.post(PODS, pod("p"))).code == 201
+    elsewhere = _patching({"op": "replace", "path": "/target/name", "value": "other"})
+    rule = RULE | {"resources": ["pods/binding"]}
+    async with _running(elsewhere) as hook:
+        await _add(client, "mutating", hook, rules=[rule])
+        binding = {"metadata": {"name": "p", "annotations": {"a": "b"}}, "target": {"name": "sandbox"}}  # fmt: skip
+        assert (await client.post(f"{PODS}/p/binding", binding)).code == 201
+    bound = (await client.get(f"{PODS}/p")).document
+    assert bound["spec"]["nodeName"] == "other"
+    assert bound["metadata"]["annotations"] == {"a": "b"}
+
+
+async def test_an_eviction_that_is_denied(client: Client) -> None:
+    assert (await client.post(PODS, pod("p"))).code == 201
+    rule = RULE | {"resources": ["pods/eviction"]}
+    async with _running(lambda _: {"allowed": False}) as hook:
+        await _add(client, "validating", hook, rules=[rule])
+        eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "q"}}
+        refused = await client.post(f"{PODS}/p/eviction", eviction)
+        assert (refused.code, refused.message) == (
+            400, "name in URL does not match name in Eviction object",
+        )  # fmt: skip
+        assert hook.asked == []
+        eviction["metadata"] = {"name": "p"}
+        refused = await client.post(f"{PODS}/p/eviction", eviction)
+    assert refused.message == (
+        'admission webhook "h0.example.com" denied the request without explanation'
+    )
+    assert (await client.get(f"{PODS}/p")).code == 200
+
+
+async def test_streams_are_asked_about(client: Client) -> None:
+    rule = RULE | {"resources": ["pods/*"], "operations": ["CONNECT"]}
+    async with _running(_allow) as hook:
+        await _add(client, "validating", hook, rules=[rule])
+        url = f"{PODS}/p/exec?command=ls&command=-l&stdout=true&container=c"
+        assert (await client.post(url, None)).code == 501
+        assert (await client.get(f"{PODS}/p/portforward?ports=80,81")).code == 404
+        assert (await client.get(f"{PODS}/p:80/proxy/a/b?c=d")).code == 404
+    assert [asked["object"] for asked in hook.asked] == [
+        {"kind": "PodExecOptions", "apiVersion": "v1", "stdout": True, "container": "c",
+         "command": ["ls", "-l"]},
+        {"kind": "PodPortForwardOptions", "apiVersion": "v1", "ports": [80, 81]},
+        {"kind": "PodProxyOptions", "apiVersion": "v1", "path": "/a/b"},
+    ]  # fmt: skip
+    assert [(asked["operation"], asked["name"], asked["options"]) for asked in hook.asked] == [
+        ("CONNECT", "p", None), ("CONNECT", "p", None), ("CONNECT", "p:80", None),
+    ]  # fmt: skip
+
+
+async def test_scales_are_shown_as_such(client: Client) -> None:
+    deployments = "/apis/apps/v1/namespaces/default/deployments"
+    template = {"metadata": {"labels": {"a": "b"}}, "spec": pod("p")["spec"]}
+    spec = {"replicas": 1, "selector": {"matchLabels": {"a": "b"}}, "template": template}
+    assert (await client.post(deployments, {"metadata": {"name": "d"}, "spec": spec})).code == 201
+    rule = {"apiGroups": ["apps"], "apiVersions": ["v1"], "resources": ["deployments/scale"],
+            "operations": ["UPDATE"]}  # fmt: skip
+    limiting = _patching({"op": "replace", "path": "/spec/replicas", "value": 2})
+    async with _running(limiting) as hook:
+        await _add(client, "mutating", hook, rules=[rule])
+        scaled = await client.patch(f"{deployments}/d/scale", {"spec": {"replicas": 5}})
+    assert scaled.document["spec"] == {"replicas": 2}
+    (asked,) = hook.asked
+    assert asked["kind"] == {"group": "autoscaling", "version": "v1", "kind": "Scale"}
+    assert [asked[side]["spec"] for side in ("object", "oldObject")] == [
+        {"replicas": 5}, {"replicas": 1},
+    ]  # fmt: skip
+
+
+async def test_of_a_deleted_collection_no_names_are_told(client: Client) -> None:
+    await client.create_configmap("a")
+    async with _running(_allow) as hook:
+        await _add(client, "validating", hook)
+        assert (await client.delete(f"{CONFIGMAPS}?gracePeriodSeconds=3")).code == 200
+    (asked,) = hook.asked
+    assert "name" not in asked
+    assert asked["oldObject"]["metadata"]["name"] == "a"
+    assert asked["options"] == {
+        "kind": "DeleteOptions", "apiVersion": "meta.k8s.io/v1", "gracePeriodSeconds": 3,
+    }  # fmt: skip
+
+
+async def test_nobody_manages_what_webhooks_change(client: Client) -> None:
+    async with _running(_patching(_added("/data/hooked", "1"))) as hook:
+        await _add(client, "mutating", hook)
+        created = await client.create_configmap("a")
+    assert created["data"] == {"key": "value", "hooked": "1"}
+    assert [entry["fieldsV1"] for entry in created["metadata"]["managedFields"]] == [
+        {"f:data": {".": {}, "f:key": {}}},
+    ]  # fmt: skip
+
+
+async def test_managers_that_cannot_be_read_stay(client: Client) -> None:
+    async with _running(_patching(_added("/metadata/managedFields", [{"manager": "x"}]))) as hook:
+        await _add(client, "mutating", hook)
+        created = await client.post(CONFIGMAPS, configmap("a"))
+    assert created.headers["warning"] == (
+        '299 - ".metadata.managedFields was in an invalid state after admission; this could be caused '
+        "by an outdated mutating admission controller; please fix your requests: operation must be "
+        '`Apply` or `Update`"'
+    )
+    (entry,) = created.document["metadata"]["managedFields"]
+    assert entry["fieldsV1"] == {"f:data": {".": {}, "f:key": {}}}

@@ -28,8 +28,6 @@ def _type(
 
 ABSENT = (
     _type("", "LimitRange", "limitranges limits"),
-    _type("", "PersistentVolume", "persistentvolumes pv", cluster=True),
-    _type("", "PersistentVolumeClaim", "persistentvolumeclaims pvc"),
     _type("", "ReplicationController", "replicationcontrollers rc +all"),
     _type("", "ResourceQuota", "resourcequotas quota"),
     _type("autoscaling", "HorizontalPodAutoscaler", "horizontalpodautoscalers hpa +all", version="v1"),
@@ -38,7 +36,11 @@ ABSENT = (
     _type("networking.k8s.io", "Ingress", "ingresses ing"),
     _type("networking.k8s.io", "NetworkPolicy", "networkpolicies netpol"),
     _type("scheduling.k8s.io", "PriorityClass", "priorityclasses pc", cluster=True),
-    _type("storage.k8s.io", "StorageClass", "storageclasses sc", cluster=True),
+    _type("storage.k8s.io", "CSIDriver", "csidrivers", cluster=True),
+    _type("storage.k8s.io", "CSINode", "csinodes", cluster=True),
+    _type("storage.k8s.io", "CSIStorageCapacity", "csistoragecapacities"),
+    _type("storage.k8s.io", "VolumeAttachment", "volumeattachments", cluster=True),
+    _type("storage.k8s.io", "VolumeAttributesClass", "volumeattributesclasses vac", cluster=True),
 )  # fmt: skip
 
 

@@ -16,7 +16,10 @@ Document = dict[str, Any]
 
 _PROTECTED = frozenset({"default", "kube-system", "kube-public"})
 # Kinds whose deletion answers with the object instead of a Status (`ReturnDeletedObject`).
-_RETURNED = frozenset({"pods", "services", "serviceaccounts"})
+_RETURNED = frozenset({
+    ("", "persistentvolumeclaims"), ("", "persistentvolumes"), ("", "pods"), ("", "resourcequotas"),
+    ("", "serviceaccounts"), ("", "services"), ("storage.k8s.io", "storageclasses"),
+})  # fmt: skip
 # Where nothing is said, Jobs leave their pods behind, as they always did in batch/v1.
 _DEFAULTS = {("batch", "jobs"): "Orphan"}
 # Kinds that are marked before they are removed, even at once, which shows in the answer.
@@ -79,7 +82,7 @@ def _removed(
     last = marked if options.dry_run else cluster.remove(resource, key_of(old))
     if _place(resource) in _IN_TWO_STEPS:
         return Outcome(marked | {"metadata": marked["metadata"] | _version(last)})
-    if not resource.group and resource.plural in _RETURNED:
+    if _place(resource) in _RETURNED:
         return Outcome(old | {"metadata": old["metadata"] | _version(last)})
     return Outcome(deleted_status(resource, last))
 

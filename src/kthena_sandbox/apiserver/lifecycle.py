@@ -44,12 +44,13 @@ def changed_object(
 
 
 def changed_status(
-    resource: ResourceType, new: Document, old: Document, _: Surroundings
+    resource: ResourceType, new: Document, old: Document, surroundings: Surroundings
 ) -> Document:
     """The object after a write to its status: all else stays, but most built-in kinds take labels."""
     document = _with_field(old, "status", new)
     if resource.custom:
         return document
+    document = strategy_of(resource).update_status(document, old, surroundings)
     written = meta.known_fields(new["metadata"])
     kept = {
         name: value

@@ -33,7 +33,7 @@ _ZERO_IS_A_VALUE = frozenset({
     "deletionGracePeriodSeconds", "gracePeriodSeconds", "orphanDependents", "expirationSeconds",
     "leaseTransitions", "allocateLoadBalancerNodePorts", "tolerationSeconds", "ready", "serving",
     "terminating", "parallelism", "completions", "backoffLimit", "ttlSecondsAfterFinished",
-    "backoffLimitPerIndex", "maxFailedIndexes",
+    "backoffLimitPerIndex", "maxFailedIndexes", "allowVolumeExpansion", "storageClassName",
 })  # fmt: skip
 
 
@@ -113,7 +113,7 @@ def _set(document: Document, field: Field, value: Any) -> None:
 
 
 def _is_zero(value: Any) -> bool:
-    return isinstance(value, int) and not value
+    return isinstance(value, int | str) and not value
 
 
 def _entry(kind: str, data: bytes) -> tuple[str, Any]:

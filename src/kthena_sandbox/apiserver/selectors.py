@@ -124,7 +124,7 @@ def check_fields(requirements: Iterable[FieldRequirement], resource: ResourceTyp
 def _check_field(path: str, resource: ResourceType) -> None:
     special = _FIELDS.get((resource.group, resource.kind), ())
     general = {"metadata.name", "metadata.namespace"}
-    if not resource.group and not resource.namespaced:
+    if special and not resource.namespaced:
         general.remove("metadata.namespace")
     if path in {*general, *special, *resource.selectable}:
         return

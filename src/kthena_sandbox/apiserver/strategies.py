@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kthena_sandbox.apiserver import pods, services, workloads
+from kthena_sandbox.apiserver import pods, services, volumes, workloads
 from kthena_sandbox.apiserver.errors import Cause
 from kthena_sandbox.apiserver.surroundings import Surroundings
 from kthena_sandbox.resources import ResourceType
@@ -53,6 +53,7 @@ class Strategy:
     status: Mapping[str, Any] | None = field(default_factory=dict)
     annotations_count: bool = False
     whole_on_update: int = 0
+    update_status: Update = _same
 
 
 def _create_namespace(document: Document, _: Surroundings) -> Document:
@@ -164,6 +165,17 @@ STRATEGIES: Mapping[tuple[str, str], Strategy] = {
         pods.create, pods.update, check_last=pods.check, generation=_SPEC, status=None, whole_on_update=1
     ),
     ("", "nodes"): Strategy(status=None, whole_on_update=1),  # a kubelet registers its node with a status
+    ("", "persistentvolumes"): Strategy(
+        volumes.create_volume, check=volumes.check_volume, whole_on_update=2,
+        update_status=volumes.volume_status,
+    ),
+    ("", "persistentvolumeclaims"): Strategy(
+        volumes.create_claim, volumes.update_claim, volumes.check_claim, status={"phase": "Pending"},
+        whole_on_update=2,
+    ),
+    ("storage.k8s.io", "storageclasses"): Strategy(
+        check_last=volumes.check_storage_class, whole_on_update=1
+    ),
     ("", "secrets"): Strategy(check=_check_secret, whole_on_update=1),
     ("", "configmaps"): Strategy(check=_check_data, whole_on_update=1),
     ("", "serviceaccounts"): Strategy(whole_on_update=1),

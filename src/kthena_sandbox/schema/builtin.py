@@ -8,7 +8,13 @@ from typing import Any
 import yaml
 
 from kthena_sandbox.resources import ResourceType
-from kthena_sandbox.schema import nativedefaults as defaults, nativerules as rules, rbacrules
+from kthena_sandbox.schema import (
+    nativedefaults as defaults,
+    nativerules as rules,
+    rbacrules,
+    storageclassrules,
+    volumerules,
+)
 from kthena_sandbox.schema.compiled import Definitions, Schema
 from kthena_sandbox.schema.crdrules import validate_crd
 from kthena_sandbox.schema.fielderrors import FieldError
@@ -34,6 +40,7 @@ _GROUPS = {
     "events": "events.k8s.io",
     "policy": "policy",
     "rbac": "rbac.authorization.k8s.io",
+    "storage": "storage.k8s.io",
     "apiextensions": "apiextensions.k8s.io",
 }
 
@@ -101,6 +108,10 @@ _CORE = (
     _type("core", "Namespace", "namespaces ns", "status", "finalize", cluster=True,
           defaulter=defaults.namespace_defaults),
     _type("core", "Node", "nodes no", "status", cluster=True),
+    _type("core", "PersistentVolume", "persistentvolumes pv", "status", cluster=True,
+          defaulter=volumerules.volume_defaults, rule=volumerules.volume_rules),
+    _type("core", "PersistentVolumeClaim", "persistentvolumeclaims pvc", "status",
+          defaulter=volumerules.claim_defaults, rule=volumerules.claim_rules),
     _type("core", "Pod", "pods po +all", "status", "log", "binding", "eviction",
           "portforward", "proxy",
           defaulter=defaults.pod_defaults, rule=pod_rules),
@@ -152,4 +163,7 @@ BUILTIN: tuple[ResourceType, ...] = (
     _type("policy", "PodDisruptionBudget", "poddisruptionbudgets pdb", "status",
           rule=rules.budget_rules),
     *_RBAC,
+    _type("storage", "StorageClass", "storageclasses sc", cluster=True,
+          defaulter=storageclassrules.storage_class_defaults,
+          rule=storageclassrules.storage_class_rules),
 )  # fmt: skip

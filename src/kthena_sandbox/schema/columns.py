@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from kthena_sandbox.schema import admissionrows, networkrows, objectrows, workloadrows
+from kthena_sandbox.schema import admissionrows, networkrows, objectrows, storagerows, workloadrows
 
 Document = dict[str, Any]
 Row = Callable[[Document, datetime], tuple[list[Any], list[Document]]]
@@ -65,6 +65,19 @@ _LAYOUTS: Mapping[tuple[str, str], tuple[tuple[Column, ...], Row]] = {
     ("", "Event"): (_columns(_EVENT), _plain(objectrows.event)),
     ("", "Namespace"): (_columns("Name|Status|Age"), _plain(objectrows.namespace)),
     ("", "Node"): (_columns(_NODE), _plain(objectrows.node)),
+    ("", "PersistentVolume"): (
+        _columns(
+            "Name|Capacity|Access Modes|Reclaim Policy|Status|Claim|StorageClass|VolumeAttributesClass|Reason|Age|"
+            "VolumeMode+"
+        ),
+        _plain(storagerows.volume),
+    ),
+    ("", "PersistentVolumeClaim"): (
+        _columns(
+            "Name|Status|Volume|Capacity|Access Modes|StorageClass|VolumeAttributesClass|Age|VolumeMode+"
+        ),
+        _plain(storagerows.claim),
+    ),
     ("", "Pod"): (
         _columns("Name|Ready|Status|Restarts|Age|IP+|Node+|Nominated Node+|Readiness Gates+"),
         workloadrows.pod,
@@ -118,6 +131,10 @@ _LAYOUTS: Mapping[tuple[str, str], tuple[tuple[Column, ...], Row]] = {
     ("rbac.authorization.k8s.io", "RoleBinding"): (
         _columns(_BINDING),
         _plain(objectrows.role_binding),
+    ),
+    ("storage.k8s.io", "StorageClass"): (
+        _columns("Name|Provisioner|ReclaimPolicy|VolumeBindingMode|AllowVolumeExpansion|Age"),
+        _plain(storagerows.storage_class),
     ),
     ("apiextensions.k8s.io", "CustomResourceDefinition"): _DATED,
     (_ADMISSION, "MutatingWebhookConfiguration"): _WEBHOOKS,

@@ -15,10 +15,16 @@ MISSING: Any = object()
 REF = "#/definitions/"
 PUBLISHED_ONLY = "x-published-only"  # required in OpenAPI, not enforced
 ENFORCED_ONLY = "x-enforced-only"  # the other way round
-# Times that are no pointers in Go are written as null where they are not set.
-_TIMES = {
+# What a field says beside the reference to its type.
+_OF_A_FIELD = {"default": "default", "x-kubernetes-map-type": "map_type"}
+# Times that are no pointers in Go are written as null where they are not set, and so is all that Go never leaves out.
+_NULLS = {
     "DeploymentCondition": ("lastTransitionTime", "lastUpdateTime"),
+    "LimitRangeSpec": ("limits",),
+    "PersistentVolumeClaimCondition": ("lastProbeTime", "lastTransitionTime"),
     "PodCondition": ("lastProbeTime", "lastTransitionTime"),
+    "TypedLocalObjectReference": ("apiGroup",),
+    "TypedObjectReference": ("apiGroup",),
 }
 _LIMITS = (
     "maximum", "minimum", "multipleOf", "maxLength", "minLength", "pattern", "maxItems", "minItems",
@@ -93,7 +99,7 @@ class Definitions(Mapping[str, Mapping[str, Any]]):
         if name not in self._nodes:
             # entered first, since types may contain themselves
             self._nodes[name] = node = Node(name=_struct_name(name, self._documents[name]))
-            node.nulls = _TIMES.get(node.name, ())
+            node.nulls = _NULLS.get(node.name, ())
             _fill(node, self._documents[name], self)
         return self._nodes[name]
 
@@ -159,18 +165,15 @@ def as_schema(schema: Mapping[str, Any]) -> Schema:
 def _compiled(document: Mapping[str, Any], definitions: Definitions | None) -> Node:
     if definitions is not None and "$ref" in document:
         found = definitions.node(document["$ref"].removeprefix(REF))
-        if "default" not in document:
-            return found
-        return _with_default(found, document["default"])
+        own = {name: document[word] for word, name in _OF_A_FIELD.items() if word in document}
+        return _with(found, own) if own else found
     node = Node()
     _fill(node, document, definitions)
     return node
 
 
-def _with_default(node: Node, default: Any) -> Node:
-    copy = Node(**{name: getattr(node, name) for name in Node.__slots__})
-    copy.default = default
-    return copy
+def _with(node: Node, own: dict[str, Any]) -> Node:
+    return Node(**{name: getattr(node, name) for name in Node.__slots__} | own)
 
 
 def _fill(node: Node, document: Mapping[str, Any], definitions: Definitions | None) -> None:

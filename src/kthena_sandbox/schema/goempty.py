@@ -50,6 +50,7 @@ _EMPTY: Mapping[str, Document] = {
     },
     "PersistentVolume": {"spec": {}, "status": {}},
     "PersistentVolumeClaim": {"spec": {"resources": {}}, "status": {}},
+    "StorageClass": {"provisioner": ""},
     "Pod": {"spec": {"containers": None}, "status": {}},
     "PodDisruptionBudget": {"spec": {}, "status": {}},
     "ReplicaSet": {"spec": {"selector": None, "template": _TEMPLATE}, "status": {}},

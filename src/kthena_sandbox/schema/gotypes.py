@@ -26,6 +26,19 @@ _NAMED = {
     "DeploymentStrategy.type": "DeploymentStrategyType", "Secret.type": "SecretType",
     "ServiceSpec.type": "ServiceType",
 }  # fmt: skip
+_TEXTS = {  # types of their own that have no enumeration in the schema
+    "HostPathVolumeSource.type": "HostPathType", "LimitRangeItem.type": "LimitType",
+    "PersistentVolumeClaimSpec.accessModes": "PersistentVolumeAccessMode",
+    "PersistentVolumeClaimSpec.volumeMode": "PersistentVolumeMode",
+    "PersistentVolumeSpec.accessModes": "PersistentVolumeAccessMode",
+    "PersistentVolumeSpec.persistentVolumeReclaimPolicy": "PersistentVolumeReclaimPolicy",
+    "PersistentVolumeSpec.volumeMode": "PersistentVolumeMode",
+    "ResourceQuotaSpec.scopes": "ResourceQuotaScope",
+    "ScopedResourceSelectorRequirement.operator": "ScopeSelectorOperator",
+    "ScopedResourceSelectorRequirement.scopeName": "ResourceQuotaScope",
+    "StorageClass.reclaimPolicy": "PersistentVolumeReclaimPolicy",
+    "StorageClass.volumeBindingMode": "VolumeBindingMode",
+}  # fmt: skip
 _MICRO_TIMES = frozenset({"acquireTime", "eventTime", "lastObservedTime", "renewTime"})
 _BASE64 = frozenset(string.ascii_letters + string.digits + "+/")
 _NO_QUANTITY = (
@@ -151,13 +164,17 @@ def _go_type(node: Node, place: _Place | None = None) -> str:
     if node.name:
         return f"v1.{node.name}"
     if node.items is not None:
-        return f"[]{_go_type(node.items)}"
+        return f"[]{_go_type(node.items, place)}"
+    if node.additional is not None and node.additional.quantity:
+        return "v1.ResourceList"
     if node.additional is not None:
         return f"map[string]{_go_type(node.additional)}"
     if node.limits.get("format") == "byte":
         return "[]uint8"
     if place is not None:
         field = place.path.rpartition(".")[2]
+        if text := _TEXTS.get(f"{place.struct}.{field}"):
+            return f"v1.{text}"
         named = _NAMED.get(f"{place.struct}.{field}", _ENUMERATIONS.get(field))
         if named is not None and ("enum" in node.limits or field == "type"):
             return f"v1.{named}"

@@ -4,7 +4,7 @@ Each file is one API group and each entry a type, `field: TYPE WORD...`. TYPE is
 of strings to T, a name from `SCALARS`, a type of the same file or `group.Type`. A `!` behind it means that
 the field must be there and not be empty. Words: `required` (said in OpenAPI, not enforced), `unsaid` (enforced, not said), `default=JSON`,
 `in=A,B` (enumeration), `merge` and `merge=KEY` and `retainKeys` (strategic merge), `set`, `map=K1,K2` and `atomic` (list
-and map types).
+and map types), `granular` (a struct that this field owns field by field, although its type says otherwise).
 """
 
 import json
@@ -119,6 +119,8 @@ def _word(name: str, value: str) -> dict[str, Any]:
         case "map":
             keys = value.split(",")
             return {"x-kubernetes-list-map-keys": keys, "x-kubernetes-list-type": "map"}
+        case "granular":
+            return {"x-kubernetes-map-type": "granular"}
         case "set":
             return {"x-kubernetes-list-type": "set"}
         case "merge" | "retainKeys" | "required" | "unsaid" | "atomic":

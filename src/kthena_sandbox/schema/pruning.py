@@ -7,8 +7,8 @@ from kthena_sandbox.schema.compiled import Node
 _META = frozenset({"apiVersion", "kind", "metadata"})
 _POINTERS = frozenset({
     "appProtocol", "fsType", "holderIdentity", "ingressClassName", "localhostProfile", "preferredHolder",
-    "resourceClaimName", "resourceClaimTemplateName", "runtimeClassName", "schedulerName", "storageClassName", "strategy",
-    "volumeAttributesClassName",
+    "reclaimPolicy", "resourceClaimName", "resourceClaimTemplateName", "runtimeClassName", "schedulerName",
+    "storageClassName", "strategy", "volumeAttributesClassName", "volumeBindingMode", "volumeMode",
 })  # fmt: skip
 _ANYTHING = Node(preserve=True)
 

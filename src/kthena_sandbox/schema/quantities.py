@@ -1,7 +1,7 @@
 """Resource quantities such as `500m`, `1.5Gi` and `1e3` (k8s.io/apimachinery/pkg/api/resource)."""
 
 import re
-from decimal import ROUND_UP, Decimal
+from decimal import ROUND_CEILING, ROUND_UP, Decimal
 
 _FORM = re.compile(r"([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+))([A-Za-z]{0,2}|[eE][+-]?[0-9]+)")
 _BINARY = {f"{letter}i": Decimal(1024) ** power for power, letter in enumerate("KMGTPE", start=1)}
@@ -23,6 +23,11 @@ def parse_quantity(text: str) -> Decimal | None:
     if suffix[0] in "eE" and len(suffix) > 1 and int(suffix[1:]) < 1000:
         return amount.scaleb(int(suffix[1:]))
     return None
+
+
+def whole_value(text: str) -> int:
+    """The value of a quantity rounded up, 0 for a text that is none."""
+    return int((parse_quantity(text) or Decimal(0)).to_integral_value(rounding=ROUND_CEILING))
 
 
 def canonical_quantity(text: str) -> str:

@@ -10,7 +10,7 @@ def selector_rules(selector: dict[str, Any], path: str) -> list[FieldError]:
     """All rules of a LabelSelector at that path."""
     found = label_rules(selector.get("matchLabels") or {}, f"{path}.matchLabels")
     for index, entry in enumerate(selector.get("matchExpressions") or []):
-        found += _requirement(entry or {}, f"{path}.matchExpressions[{index}]")
+        found += requirement_rules(entry or {}, f"{path}.matchExpressions[{index}]")
     return found
 
 
@@ -24,7 +24,8 @@ def label_rules(labels: dict[str, str], path: str) -> list[FieldError]:
     return found
 
 
-def _requirement(entry: dict[str, Any], path: str) -> list[FieldError]:
+def requirement_rules(entry: dict[str, Any], path: str) -> list[FieldError]:
+    """One of the `matchExpressions` of a selector."""
     operator, key, values = entry.get("operator", ""), entry.get("key", ""), entry.get("values")
     found = []
     if operator in {"In", "NotIn"} and not values:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import trio
 
-from kthena_sandbox.apiserver.admission import accounts
+from kthena_sandbox.apiserver.admission import plugins
 from kthena_sandbox.apiserver.admission.hooks import Concerned, Hooks
 from kthena_sandbox.apiserver.admission.policies import denied, described
 from kthena_sandbox.apiserver.admission.reviews import Verdict, denial, request_of
@@ -74,7 +74,7 @@ class AdmissionGate:
         heard = self._mutations.get(_place(attempt))
         if heard is not None and heard.version == _version(attempt):
             return heard.document
-        document = accounts.completed(self.cluster, attempt)
+        document = plugins.completed(self.cluster, attempt)
         if self._hooks.mutating(attempt, self.user):
             raise Pending("mutate", attempt)
         if self._hooks.validating(
@@ -87,6 +87,7 @@ class AdmissionGate:
         """Raises ApiError where the write may not be, and Pending."""
         if attempt.new is not None and attempt.shape is None:
             escalation.check(self.authorizer, self.user, attempt.resource, attempt.new, attempt.old)
+        plugins.check(self.cluster, attempt)
         self._check_policies(attempt)
         known = self._validated.get(_place(attempt)) == _version(attempt)
         if not known and self._hooks.validating(attempt, self.user):
@@ -108,7 +109,7 @@ class AdmissionGate:
             await self._ask_all(pending.attempt)
 
     async def _mutate(self, attempt: Attempt) -> None:
-        new = accounts.completed(self.cluster, attempt)
+        new = plugins.completed(self.cluster, attempt)
         last_change, asked = -1, []
         for index, concerned in enumerate(self._hooks.mutating(attempt, self.user)):
             patched = await self._patched(concerned, _with_new(attempt, new))

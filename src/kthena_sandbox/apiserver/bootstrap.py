@@ -1,4 +1,4 @@
-"""What every cluster has from its first moment: namespaces, the `kubernetes` Service, the bundled CRDs."""
+"""What every cluster has from its first moment: namespaces, the `kubernetes` Service, classes, roles, the bundled CRDs."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -22,6 +22,7 @@ from kthena_sandbox.apiserver.reviews import REVIEWS
 from kthena_sandbox.apiserver.services import KUBERNETES
 from kthena_sandbox.apiserver.storage import CollectionKey, Key, Store
 from kthena_sandbox.schema.builtin import BUILTIN
+from kthena_sandbox.schema.classrules import SYSTEM_CLASSES
 
 Document = dict[str, Any]
 
@@ -69,6 +70,7 @@ def start_cluster(
     for name in NAMESPACES:
         _ensure(cluster, "", "namespaces", "", {"metadata": {"name": name}})
     _ensure(cluster, "", "services", "default", _kubernetes_service(port))
+    _ensure_all(cluster, "scheduling.k8s.io", "priorityclasses", _priority_classes())
     _ensure_all(cluster, definitions.GROUP, definitions.PLURAL, bundled_definitions())
     _ensure_all(cluster, RBAC, "clusterroles", default_roles())
     _ensure_all(cluster, RBAC, "clusterrolebindings", default_bindings())
@@ -83,6 +85,11 @@ def _kubernetes_service(port: int) -> Document:
         "metadata": {"name": "kubernetes", "labels": labels},
         "spec": {"type": "ClusterIP", "clusterIP": KUBERNETES, "ports": listed},
     }
+
+
+def _priority_classes() -> Iterator[Document]:
+    for name, (value, description) in SYSTEM_CLASSES.items():
+        yield {"metadata": {"name": name}, "value": value, "description": description}
 
 
 def _ensure_all(cluster: Cluster, group: str, plural: str, documents: Iterable[Document]) -> None:

@@ -21,14 +21,16 @@ _TO_CORE = dict(_EVENT_FIELDS)
 _FROM_CORE = {core: new for new, core in _EVENT_FIELDS}
 
 
-_STORED_AS = {"services": "services/specs", "endpoints": "services/endpoints", "nodes": "minions"}
+_STORED_AS = {
+    ("", "endpoints"): "services/endpoints", ("", "nodes"): "minions",
+    ("", "replicationcontrollers"): "controllers", ("", "services"): "services/specs",
+    ("networking.k8s.io", "ingresses"): "ingress",
+}  # fmt: skip
 
 
 def storage_path(resource: ResourceType, key: Key) -> str:
     """Where a kube-apiserver keeps an object in etcd, below its prefix; some refusals name the place."""
-    plural = (
-        _STORED_AS.get(resource.plural, resource.plural) if not resource.group else resource.plural
-    )
+    plural = _STORED_AS.get((resource.group, resource.plural), resource.plural)
     grouped = resource.custom or resource.group == "apiextensions.k8s.io"
     parts = [resource.group if grouped else "", plural, *key]
     return "".join(f"/{part}" for part in parts if part)

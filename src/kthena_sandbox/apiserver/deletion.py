@@ -11,13 +11,14 @@ from kthena_sandbox.apiserver.mutations import Outcome
 from kthena_sandbox.apiserver.options import DeleteOptions
 from kthena_sandbox.apiserver.storage import Key
 from kthena_sandbox.resources import ResourceType
+from kthena_sandbox.schema.classrules import SYSTEM_CLASSES
 
 Document = dict[str, Any]
 
 _PROTECTED = frozenset({"default", "kube-system", "kube-public"})
 # Kinds whose deletion answers with the object instead of a Status (`ReturnDeletedObject`).
 _RETURNED = frozenset({
-    ("", "persistentvolumeclaims"), ("", "persistentvolumes"), ("", "pods"), ("", "resourcequotas"),
+    ("", "persistentvolumeclaims"), ("", "persistentvolumes"), ("", "pods"), ("", "podtemplates"), ("", "resourcequotas"),
     ("", "serviceaccounts"), ("", "services"), ("storage.k8s.io", "storageclasses"),
 })  # fmt: skip
 # Where nothing is said, Jobs leave their pods behind, as they always did in batch/v1.
@@ -123,6 +124,9 @@ def _check_preconditions(
 def _check_protected(resource: ResourceType, key: Key) -> None:
     if _place(resource) == ("", "namespaces") and key.name in _PROTECTED:
         raise forbidden(resource, key.name, "this namespace may not be deleted")
+    if resource.plural == "priorityclasses" and key.name in SYSTEM_CLASSES:
+        why = "this is a system priority class and cannot be deleted"
+        raise forbidden(resource, key.name, why)
 
 
 def _grace_seconds(resource: ResourceType, old: Document, options: DeleteOptions) -> int:

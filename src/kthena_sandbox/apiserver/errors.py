@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kthena_sandbox.resources import ResourceType
+from kthena_sandbox.schema.fielderrors import FieldError
 
 MODIFIED = (
     "the object has been modified; please apply your changes to the latest version and try again"
@@ -28,6 +29,11 @@ class Cause:
     def __str__(self) -> str:
         """`field: message`, as it stands in the Status message."""
         return f"{self.field}: {self.message}" if self.field else self.message
+
+
+def cause_of(error: FieldError) -> Cause:
+    """A cause without the path that the message of the error begins with."""
+    return Cause(error.reason, error.message.removeprefix(f"{error.path}: "), error.path)
 
 
 class ApiError(Exception):
@@ -67,7 +73,7 @@ def saying(warnings: tuple[str, ...]) -> Iterator[None]:
     try:
         yield
     except ApiError as error:
-        error.warnings = warnings
+        error.warnings = (*warnings, *error.warnings)
         raise
 
 

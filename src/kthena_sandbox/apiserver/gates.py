@@ -41,6 +41,17 @@ class Attempt:
         """The object that it is about."""
         return self.new if self.new is not None else self.old or {}
 
+    @property
+    def asked_name(self) -> str:
+        """The name to refuse it by: one that is to be generated is not known yet where a real API server refuses."""
+        metadata = self.subject["metadata"]
+        name, prefix = str(metadata.get("name", "")), str(metadata.get("generateName", ""))
+        return prefix if prefix and name.startswith(prefix) else name
+
+    def is_about(self, group: str, plural: str) -> bool:
+        """Whether objects of that kind themselves are written, and no subresource of them."""
+        return (self.resource.group, self.resource.plural, self.subresource) == (group, plural, "")
+
 
 def admitted(gate: "Gate", attempt: Attempt) -> Document:
     """What becomes of an object that is not stored itself. Raises ApiError where it may not be."""

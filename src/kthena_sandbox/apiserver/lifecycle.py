@@ -108,7 +108,8 @@ def causes(
     core = meta.update_causes(resource, metadata, before)
     if strategy.whole_on_update > 1:
         return general + strategy.whole_on_update * (whole + last) + core + own
-    return general + core + own + strategy.whole_on_update * whole + last
+    first = last if strategy.rules_twice else []
+    return general + core + first + own + strategy.whole_on_update * whole + last
 
 
 def is_finished(document: Document) -> bool:

@@ -1,6 +1,5 @@
 """The rules of ObjectMeta: names, what the server sets, what a client may change."""
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -36,23 +35,7 @@ _OF_SERVER = (
     "generation",
 )
 
-_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
-_DNS1035 = r"[a-z]([-a-z0-9]*[a-z0-9])?"
-_LABEL_TEXT = (
-    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', "
-    "and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', "
-    f"regex used for validation is '{_LABEL}')"
-)
-_DNS1035_TEXT = (
-    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', "
-    "start with an alphabetic character, and end with an alphanumeric character "
-    f"(e.g. 'my-name',  or 'abc-123', regex used for validation is '{_DNS1035}')"
-)
-_RULES = {
-    "label": (re.compile(_LABEL), _LABEL_TEXT, 63),
-    "1035": (re.compile(_DNS1035), _DNS1035_TEXT, 63),
-}
-_RULE_OF = {("", "namespaces"): "label", ("", "services"): "1035"}
+_NAME_RULES = {("", "namespaces"): names.label_problems, ("", "services"): names.dns1035_problems}
 _ANNOTATIONS_LIMIT = 256 * 1024
 _STANDARD_FINALIZERS = frozenset({"kubernetes", "orphan", "foregroundDeletion"})
 _WITHOUT_CORE_RULES = frozenset(
@@ -167,10 +150,8 @@ def name_causes(resource: ResourceType, metadata: Mapping[str, Any]) -> list[Cau
     problems = names.subdomain_problems(name)
     if resource.group == "rbac.authorization.k8s.io":
         problems = names.segment_problems(name)
-    elif (resource.group, resource.plural) in _RULE_OF:
-        pattern, text, limit = _RULES[_RULE_OF[resource.group, resource.plural]]
-        problems = [f"must be no more than {limit} characters"] if len(name) > limit else []
-        problems += [] if pattern.fullmatch(name) else [text]
+    elif (resource.group, resource.plural) in _NAME_RULES:
+        problems = _NAME_RULES[resource.group, resource.plural](name)
     return [_invalid("metadata.name", name, why) for why in problems]
 
 

@@ -1,7 +1,7 @@
 """Create and change objects: decode, default, admit, validate, compare, store; each call one transaction."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace as replaced
 from functools import partial
 from typing import Any, Literal
 
@@ -29,6 +29,7 @@ from kthena_sandbox.apiserver.gates import Attempt
 from kthena_sandbox.apiserver.options import WriteOptions
 from kthena_sandbox.apiserver.recognising import check_kind
 from kthena_sandbox.apiserver.storage import Key
+from kthena_sandbox.apiserver.strategies import strategy_of
 from kthena_sandbox.apiserver.surroundings import Surroundings
 from kthena_sandbox.resources import ResourceType
 from kthena_sandbox.schema.managedfields import without_times
@@ -78,14 +79,14 @@ def _create(
     managed: list[Document] = []
     if options.tracked:
         managed = fieldmanagers.after_update(resource, None, fitted, _writer(cluster, options))
-    new = _created(cluster, resource, namespace, meta.with_managed(fitted, managed), options)
-    return Outcome(new, 201, warnings)
+    made = _created(cluster, resource, namespace, meta.with_managed(fitted, managed), options)
+    return replaced(made, warnings=(*warnings, *made.warnings))
 
 
 def _created(
     cluster: Cluster, resource: ResourceType, namespace: str, fitted: Document,
     options: WriteOptions,
-) -> Document:  # fmt: skip
+) -> Outcome:  # fmt: skip
     given = fitted["metadata"]
     _check_namespace(namespace, given)
     cluster.require_namespace(resource, namespace, given.get("name", ""))
@@ -100,12 +101,14 @@ def _created(
             resource, new, managed, meta.timestamp(cluster.clock())
         )
     new = meta.with_managed(schemas.as_read(resource, new), managed)
-    options.gate.validate(_attempt(resource, new, None, options))
-    key = Key(namespace, new["metadata"]["name"])
-    if present := cluster.collection(resource).documents.get(key):
-        going = "deletionTimestamp" in present["metadata"]
-        raise already_exists(resource, key.name, going=going)
-    return new if options.dry_run else cluster.write(resource, new)
+    said = tuple(strategy_of(resource).warnings(new, None))
+    with saying(said):
+        options.gate.validate(_attempt(resource, new, None, options))
+        key = Key(namespace, new["metadata"]["name"])
+        if present := cluster.collection(resource).documents.get(key):
+            going = "deletionTimestamp" in present["metadata"]
+            raise already_exists(resource, key.name, going=going)
+    return Outcome(new if options.dry_run else cluster.write(resource, new), 201, said)
 
 
 def _attempt(
@@ -191,7 +194,7 @@ def _with_version(made: Outcome, given: Document) -> Outcome:
     if not version:
         return made
     metadata = made.document["metadata"] | {"resourceVersion": version}
-    return Outcome(made.document | {"metadata": metadata}, made.code, made.warnings)
+    return replaced(made, document=made.document | {"metadata": metadata})
 
 
 def check_address(key: Key, document: Document) -> None:
@@ -238,14 +241,14 @@ def _update(
     if options.tracked:
         managed = fieldmanagers.after_update(resource, old, fitted, _writer(cluster, options))
     known = meta.with_managed(fitted, managed)
-    new = _changed(cluster, resource, old, known, options, merge=merge, checked=checked)
-    return Outcome(new, 200, warnings)
+    made = _changed(cluster, resource, old, known, options, merge=merge, checked=checked)
+    return replaced(made, warnings=(*warnings, *made.warnings))
 
 
 def _changed(
     cluster: Cluster, resource: ResourceType, old: Document, fitted: Document,
     options: WriteOptions, *, merge: Merge, checked: bool = True,
-) -> Document:  # fmt: skip
+) -> Outcome:  # fmt: skip
     _check_preconditions(resource, key_of(old), fitted["metadata"], old["metadata"])
     admitted = _mutated(resource, fitted, old, options)
     new = merge(resource, admitted, old, cluster.surroundings())
@@ -253,8 +256,10 @@ def _changed(
         _refuse(cluster, resource, new, old)
     managed = admitted["metadata"].get("managedFields") or []
     new = _with_old_times(meta.with_managed(schemas.as_read(resource, new), managed), old)
-    options.gate.validate(_attempt(resource, new, old, options))
-    return new if options.dry_run else _store(cluster, resource, new, old)
+    said = () if options.subresource else tuple(strategy_of(resource).warnings(new, old))
+    with saying(said):
+        options.gate.validate(_attempt(resource, new, old, options))
+    return Outcome(new if options.dry_run else _store(cluster, resource, new, old), 200, said)
 
 
 def _with_old_times(new: Document, old: Document) -> Document:
@@ -282,13 +287,13 @@ def apply(
     fitted, _ = schemas.fitted(resource, check_kind(resource, result.document))
     managed = meta.with_managed(fitted, result.managed)
     if old is not None:
-        return Outcome(_changed(cluster, resource, old, managed, options, merge=merge))
+        return _changed(cluster, resource, old, managed, options, merge=merge)
     check_address(key, fitted)
     uid = fitted["metadata"].get("uid")
     if uid:
         why = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
         raise conflict(resource, key.name, why)
-    made = Outcome(_created(cluster, resource, key.namespace, managed, options), 201)
+    made = _created(cluster, resource, key.namespace, managed, options)
     return _with_version(made, fitted) if options.dry_run else made
 
 

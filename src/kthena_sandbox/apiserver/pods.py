@@ -6,7 +6,6 @@ from kthena_sandbox.apiserver.errors import Cause
 from kthena_sandbox.apiserver.options import forbidden_cause
 from kthena_sandbox.apiserver.surroundings import Surroundings
 from kthena_sandbox.schema.golang import shown
-from kthena_sandbox.schema.nativedefaults import admitted_pod
 
 Document = dict[str, Any]
 _POD_UPDATES = (
@@ -24,16 +23,16 @@ def _map(document: Document, name: str) -> Document:
 
 
 def create(document: Document, _: Surroundings) -> Document:
-    """A new Pod: pending, and admitted."""
+    """A new Pod is pending."""
     containers = _map(document, "spec").get("containers")
     containers = containers if isinstance(containers, list) else []
     status = {"phase": "Pending", "qosClass": quality_of_service(containers)}
-    return _with_least_grace(admitted_pod(document)) | {"status": status}
+    return _with_least_grace(document) | {"status": status}
 
 
-def update(document: Document, old: Document, _: Surroundings) -> Document:
-    """A changed Pod is admitted once more."""
-    return _with_least_grace(admitted_pod(document, old))
+def update(document: Document, _: Document, __: Surroundings) -> Document:
+    """A changed Pod."""
+    return _with_least_grace(document)
 
 
 def _with_least_grace(pod: Document) -> Document:

@@ -11,7 +11,11 @@ from kthena_sandbox.resources import ResourceType
 Document = dict[str, Any]
 # Kinds whose objects may only be replaced by those who name the resourceVersion they have seen.
 _CONDITIONAL = frozenset(
-    {"leases.coordination.k8s.io", "customresourcedefinitions.apiextensions.k8s.io"}
+    {
+        "leases.coordination.k8s.io",
+        "customresourcedefinitions.apiextensions.k8s.io",
+        "runtimeclasses.node.k8s.io",
+    }
 )
 
 
@@ -21,7 +25,7 @@ def creates(resource: ResourceType) -> bool:
         return True
     return (resource.group, resource.plural) in {
         ("coordination.k8s.io", "leases"), ("", "events"), ("", "endpoints"), ("", "services"),
-        ("events.k8s.io", "events"),
+        ("events.k8s.io", "events"), ("node.k8s.io", "runtimeclasses"),
     }  # fmt: skip
 
 

@@ -33,7 +33,9 @@ _ZERO_IS_A_VALUE = frozenset({
     "deletionGracePeriodSeconds", "gracePeriodSeconds", "orphanDependents", "expirationSeconds",
     "leaseTransitions", "allocateLoadBalancerNodePorts", "tolerationSeconds", "ready", "serving",
     "terminating", "parallelism", "completions", "backoffLimit", "ttlSecondsAfterFinished",
-    "backoffLimitPerIndex", "maxFailedIndexes", "allowVolumeExpansion", "storageClassName",
+    "backoffLimitPerIndex", "maxFailedIndexes", "allowVolumeExpansion", "storageClassName", "suspend",
+    "failedJobsHistoryLimit", "successfulJobsHistoryLimit", "startingDeadlineSeconds", "minReplicas",
+    "stabilizationWindowSeconds", "averageUtilization",
 })  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 from kthena_sandbox.apiserver import metadata as meta
-from kthena_sandbox.apiserver.errors import ApiError, Cause, bad_request
+from kthena_sandbox.apiserver.errors import ApiError, Cause, bad_request, cause_of
 from kthena_sandbox.resources import ResourceType
 from kthena_sandbox.schema import structural
 from kthena_sandbox.schema.compiled import Node, as_schema
@@ -119,6 +119,6 @@ def problems(resource: ResourceType, document: Document, old: Document | None) -
         return []
     nameless = not document["metadata"].get("name")
     return [
-        Cause(error.reason, error.message.removeprefix(f"{error.path}: "), error.path)
+        cause_of(error)
         for error in structural.validate(document, resource.schema, old, nameless=nameless)
     ]

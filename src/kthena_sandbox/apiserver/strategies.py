@@ -7,10 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kthena_sandbox.apiserver import pods, services, volumes, workloads
-from kthena_sandbox.apiserver.errors import Cause
+from kthena_sandbox.apiserver import networks, pods, services, volumes, workloads
+from kthena_sandbox.apiserver.errors import Cause, cause_of
+from kthena_sandbox.apiserver.options import forbidden_cause
 from kthena_sandbox.apiserver.surroundings import Surroundings
 from kthena_sandbox.resources import ResourceType
+from kthena_sandbox.schema.classrules import priority_class_rules
 from kthena_sandbox.schema.golang import shown
 from kthena_sandbox.schema.nativedefaults import namespace_defaults
 
@@ -21,6 +23,7 @@ CLEANUP_FINALIZER = "customresourcecleanup.apiextensions.k8s.io"
 Create = Callable[[Document, Surroundings], Document]
 Update = Callable[[Document, Document, Surroundings], Document]
 Check = Callable[[Document, Document | None, Surroundings], list[Cause]]
+Warnings = Callable[[Document, Document | None], list[str]]
 
 
 def _map(document: Document, name: str) -> Document:
@@ -37,23 +40,29 @@ def _no_causes(*_: object) -> list[Cause]:
     return []
 
 
+def _no_warnings(*_: object) -> list[str]:
+    return []
+
+
 @dataclass(frozen=True)
 class Strategy:
     """`check` comes before the rules of the schema and `check_last` after them, as their causes are listed.
 
     `whole_on_update`: how often an update is asked about all of its metadata once more, more than once together
-    with the rules of the schema. `generation`: which top-level fields raise it; empty for kinds that have none.
+    with the rules of the schema; `rules_twice`: of these also before it. `warnings`: what is said of an object that may be written. `generation`: which top-level fields raise it; empty for kinds that have none.
     """
 
     create: Create = _same
     update: Update = _same
     check: Check = _no_causes
     check_last: Check = _no_causes
+    warnings: Warnings = _no_warnings
     generation: tuple[str, ...] = ()
     status: Mapping[str, Any] | None = field(default_factory=dict)
     annotations_count: bool = False
     whole_on_update: int = 0
     update_status: Update = _same
+    rules_twice: bool = False
 
 
 def _create_namespace(document: Document, _: Surroundings) -> Document:
@@ -86,9 +95,14 @@ def _check_data(document: Document, old: Document | None, _: Surroundings) -> li
 
 
 def _immutable(document: Document, old: Document | None, path: str) -> list[Cause]:
-    if old is None or _at(document, path) == _at(old, path):
+    if old is None:
         return []
-    text = f"Invalid value: {shown(_at(document, path))}: field is immutable"
+    now, before = _at(document, path), _at(old, path)
+    if now == before:
+        return []
+    if now is None and isinstance(before, str):
+        now = ""
+    text = f"Invalid value: {shown(now)}: field is immutable"
     return [Cause("FieldValueInvalid", text, path)]
 
 
@@ -99,12 +113,19 @@ def _at(document: Document, path: str) -> Any:
     return value
 
 
-def _check_selector(document: Document, old: Document | None, _: Surroundings) -> list[Cause]:
-    before, now = _at(old or {}, "spec.selector"), _at(document, "spec.selector")
-    if old is None or before == now:
-        return []
-    text = f"Invalid value: {shown(now)}: field is immutable"
-    return [Cause("FieldValueInvalid", text, "spec.selector")]
+def _fixed(*paths: str) -> Check:
+    """These fields stay as they were."""
+    return lambda document, old, _: [
+        cause for path in paths for cause in _immutable(document, old, path)
+    ]
+
+
+def _check_priority(document: Document, old: Document | None, _: Surroundings) -> list[Cause]:
+    if old is None:
+        return [cause_of(error) for error in priority_class_rules(document)]
+    same = document.get("value", 0) == old.get("value", 0)
+    causes = [] if same else [forbidden_cause("value", "may not be changed in an update.")]
+    return causes + _immutable(document, old, "preemptionPolicy")
 
 
 def _create_definition(document: Document, surroundings: Surroundings) -> Document:
@@ -148,15 +169,9 @@ def _update_definition(document: Document, old: Document, _: Surroundings) -> Do
     return document | {"status": status | accepted}
 
 
-def _check_definition(document: Document, old: Document | None, _: Surroundings) -> list[Cause]:
-    return [
-        cause
-        for path in ("spec.group", "spec.scope", "spec.names.plural", "spec.names.kind")
-        for cause in _immutable(document, old, path)
-    ]
-
-
 _SPEC = ("spec",)
+_SELECTOR_STAYS = _fixed("spec.selector")
+_DEFINITION_STAYS = _fixed("spec.group", "spec.scope", "spec.names.plural", "spec.names.kind")
 STRATEGIES: Mapping[tuple[str, str], Strategy] = {
     ("", "namespaces"): Strategy(
         _create_namespace, _update_namespace, status={"phase": "Active"}, whole_on_update=1
@@ -180,23 +195,24 @@ STRATEGIES: Mapping[tuple[str, str], Strategy] = {
     ("", "configmaps"): Strategy(check=_check_data, whole_on_update=1),
     ("", "serviceaccounts"): Strategy(whole_on_update=1),
     ("", "endpoints"): Strategy(whole_on_update=1),
+    ("", "podtemplates"): Strategy(generation=("template",)),
     **{
         ("rbac.authorization.k8s.io", plural): Strategy(whole_on_update=2)
         for plural in ("clusterrolebindings", "clusterroles", "rolebindings", "roles")
     },
     ("", "services"): Strategy(services.create, services.update, services.check, status=None),
     ("apps", "deployments"): Strategy(
-        check_last=_check_selector, generation=_SPEC, annotations_count=True
+        check_last=_SELECTOR_STAYS, generation=_SPEC, annotations_count=True
     ),
     ("apps", "replicasets"): Strategy(
-        check_last=_check_selector, generation=_SPEC, status={"replicas": 0}
+        check_last=_SELECTOR_STAYS, generation=_SPEC, status={"replicas": 0}
     ),
     ("apps", "statefulsets"): Strategy(
         check=workloads.check_stateful_set, generation=_SPEC,
         status={"availableReplicas": 0, "replicas": 0},
     ),
     ("apps", "daemonsets"): Strategy(
-        check_last=_check_selector, generation=_SPEC,
+        check_last=_SELECTOR_STAYS, generation=_SPEC,
         status={"currentNumberScheduled": 0, "desiredNumberScheduled": 0,
                 "numberMisscheduled": 0, "numberReady": 0},
     ),
@@ -204,13 +220,25 @@ STRATEGIES: Mapping[tuple[str, str], Strategy] = {
     ("batch", "jobs"): Strategy(
         workloads.create_job, check_last=workloads.check_job, generation=_SPEC, whole_on_update=1
     ),
+    ("networking.k8s.io", "ingresses"): Strategy(
+        check_last=networks.check_ingress, warnings=networks.ingress_warnings, generation=_SPEC,
+        status={"loadBalancer": {}},
+    ),
+    ("networking.k8s.io", "ingressclasses"): Strategy(
+        check=_fixed("spec.controller"), generation=_SPEC
+    ),
+    ("networking.k8s.io", "networkpolicies"): Strategy(
+        warnings=networks.policy_warnings, generation=_SPEC, whole_on_update=1, rules_twice=True
+    ),
+    ("node.k8s.io", "runtimeclasses"): Strategy(check_last=_fixed("handler"), whole_on_update=1),
+    ("scheduling.k8s.io", "priorityclasses"): Strategy(check=_check_priority, generation=("value",)),
     ("policy", "poddisruptionbudgets"): Strategy(
         generation=_SPEC,
         status={"currentHealthy": 0, "desiredHealthy": 0, "disruptionsAllowed": 0,
                 "expectedPods": 0},
     ),
     ("apiextensions.k8s.io", "customresourcedefinitions"): Strategy(
-        _create_definition, _update_definition, _check_definition, generation=_SPEC, status=None
+        _create_definition, _update_definition, _DEFINITION_STAYS, generation=_SPEC, status=None
     ),
 }  # fmt: skip
 _GENERAL = Strategy()

@@ -27,8 +27,9 @@ from kthena_sandbox.apiserver.recognising import check_kind
 from kthena_sandbox.apiserver.storage import Key
 from kthena_sandbox.apiserver.surroundings import Surroundings
 from kthena_sandbox.resources import ResourceType, ScalePaths
+from kthena_sandbox.schema.labels import selector_text
 from kthena_sandbox.schema.names import qualified_problems
-from kthena_sandbox.schema.reading import at
+from kthena_sandbox.schema.reading import at, table_of
 
 Document = dict[str, Any]
 SCALE = ResourceType(
@@ -52,7 +53,7 @@ def scale_of(resource: ResourceType, document: Document) -> Document:
     if resource.custom:
         selector = at(document, paths.selector.lstrip(".")) if paths.selector else ""
     else:
-        selector = _selector_text((document.get("spec") or {}).get("selector"))
+        selector = selector_text(table_of(document, "spec.selector"))
     if selector:
         shown["selector"] = selector
     return {
@@ -74,18 +75,6 @@ def _with_value(document: Document, path: list[str], value: int) -> Document:
     inner = document.get(name)
     below = inner if isinstance(inner, dict) else {}
     return document | {name: _with_value(below, rest, value) if rest else value}
-
-
-def _selector_text(selector: object) -> str:
-    if not isinstance(selector, dict):
-        return ""
-    labels = [f"{key}={value}" for key, value in sorted(selector.get("matchLabels", {}).items())]
-    for entry in selector.get("matchExpressions", []):
-        key, values = entry["key"], ",".join(sorted(entry.get("values", [])))
-        forms = {"In": f"{key} in ({values})", "NotIn": f"{key} notin ({values})",
-                 "Exists": key, "DoesNotExist": f"!{key}"}  # fmt: skip
-        labels.append(forms.get(entry.get("operator", ""), key))
-    return ",".join(labels)
 
 
 @dataclass(frozen=True)

@@ -15,15 +15,22 @@ from kthena_sandbox.schema import (
     storageclassrules,
     volumerules,
 )
+from kthena_sandbox.schema.classrules import (
+    priority_class_defaults,
+    runtime_class_rules,
+)
 from kthena_sandbox.schema.compiled import Definitions, Schema
 from kthena_sandbox.schema.crdrules import validate_crd
 from kthena_sandbox.schema.fielderrors import FieldError
+from kthena_sandbox.schema.ingressrules import ingress_class_rules, ingress_rules
 from kthena_sandbox.schema.notation import full_name, read_definitions
+from kthena_sandbox.schema.policyrules import network_policy_defaults, network_policy_rules
 from kthena_sandbox.schema.workloadrules import (
     daemon_set_rules,
     deployment_rules,
     job_rules,
     pod_rules,
+    pod_template_rules,
     replica_set_rules,
     stateful_set_rules,
 )
@@ -38,7 +45,10 @@ _GROUPS = {
     "coordination": "coordination.k8s.io",
     "discovery": "discovery.k8s.io",
     "events": "events.k8s.io",
+    "networking": "networking.k8s.io",
+    "node": "node.k8s.io",
     "policy": "policy",
+    "scheduling": "scheduling.k8s.io",
     "rbac": "rbac.authorization.k8s.io",
     "storage": "storage.k8s.io",
     "apiextensions": "apiextensions.k8s.io",
@@ -115,10 +125,23 @@ _CORE = (
     _type("core", "Pod", "pods po +all", "status", "log", "binding", "eviction",
           "portforward", "proxy",
           defaulter=defaults.pod_defaults, rule=pod_rules),
+    _type("core", "PodTemplate", "podtemplates",
+          defaulter=defaults.pod_template_defaults, rule=pod_template_rules),
     _type("core", "Secret", "secrets", defaulter=defaults.secret_defaults, rule=rules.secret_rules),
     _type("core", "Service", "services svc +all", "status", "proxy",
           defaulter=defaults.service_defaults, rule=rules.service_rules),
     _type("core", "ServiceAccount", "serviceaccounts sa", "token"),
+)  # fmt: skip
+_NETWORKING = (
+    _type("networking", "Ingress", "ingresses ing", "status", rule=ingress_rules),
+    _type("networking", "IngressClass", "ingressclasses", cluster=True, rule=ingress_class_rules),
+    _type("networking", "NetworkPolicy", "networkpolicies netpol",
+          defaulter=network_policy_defaults, rule=network_policy_rules),
+)  # fmt: skip
+_CLASSES = (
+    _type("node", "RuntimeClass", "runtimeclasses", cluster=True, rule=runtime_class_rules),
+    _type("scheduling", "PriorityClass", "priorityclasses pc", cluster=True,
+          defaulter=priority_class_defaults),
 )  # fmt: skip
 _RBAC = (
     _type("rbac", "ClusterRole", "clusterroles", cluster=True, rule=rbacrules.cluster_role_rules),
@@ -162,6 +185,8 @@ BUILTIN: tuple[ResourceType, ...] = (
     _type("events", "Event", "events ev"),
     _type("policy", "PodDisruptionBudget", "poddisruptionbudgets pdb", "status",
           rule=rules.budget_rules),
+    *_NETWORKING,
+    *_CLASSES,
     *_RBAC,
     _type("storage", "StorageClass", "storageclasses sc", cluster=True,
           defaulter=storageclassrules.storage_class_defaults,

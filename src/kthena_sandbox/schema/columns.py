@@ -32,14 +32,17 @@ class Column:
         }
 
 
+_TYPES = {"#": "integer", "?": "boolean", "@": "date"}
+
+
 def _columns(text: str) -> tuple[Column, ...]:
-    """`Name|Ready|Age|IP+`: `+` marks a wide column, `#` an integer, `@` a date."""
+    """`Name|Ready|Age|IP+`: `+` marks a wide column, `#` an integer, `?` a truth, `@` a date."""
     return tuple(_column(word) for word in text.split("|"))
 
 
 def _column(word: str) -> Column:
-    name = word.strip("+#@")
-    kind = "integer" if "#" in word else "date" if "@" in word else "string"
+    name = word.strip("+#?@")
+    kind = next((kind for mark, kind in _TYPES.items() if mark in word), "string")
     return Column(
         name, kind, "name" if name == "Name" else "", int("+" in word), f"{name} of the object"
     )
@@ -122,6 +125,30 @@ _LAYOUTS: Mapping[tuple[str, str], tuple[tuple[Column, ...], Row]] = {
         _plain(networkrows.endpoint_slice),
     ),
     ("events.k8s.io", "Event"): (_columns(_EVENT), _plain(objectrows.event)),
+    ("", "PodTemplate"): (
+        _columns("Name|Containers|Images|Pod Labels"),
+        _plain(workloadrows.pod_template),
+    ),
+    ("networking.k8s.io", "Ingress"): (
+        _columns("Name|Class|Hosts|Address|Ports|Age"),
+        _plain(networkrows.ingress),
+    ),
+    ("networking.k8s.io", "IngressClass"): (
+        _columns("Name|Controller|Parameters|Age"),
+        _plain(networkrows.ingress_class),
+    ),
+    ("networking.k8s.io", "NetworkPolicy"): (
+        _columns("Name|Pod-Selector|Age"),
+        _plain(networkrows.network_policy),
+    ),
+    ("node.k8s.io", "RuntimeClass"): (
+        _columns("Name|Handler|Age"),
+        _plain(objectrows.runtime_class),
+    ),
+    ("scheduling.k8s.io", "PriorityClass"): (
+        _columns("Name|Value#|Global-Default?|Age|PreemptionPolicy"),
+        _plain(objectrows.priority_class),
+    ),
     ("rbac.authorization.k8s.io", "ClusterRole"): _DATED,
     ("rbac.authorization.k8s.io", "ClusterRoleBinding"): (
         _columns(_BINDING),

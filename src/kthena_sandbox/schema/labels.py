@@ -1,7 +1,9 @@
-"""Label selectors (`metav1.LabelSelector`) against labels."""
+"""Label selectors (`metav1.LabelSelector`): against labels, and as one line."""
 
 from collections.abc import Mapping
 from typing import Any
+
+from kthena_sandbox.schema.reading import maps, table_of, text, texts
 
 
 def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
@@ -27,3 +29,15 @@ def _holds(requirement: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
             return not present
         case _:
             return False
+
+
+def selector_text(selector: Mapping[str, Any]) -> str:
+    """A label selector in its one-line form, requirements in the order of their keys."""
+    labels = table_of(selector, "matchLabels")
+    found = [(str(key), f"{key}={value}") for key, value in labels.items()]
+    for entry in maps(selector, "matchExpressions"):
+        key = text(entry, "key")
+        values = ",".join(sorted(texts(entry, "values")))
+        forms = {"In": f"{key} in ({values})", "NotIn": f"{key} notin ({values})", "Exists": key}
+        found.append((key, forms.get(text(entry, "operator"), f"!{key}")))
+    return ",".join(shown for _, shown in sorted(found))

@@ -2,13 +2,19 @@
 
 import re
 
-_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_DNS1035 = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _CONFIG_KEY = re.compile(r"[-._a-zA-Z0-9]+")
 _PORT_NAME = re.compile(r"[-a-z0-9]+")
 _LABEL_TEXT = (
     "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must "
     "start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for "
     "validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
+)
+_DNS1035_TEXT = (
+    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', "
+    "start with an alphabetic character, and end with an alphanumeric character "
+    f"(e.g. 'my-name',  or 'abc-123', regex used for validation is '{_DNS1035.pattern}')"
 )
 _QUALIFIED = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
 _QUALIFIED_TEXT = (
@@ -29,6 +35,12 @@ _SUBDOMAIN_TEXT = (
     "and must start and end with an alphanumeric character (e.g. 'example.com', "
     f"regex used for validation is '{_SUBDOMAIN.pattern}')"
 )
+_WILDCARD = re.compile(rf"\*\.{_SUBDOMAIN.pattern}")
+_WILDCARD_TEXT = (
+    "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must "
+    "consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character "
+    f"(e.g. '*.example.com', regex used for validation is '{_WILDCARD.pattern}')"
+)
 _CONFIG_KEY_TEXT = (
     "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  "
     "or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"
@@ -37,9 +49,14 @@ _CONFIG_KEY_TEXT = (
 
 def label_problems(name: str) -> list[str]:
     """Why a text is no DNS-1123 label; empty if it is one."""
-    if len(name) > 63:
-        return ["must be no more than 63 characters"]
-    return [] if _LABEL.fullmatch(name) else [_LABEL_TEXT]
+    problems = ["must be no more than 63 characters"] if len(name) > 63 else []
+    return problems if _LABEL.fullmatch(name) else [*problems, _LABEL_TEXT]
+
+
+def dns1035_problems(name: str) -> list[str]:
+    """Why a text is no DNS-1035 label, as the names of Services are."""
+    problems = ["must be no more than 63 characters"] if len(name) > 63 else []
+    return problems if _DNS1035.fullmatch(name) else [*problems, _DNS1035_TEXT]
 
 
 def qualified_problems(key: str) -> list[str]:
@@ -71,6 +88,12 @@ def subdomain_problems(name: str) -> list[str]:
     return problems if _SUBDOMAIN.fullmatch(name) else [*problems, _SUBDOMAIN_TEXT]
 
 
+def wildcard_problems(name: str) -> list[str]:
+    """Why a text is no DNS-1123 subdomain below a `*`."""
+    problems = ["must be no more than 253 characters"] if len(name) > 253 else []
+    return problems if _WILDCARD.fullmatch(name) else [*problems, _WILDCARD_TEXT]
+
+
 def segment_problems(name: str) -> list[str]:
     """Why a text cannot be one segment of a path."""
     if name in {".", ".."}:
@@ -94,11 +117,9 @@ def port_number_problems(port: int) -> list[str]:
 
 def port_name_problems(name: str) -> list[str]:
     """Why a text is no IANA service name."""
-    if len(name) > 15:
-        return ["must be no more than 15 characters long"]
+    problems = ["must be no more than 15 characters"] if len(name) > 15 else []
     if not _PORT_NAME.fullmatch(name):
-        return ["must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)"]
-    problems = []
+        problems.append("must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)")
     if not re.search("[a-z]", name):
         problems.append("must contain at least one letter (a-z)")
     if "--" in name:

@@ -7,37 +7,11 @@ import base64
 from typing import Any
 
 Document = dict[str, Any]
-_TOLERATIONS: list[Document] = [
-    {"effect": "NoExecute", "key": f"node.kubernetes.io/{key}", "operator": "Exists",
-     "tolerationSeconds": 300}
-    for key in ("not-ready", "unreachable")
-]  # fmt: skip
 _VOLUME_FIELDS = frozenset({"name"})
 
 
 def _map(value: Any) -> Document:
     return value if isinstance(value, dict) else {}
-
-
-def admitted_pod(pod: Document, old: Document | None = None) -> Document:
-    """A Pod as the stock admission plugins leave it: tolerations, and a priority, which stays as it was."""
-    spec = pod.get("spec")
-    if not isinstance(spec, dict):
-        return pod
-    filled = {"preemptionPolicy": "PreemptLowerPriority", "priority": 0}
-    if old is not None:
-        filled = {name: old["spec"][name] for name in filled if name in old["spec"]}
-    given = spec.get("tolerations") or []
-    added = [usual for usual in _TOLERATIONS if not _is_tolerated(usual, given)]
-    return pod | {"spec": filled | spec | {"tolerations": [*given, *added]}}
-
-
-def _is_tolerated(usual: Document, given: list[Any]) -> bool:
-    return any(
-        _map(entry).get("key", "") in ("", usual["key"])
-        and _map(entry).get("effect", "") in ("", usual["effect"])
-        for entry in given
-    )
 
 
 def pod_defaults(pod: Document) -> Document:
@@ -70,6 +44,12 @@ def template_defaults(workload: Document) -> Document:
         return workload
     filled = template | {"spec": _pod_spec(template["spec"])}
     return workload | {"spec": spec | {"template": filled}}
+
+
+def pod_template_defaults(pod_template: Document) -> Document:
+    """A PodTemplate."""
+    filled: Document = template_defaults({"spec": pod_template})["spec"]
+    return filled
 
 
 def deployment_defaults(deployment: Document) -> Document:

@@ -1,8 +1,9 @@
-"""Table rows of Services, Endpoints and EndpointSlices."""
+"""Table rows of Services, Endpoints, EndpointSlices, Ingresses, their classes and NetworkPolicies."""
 
 from datetime import datetime
 from typing import Any
 
+from kthena_sandbox.schema.labels import selector_text
 from kthena_sandbox.schema.objectrows import age_of, name_of
 from kthena_sandbox.schema.reading import maps, table_of, text, texts, whole
 
@@ -37,15 +38,19 @@ def _external_address(entry: Document) -> str:
         case "ClusterIP" | "NodePort":
             return ",".join(external) or "<none>"
         case "LoadBalancer":
-            given = [
-                text(found, "ip") or text(found, "hostname")
-                for found in maps(entry, "status.loadBalancer.ingress")
-            ]
-            return ",".join([*sorted(filter(None, given)), *external]) or "<pending>"
+            return ",".join([*_balancers(entry), *external]) or "<pending>"
         case "ExternalName":
             return text(entry, "spec.externalName")
         case _:
             return "<unknown>"
+
+
+def _balancers(entry: Document) -> list[str]:
+    given = [
+        text(found, "ip") or text(found, "hostname")
+        for found in maps(entry, "status.loadBalancer.ingress")
+    ]
+    return sorted({*filter(None, given)})
 
 
 def _shortened(found: list[str], none: str) -> str:
@@ -79,3 +84,30 @@ def endpoint_slice(entry: Document, now: datetime) -> list[Any]:
         _shortened(addresses, "<unset>"),
         age_of(entry, now),
     ]
+
+
+def ingress(entry: Document, now: datetime) -> list[Any]:
+    """Ingress."""
+    hosts = [host for rule in maps(entry, "spec.rules") if (host := text(rule, "host"))]
+    return [
+        name_of(entry),
+        text(entry, "spec.ingressClassName", "<none>"),
+        _shortened(hosts, "*"),
+        ",".join(_balancers(entry)),
+        "80, 443" if maps(entry, "spec.tls") else "80",
+        age_of(entry, now),
+    ]
+
+
+def ingress_class(entry: Document, now: datetime) -> list[Any]:
+    """IngressClass."""
+    parameters = table_of(entry, "spec.parameters")
+    kind = ".".join(filter(None, (text(parameters, "kind"), text(parameters, "apiGroup"))))
+    shown = f"{kind}/{text(parameters, 'name')}" if parameters else "<none>"
+    return [name_of(entry), text(entry, "spec.controller"), shown, age_of(entry, now)]
+
+
+def network_policy(entry: Document, now: datetime) -> list[Any]:
+    """NetworkPolicy."""
+    selector = selector_text(table_of(entry, "spec.podSelector"))
+    return [name_of(entry), selector or "<none>", age_of(entry, now)]

@@ -57,7 +57,7 @@ _ATOMIC = frozenset(
         "ConfigMapKeySelector", "FileKeySelector", "LabelSelector", "LocalObjectReference", "NodeSelector",
         "NodeSelectorTerm", "ObjectFieldSelector", "ObjectReference", "OwnerReference", "ResourceFieldSelector", "RoleRef",
         "ScopeSelector", "SecretKeySelector", "SecretReference", "Subject", "TopologySelectorTerm",
-        "TypedLocalObjectReference", "EndpointAddress", "EndpointPort", "IngressClassParametersReference",
+        "TypedLocalObjectReference", "EndpointAddress", "EndpointPort", "ServiceBackendPort",
     }
 )  # fmt: skip
 

@@ -146,3 +146,15 @@ def role_binding(entry: Document, now: datetime) -> list[Any]:
     ]
     listed = [", ".join(found) for found in (users, groups, accounts)]
     return [name_of(entry), role, age_of(entry, now), *listed]
+
+
+def priority_class(entry: Document, now: datetime) -> list[Any]:
+    """PriorityClass."""
+    value, is_default = whole(entry, "value"), at(entry, "globalDefault") is True
+    policy = text(entry, "preemptionPolicy")
+    return [name_of(entry), value, is_default, age_of(entry, now), policy]
+
+
+def runtime_class(entry: Document, now: datetime) -> list[Any]:
+    """RuntimeClass."""
+    return [name_of(entry), text(entry, "handler"), age_of(entry, now)]

@@ -4,8 +4,9 @@ from datetime import datetime
 from typing import Any
 
 from kthena_sandbox.schema.ages import age, human_duration, parse_time
+from kthena_sandbox.schema.labels import selector_text
 from kthena_sandbox.schema.objectrows import age_of, name_of
-from kthena_sandbox.schema.reading import at, maps, table_of, text, texts, whole
+from kthena_sandbox.schema.reading import at, maps, table_of, text, whole
 
 Document = dict[str, Any]
 _ENDED: dict[str, list[Document]] = {
@@ -112,6 +113,14 @@ def _readiness_gates(entry: Document) -> str:
     return f"{sum(held)}/{len(gates)}"
 
 
+def pod_template(entry: Document, _: datetime) -> list[Any]:
+    """PodTemplate."""
+    template = table_of(entry, "template")
+    labels = table_of(template, "metadata.labels")
+    shown = ",".join(f"{key}={labels[key]}" for key in sorted(labels)) or "<none>"
+    return [name_of(entry), *_containers(template), shown]
+
+
 def deployment(entry: Document, now: datetime) -> list[Any]:
     """Deployment."""
     ready = f"{whole(entry, 'status.readyReplicas')}/{whole(entry, 'spec.replicas')}"
@@ -200,20 +209,11 @@ def budget(entry: Document, now: datetime) -> list[Any]:
 
 
 def _workload(entry: Document, now: datetime) -> list[Any]:
-    containers = maps(entry, "spec.template.spec.containers")
-    names, images = (
-        ",".join(text(container, field) for container in containers) for field in ("name", "image")
-    )
-    return [age_of(entry, now), names, images, selector_text(table_of(entry, "spec.selector"))]
+    selector = selector_text(table_of(entry, "spec.selector"))
+    return [age_of(entry, now), *_containers(table_of(entry, "spec.template")), selector]
 
 
-def selector_text(selector: Document) -> str:
-    """A label selector in its one-line form, requirements in the order of their keys."""
-    labels = table_of(selector, "matchLabels")
-    found = [(str(key), f"{key}={value}") for key, value in labels.items()]
-    for entry in maps(selector, "matchExpressions"):
-        key = text(entry, "key")
-        values = ",".join(sorted(texts(entry, "values")))
-        forms = {"In": f"{key} in ({values})", "NotIn": f"{key} notin ({values})", "Exists": key}
-        found.append((key, forms.get(text(entry, "operator"), f"!{key}")))
-    return ",".join(shown for _, shown in sorted(found))
+def _containers(template: Document) -> list[str]:
+    """Their names and their images."""
+    containers = maps(template, "spec.containers")
+    return [",".join(text(found, field) for found in containers) for field in ("name", "image")]

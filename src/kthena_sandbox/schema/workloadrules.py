@@ -6,7 +6,7 @@ They are asked only about objects whose fields have the types of the schema.
 import re
 from typing import Any
 
-from kthena_sandbox.schema import fielderrors as errors
+from kthena_sandbox.schema import fielderrors as errors, names
 from kthena_sandbox.schema.fielderrors import FieldError
 from kthena_sandbox.schema.golang import quoted
 from kthena_sandbox.schema.labels import selects
@@ -25,6 +25,11 @@ _NEGATIVE = "must be greater than or equal to 0"
 def pod_rules(pod: Document) -> list[FieldError]:
     """A Pod."""
     return pod_spec_rules(pod.get("spec") or {}, "spec")
+
+
+def pod_template_rules(pod_template: Document) -> list[FieldError]:
+    """A PodTemplate."""
+    return _described(pod_template.get("template") or {}, "template")
 
 
 def replica_set_rules(replica_set: Document) -> list[FieldError]:
@@ -106,11 +111,20 @@ def _workload(spec: Document, what: str) -> list[FieldError]:
     return found + _template(template)
 
 
+def _described(template: Document, path: str) -> list[FieldError]:
+    """A pod template by itself: labels, annotations and specification."""
+    metadata = template.get("metadata") or {}
+    found = label_rules(metadata.get("labels") or {}, f"{path}.labels")
+    for key in sorted(metadata.get("annotations") or {}):
+        problems = names.qualified_problems(key.lower())
+        found += [errors.invalid(f"{path}.annotations", key, why) for why in problems]
+    return found + pod_spec_rules(template.get("spec") or {}, f"{path}.spec")
+
+
 def _template(template: Document) -> list[FieldError]:
     path = "spec.template.spec"
-    spec, metadata = template.get("spec") or {}, template.get("metadata") or {}
-    found = label_rules(metadata.get("labels") or {}, "spec.template.labels")
-    found += pod_spec_rules(spec, path)
+    spec = template.get("spec") or {}
+    found = _described(template, "spec.template")
     policy = spec.get("restartPolicy", "Always")
     if policy != "Always":
         found.append(errors.not_supported(f"{path}.restartPolicy", policy, ["Always"]))

@@ -1,12 +1,14 @@
 """The kinds of objects that the requests are about, by API group."""
 
 from tests.differential.objects.access import ACCESS
+from tests.differential.objects.classes import CLASSES
 from tests.differential.objects.core import CORE
 from tests.differential.objects.custom import CUSTOM
 from tests.differential.objects.kind import NAMESPACE, Document, Kind
+from tests.differential.objects.networks import NETWORKS
 from tests.differential.objects.storage import STORAGE
 from tests.differential.objects.workloads import WORKLOADS
 
 __all__ = ["KINDS", "NAMESPACE", "Document", "Kind"]
 
-KINDS = (*CORE, *WORKLOADS, *ACCESS, *STORAGE, *CUSTOM)
+KINDS = (*CORE, *WORKLOADS, *ACCESS, *NETWORKS, *CLASSES, *STORAGE, *CUSTOM)

@@ -1,6 +1,6 @@
 """The core group, and leases."""
 
-from tests.differential.objects.kind import CONTAINER, Kind
+from tests.differential.objects.kind import CONTAINER, TEMPLATE, Kind
 
 CORE = (
     Kind(
@@ -31,7 +31,8 @@ CORE = (
         "pods", "Pod", "v1", {"spec": {"containers": [CONTAINER]}},
         patches=(
             {"spec": {"containers": [{"name": "main", "image": "nginx:3"}]}}, {"spec": {"nodeName": "n"}}, {"spec": {"hostname": "h"}},
-            {"spec": {"activeDeadlineSeconds": 30}}, {"spec": {"tolerations": [{"operator": "Exists"}]}},
+            {"spec": {"activeDeadlineSeconds": 30}}, {"spec": {"tolerations": [{"operator": "Exists"}]}}, {"spec": {"priorityClassName": "one"}},
+            {"spec": {"runtimeClassName": "two"}}, {"spec": {"priority": 7, "preemptionPolicy": "Never"}},
         ),
         spoilt=(
             {"spec": {"containers": None}}, {"spec": {"containers": [{"name": "a_b", "image": "x"}]}},
@@ -45,6 +46,11 @@ CORE = (
             {"spec": {"terminationGracePeriodSeconds": -5}}, {"spec": {"containers": "none"}}, {"spec": {"nodeSelector": {"a": 1}}},
         ),
         status=True,
+    ),
+    Kind(
+        "podtemplates", "PodTemplate", "v1", {"template": TEMPLATE},
+        patches=({"template": {"spec": {"hostname": "h"}}}, {"template": {"metadata": {"annotations": {"at": "now"}}}}, {"template": {"spec": {"containers": [{"name": "main", "image": "nginx:2"}]}}}),
+        spoilt=({"template": {"spec": {"containers": []}}}, {"template": {"metadata": {"labels": {"a b": "c"}}}}, {"template": "x"}, {"template": {"spec": {"restartPolicy": "Odd"}}}),
     ),
     Kind(
         "leases", "Lease", "coordination.k8s.io/v1", {"spec": {"holderIdentity": "me", "leaseDurationSeconds": 15}},

@@ -1,16 +1,12 @@
 """The API through the eyes of real kubectls, from the oldest to the newest one that is installed."""
 
 import json
-import os
 import subprocess
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.sandbox.apiserver.asgi_client import widget_definition
-from tests.sandbox.kubectl.support import api_server, installed
+from tests.sandbox.kubectl.support import Kubectl
 
 pytestmark = pytest.mark.system
 
@@ -52,46 +48,6 @@ spec:
   listeners:
   - {name: http, protocol: HTTP, port: 8081}
 """
-
-
-KUBECTLS = [pytest.param(path, id=path.name) for path in installed()] or [
-    pytest.param(None, marks=pytest.mark.skip(reason="there is no kubectl on the PATH"))
-]
-
-
-@dataclass(frozen=True)
-class Kubectl:
-    path: Path
-    environment: dict[str, str]
-    namespace: str
-
-    def run(self, *arguments: str, stdin: str = "", code: int = 0) -> str:
-        """Run it and return what it printed on both streams."""
-        command = [str(self.path), "-n", self.namespace, *arguments]
-        done = subprocess.run(
-            command, input=stdin, env=self.environment, text=True, timeout=30, check=False,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-        assert done.returncode == code, f"{arguments}: {done.stdout}"
-        return done.stdout
-
-    def json(self, *arguments: str) -> Any:
-        return json.loads(self.run(*arguments, "-o", "json"))
-
-
-@pytest.fixture(scope="module")
-def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    with api_server(tmp_path_factory.mktemp("cluster") / "kubeconfig") as path:
-        yield path
-
-
-@pytest.fixture(params=KUBECTLS)
-def kubectl(request: pytest.FixtureRequest, kubeconfig: Path, tmp_path: Path) -> Kubectl:
-    namespace = "t" + str(abs(hash(request.node.name)))[:8]
-    environment = {"HOME": str(tmp_path), "KUBECONFIG": str(kubeconfig), "PATH": os.environ["PATH"]}
-    made = Kubectl(request.param, environment, namespace)
-    made.run("create", "namespace", namespace)
-    return made
 
 
 def test_apply_create_and_get(kubectl: Kubectl) -> None:

@@ -1,12 +1,15 @@
-"""What tests with kubectl start from: the versions that are installed, and an API server as a process."""
+"""What tests with kubectl start from: the versions that are installed, how to run one, and an API server as a process."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 def installed() -> list[Path]:
@@ -17,6 +20,29 @@ def installed() -> list[Path]:
     path = Path(found).resolve()
     numbered = [entry for entry in path.parent.glob("kubectl.1.*") if os.access(entry, os.X_OK)]
     return sorted(numbered, key=lambda entry: int(entry.name.rpartition(".")[2])) or [path]
+
+
+@dataclass(frozen=True)
+class Kubectl:
+    """One of them, in a namespace of its own."""
+
+    path: Path
+    environment: dict[str, str]
+    namespace: str
+
+    def run(self, *arguments: str, stdin: str = "", code: int = 0) -> str:
+        """Run it and return what it printed on both streams."""
+        command = [str(self.path), "-n", self.namespace, *arguments]
+        done = subprocess.run(
+            command, input=stdin, env=self.environment, text=True, timeout=30, check=False,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        assert done.returncode == code, f"{arguments}: {done.stdout}"
+        return done.stdout
+
+    def json(self, *arguments: str) -> Any:
+        """Run it and return the document that it printed."""
+        return json.loads(self.run(*arguments, "-o", "json"))
 
 
 @contextmanager

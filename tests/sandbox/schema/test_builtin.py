@@ -7,7 +7,6 @@ from hypothesis import given, strategies as st
 from kthena_sandbox.resources import ResourceType
 from kthena_sandbox.schema import structural
 from kthena_sandbox.schema.builtin import BUILTIN
-from kthena_sandbox.schema.nativedefaults import admitted_pod
 
 Document = dict[str, Any]
 
@@ -58,6 +57,9 @@ def test_the_kinds_that_every_cluster_has() -> None:
         "rolebindings.rbac.authorization.k8s.io", "clusterroles.rbac.authorization.k8s.io",
         "clusterrolebindings.rbac.authorization.k8s.io", "statefulsets.apps", "daemonsets.apps",
         "controllerrevisions.apps", "jobs.batch", "poddisruptionbudgets.policy",
+        "ingresses.networking.k8s.io", "ingressclasses.networking.k8s.io",
+        "networkpolicies.networking.k8s.io", "podtemplates", "priorityclasses.scheduling.k8s.io",
+        "runtimeclasses.node.k8s.io",
         "mutatingwebhookconfigurations.admissionregistration.k8s.io",
         "validatingwebhookconfigurations.admissionregistration.k8s.io",
         "validatingadmissionpolicies.admissionregistration.k8s.io",
@@ -97,13 +99,10 @@ def test_recreate_has_no_rolling_update() -> None:
     assert spec["strategy"] == {"type": "Recreate"}
 
 
-def test_a_pod_gets_what_admission_adds() -> None:
-    spec = admitted_pod(fitted(POD, container(resources={"limits": {"cpu": 1}})))["spec"]
+def test_limits_of_a_pod_are_also_requests() -> None:
+    spec = fitted(POD, container(resources={"limits": {"cpu": 1}}))["spec"]
     assert spec["containers"][0]["resources"] == {"limits": {"cpu": "1"}, "requests": {"cpu": "1"}}
-    assert (spec["enableServiceLinks"], spec["priority"]) == (True, 0)
-    assert [entry["key"] for entry in spec["tolerations"]] == [
-        "node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable",
-    ]  # fmt: skip
+    assert spec["enableServiceLinks"] is True
 
 
 @pytest.mark.parametrize(
@@ -270,7 +269,8 @@ def test_pods_that_people_get_wrong(document: Document, expected: list[str]) -> 
            '"TargetPort":0,"NodePort":0}')]),
         ({"ports": [{"port": 1, "targetPort": "UPPER"}]},
          [('spec.ports[0].targetPort: Invalid value: "UPPER": must contain only alpha-numeric characters '
-          "(a-z, 0-9), and hyphens (-)")]),
+          "(a-z, 0-9), and hyphens (-)"),
+          'spec.ports[0].targetPort: Invalid value: "UPPER": must contain at least one letter (a-z)']),
         ({"ports": [{"port": 1}], "type": "Magic"},
          [('spec.type: Unsupported value: "Magic": supported values: "ClusterIP", "ExternalName", '
           '"LoadBalancer", "NodePort"')]),

@@ -22,11 +22,10 @@ def completed(cluster: Cluster, attempt: Attempt) -> Document:
 
     Raises ApiError 403 where there is no such account.
     """
-    resource = attempt.resource
     if (
         PLUGIN in cluster.disabled_plugins
-        or (attempt.operation, attempt.subresource) != ("CREATE", "")
-        or (resource.group, resource.plural) != ("", "pods")
+        or attempt.operation != "CREATE"
+        or not attempt.is_about("", "pods")
     ):
         return attempt.subject
     pod, spec = attempt.subject, attempt.subject.get("spec") or {}
@@ -38,19 +37,13 @@ def completed(cluster: Cluster, attempt: Attempt) -> Document:
             f"error looking up service account {key.namespace}/{name}: "
             f'serviceaccount "{name}" not found'
         )
-        raise forbidden(resource, _asked_name(pod["metadata"]), why)
+        raise forbidden(attempt.resource, attempt.asked_name, why)
     named = spec | {"serviceAccountName": name, "serviceAccount": name}
     if account.get("imagePullSecrets") and not spec.get("imagePullSecrets"):
         named["imagePullSecrets"] = account["imagePullSecrets"]
     if _is_wanted(spec, account):
         named = _with_token(named, f"kube-api-access-{cluster.suffix()}")
     return pod | {"spec": named}
-
-
-def _asked_name(metadata: Document) -> str:
-    """A name that is to be generated is not known yet where a real API server refuses."""
-    name, prefix = str(metadata.get("name", "")), str(metadata.get("generateName", ""))
-    return prefix if prefix and name.startswith(prefix) else name
 
 
 def _is_wanted(spec: Document, account: Document) -> bool:

@@ -1,28 +1,44 @@
-"""The admission plugins that are built in, one after the other."""
+"""The admission plugins that a kube-apiserver has built in, in its order: what they complete, and what they refuse."""
 
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from kthena_sandbox.apiserver.admission import accounts, storage
+from kthena_sandbox.apiserver.admission import (
+    accounts,
+    ingressclasses,
+    priorities,
+    runtimeclasses,
+    storage,
+    tolerations,
+)
 from kthena_sandbox.apiserver.cluster import Cluster
 from kthena_sandbox.apiserver.gates import Attempt
 
 Document = dict[str, Any]
-_COMPLETE: tuple[Callable[[Cluster, Attempt], Document], ...] = (
+_COMPLETING: tuple[Callable[[Cluster, Attempt], Document], ...] = (
     accounts.completed,
+    priorities.completed,
+    tolerations.completed,
     storage.completed,
+    runtimeclasses.completed,
+    ingressclasses.completed,
+)
+_REFUSING: tuple[Callable[[Cluster, Attempt], None], ...] = (
+    priorities.check_default,
+    storage.check,
 )
 
 
 def completed(cluster: Cluster, attempt: Attempt) -> Document:
-    """The object with what they add. Raises ApiError 403."""
-    for complete in _COMPLETE:
+    """The new object as all of them make it; of a deletion what is to go. Raises ApiError."""
+    for complete in _COMPLETING:
         if attempt.new is not None:
             attempt = replace(attempt, new=complete(cluster, attempt))
     return attempt.subject
 
 
 def check(cluster: Cluster, attempt: Attempt) -> None:
-    """Raises ApiError 403 for what they do not allow."""
-    storage.check(cluster, attempt)
+    """Raises ApiError for what one of them refuses."""
+    for refuse in _REFUSING:
+        refuse(cluster, attempt)

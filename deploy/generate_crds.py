@@ -17,7 +17,11 @@ ROOT = Path(__file__).parent.parent
 DESCRIPTIONS: dict[str, dict[str, str]] = yaml.safe_load(
     (ROOT / "deploy" / "descriptions.yaml").read_text(encoding="utf-8")
 )
-FOLDERS = (ROOT / "deploy" / "crds", ROOT / "src" / "kthena_sandbox" / "crds")
+FOLDERS = (
+    ROOT / "deploy" / "crds",
+    ROOT / "deploy" / "charts" / "kthena-router" / "crds",
+    ROOT / "src" / "kthena_sandbox" / "crds",
+)
 
 DNS_LABEL = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 DNS_SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
@@ -330,7 +334,10 @@ def render() -> dict[str, str]:
     """Return the files by name."""
     route = crd(MODEL_ROUTE, route_schema(), ROUTE_STATUS, ROUTE_COLUMNS, ["spec"])
     server = crd(MODEL_SERVER, server_schema(), SERVER_STATUS, SERVER_COLUMNS, [])
-    head = "# Written by deploy/generate_crds.py: change the structs and run `make generate`.\n"
+    # `helm show crds` of Helm 3 puts nothing between the files.
+    head = (
+        "---\n# Written by deploy/generate_crds.py: change the structs and run `make generate`.\n"
+    )
     return {
         f"{kind.group}_{kind.plural}.yaml": head + yaml.dump(body, Dumper=_Plain, sort_keys=False)
         for kind, body in ((MODEL_ROUTE, route), (MODEL_SERVER, server))

@@ -1,18 +1,17 @@
 """The guide with the router as a Deployment in the sandbox: pods as processes, a Service's address, port-forward."""
 
-import json
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 import pytest
+from tests.support.asking import Asker, eventually, text_of
+from tests.support.helm import CHART, Helm, helms, settings
 from tests.support.stack import ROOT, Stack, free_ports, kubectls, open_stack
 
 pytestmark = [
@@ -36,67 +35,6 @@ service["spec"]["ports"] = [
 ]
 yaml.safe_dump(service, open(path, "w"))
 """
-
-
-def text_of(address: str, port: int) -> str:
-    """Ask on a connection of its own."""
-    body = {
-        "model": "deepseek-r1",
-        "prompt": "What is Kubernetes?",
-        "max_tokens": 100,
-        "temperature": 0,
-    }
-    connection = HTTPConnection(address, port, timeout=10)
-    try:
-        headers = {"Content-Type": "application/json"}
-        connection.request("POST", "/v1/completions", json.dumps(body), headers)
-        answer = connection.getresponse()
-        said = answer.read()
-    finally:
-        connection.close()
-    assert answer.status == 200, said
-    return str(json.loads(said)["choices"][0]["text"])
-
-
-def eventually(address: str, port: int) -> str:
-    """Return the answer of the first request that is served."""
-    deadline = time.monotonic() + 10
-    while True:
-        try:
-            return text_of(address, port)
-        except (AssertionError, OSError, HTTPException):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-
-
-class Asker:
-    """Asks again and again, and keeps what went wrong."""
-
-    def __init__(self, address: str, port: int) -> None:
-        self.place = (address, port)
-        self.asked = 0
-        self.failures: list[str] = []
-
-    @contextmanager
-    def asking(self) -> Iterator[None]:
-        ended = threading.Event()
-        threads = [threading.Thread(target=self._ask, args=(ended,)) for _ in range(2)]
-        for thread in threads:
-            thread.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            for thread in threads:
-                thread.join()
-
-    def _ask(self, ended: threading.Event) -> None:
-        while not ended.wait(0.02):
-            self.asked += 1
-            try:
-                text_of(*self.place)
-            except (AssertionError, OSError, HTTPException) as error:
-                self.failures.append(repr(error))
 
 
 @contextmanager
@@ -127,7 +65,16 @@ class Guide:
     def rolled_out(self) -> None:
         self.run("rollout", "status", "deployment", *ROUTER, "--timeout=60s")
 
+    def install_with_helm(self, binary: str) -> None:
+        """The guide's first way to enable the Gateway API: during the installation."""
+        helm = Helm(binary, self.stack.environment)
+        place = ("-n", "kthena-system", "--create-namespace")
+        helm.run("install", "kthena", str(CHART), *place, *settings(gatewayAPI__enabled="true"))
+        self.rolled_out()
+        self.default_gateway_is_there()
+
     def enable_gateway_api(self) -> None:
+        """The guide's second way: in a router that is already deployed."""
         manifests = self.run("kustomize", str(ROOT / "deploy" / "kubernetes"))
         before = manifests.replace("--enable-gateway-api=true", "--enable-gateway-api=false")
         assert before != manifests
@@ -137,6 +84,9 @@ class Guide:
         edited = self.run("edit", "deployment", *ROUTER, editor=edit)
         assert edited == "deployment.apps/kthena-router edited\n"
         self.rolled_out()
+        self.default_gateway_is_there()
+
+    def default_gateway_is_there(self) -> None:
         default = ("gateway/default", "-n", "kthena-system")
         deadline = time.monotonic() + 10
         while "default" not in self.run("get", "gateway", "-A", "-o", "name"):
@@ -183,10 +133,14 @@ class Guide:
 
 
 @pytest.mark.parametrize("kubectl", NEWEST, ids=os.path.basename)
-def test_guide_with_the_router_as_a_deployment(tmp_path: Path, kubectl: str) -> None:
+@pytest.mark.parametrize("helm", ["", *helms()], ids=lambda path: Path(path).name or "edit")
+def test_guide_with_the_router_as_a_deployment(tmp_path: Path, kubectl: str, helm: str) -> None:
     with open_stack(tmp_path, "--no-router") as stack:
         guide = Guide(stack, kubectl, tmp_path)
-        guide.enable_gateway_api()
+        if helm:
+            guide.install_with_helm(helm)
+        else:
+            guide.enable_gateway_api()
         guide.deploy_models()
         guide.open_second_port()
         address = guide.address()

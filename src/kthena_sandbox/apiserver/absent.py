@@ -27,9 +27,7 @@ def _type(
 
 
 ABSENT = (
-    _type("", "LimitRange", "limitranges limits"),
     _type("", "ReplicationController", "replicationcontrollers rc +all"),
-    _type("", "ResourceQuota", "resourcequotas quota"),
     _type("autoscaling", "HorizontalPodAutoscaler", "horizontalpodautoscalers hpa +all", version="v1"),
     _type("autoscaling", "HorizontalPodAutoscaler", "horizontalpodautoscalers hpa +all", version="v2"),
     _type("batch", "CronJob", "cronjobs cj +all"),

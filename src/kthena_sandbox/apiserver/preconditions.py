@@ -24,8 +24,8 @@ def creates(resource: ResourceType) -> bool:
     if resource.group == "rbac.authorization.k8s.io":
         return True
     return (resource.group, resource.plural) in {
-        ("coordination.k8s.io", "leases"), ("", "events"), ("", "endpoints"), ("", "services"),
-        ("events.k8s.io", "events"), ("node.k8s.io", "runtimeclasses"),
+        ("coordination.k8s.io", "leases"), ("", "events"), ("", "endpoints"), ("", "limitranges"),
+        ("", "services"), ("events.k8s.io", "events"), ("node.k8s.io", "runtimeclasses"),
     }  # fmt: skip
 
 

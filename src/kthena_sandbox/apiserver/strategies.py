@@ -128,6 +128,13 @@ def _check_priority(document: Document, old: Document | None, _: Surroundings) -
     return causes + _immutable(document, old, "preemptionPolicy")
 
 
+def _check_scopes(quota: Document, old: Document | None, _: Surroundings) -> list[Cause]:
+    """What a quota is about stays."""
+    if old is None or set(_at(quota, "spec.scopes") or []) == set(_at(old, "spec.scopes") or []):
+        return []
+    return _immutable(quota, old, "spec.scopes")
+
+
 def _create_definition(document: Document, surroundings: Surroundings) -> Document:
     metadata = document["metadata"]
     finalizers = [*metadata.get("finalizers", []), CLEANUP_FINALIZER]
@@ -188,6 +195,8 @@ STRATEGIES: Mapping[tuple[str, str], Strategy] = {
         volumes.create_claim, volumes.update_claim, volumes.check_claim, status={"phase": "Pending"},
         whole_on_update=2,
     ),
+    ("", "resourcequotas"): Strategy(check_last=_check_scopes, whole_on_update=1),
+    ("", "limitranges"): Strategy(whole_on_update=1),
     ("storage.k8s.io", "storageclasses"): Strategy(
         check_last=volumes.check_storage_class, whole_on_update=1
     ),

@@ -100,8 +100,9 @@ def check_claim(claim: Document, old: Document | None, _: Surroundings) -> list[
         return []
     spec, before = table_of(claim, "spec"), table_of(old, "spec")
     found = []
-    if _fixed(claim, before, old) != _fixed(old, before, old):
-        said = _FIXED_CLAIM + godiff.diff(godiff.claim_spec(before), godiff.claim_spec(spec))
+    now, then = _comparable(claim, old)
+    if now != then:
+        said = _FIXED_CLAIM + godiff.diff(godiff.claim_spec(then), godiff.claim_spec(now))
         found.append(Cause("FieldValueForbidden", said, "spec"))
     if _size(claim, _ASKED) < _size(old, _ASKED) and _size(claim, _ASKED) <= _size(old, _HELD):
         path = "spec.resources.requests.storage"
@@ -122,21 +123,24 @@ def _size(claim: Document, path: str) -> int:
     return whole_value(str(table_of(claim, path).get("storage", "0")))
 
 
-def _fixed(claim: Document, before: Document, old: Document) -> Document:
-    """What may not change: all that is set already, but for the size and attributes of a bound claim."""
-    spec = dict(table_of(claim, "spec"))
-    if not before.get("volumeName"):
-        spec.pop("volumeName", None)
-    if "storageClassName" not in before and BETA_CLASS not in table_of(old, "metadata.annotations"):
-        spec.pop("storageClassName", None)
+def _comparable(claim: Document, old: Document) -> tuple[Document, Document]:
+    """Both specifications with what may change made equal: what was not set, size and attributes of a bound claim."""
+    now, then = table_of(claim, "spec"), table_of(old, "spec")
+    if not then.get("volumeName"):
+        then = _with_field(then, "volumeName", now)
+    if "storageClassName" not in then and BETA_CLASS not in table_of(old, "metadata.annotations"):
+        then = _with_field(then, "storageClassName", now)
     if not _is_bound(old):
-        return spec
-    spec.pop("volumeAttributesClassName", None)
-    resources = table_of(spec, "resources")
-    requests = {
-        name: value for name, value in table_of(resources, "requests").items() if name != "storage"
-    }
-    return spec | {"resources": resources | {"requests": requests}}
+        return now, then
+    now = _with_field(now, "volumeAttributesClassName", then)
+    requests = [table_of(spec, "resources.requests") for spec in (now, then)]
+    kept = _with_field(requests[0], "storage", requests[1])
+    return now | {"resources": table_of(now, "resources") | {"requests": kept}}, then
+
+
+def _with_field(document: Document, name: str, source: Document) -> Document:
+    rest = {key: value for key, value in document.items() if key != name}
+    return rest | ({name: source[name]} if name in source else {})
 
 
 def check_storage_class(document: Document, old: Document | None, _: Surroundings) -> list[Cause]:

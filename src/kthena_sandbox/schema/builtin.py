@@ -9,8 +9,10 @@ import yaml
 
 from kthena_sandbox.resources import ResourceType
 from kthena_sandbox.schema import (
+    limitrangerules,
     nativedefaults as defaults,
     nativerules as rules,
+    quotarules,
     rbacrules,
     storageclassrules,
     volumerules,
@@ -115,6 +117,8 @@ _CORE = (
         deprecation="v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
     ),
     _type("core", "Event", "events ev"),
+    _type("core", "LimitRange", "limitranges limits",
+          defaulter=limitrangerules.limit_range_defaults, rule=limitrangerules.limit_range_rules),
     _type("core", "Namespace", "namespaces ns", "status", "finalize", cluster=True,
           defaulter=defaults.namespace_defaults),
     _type("core", "Node", "nodes no", "status", cluster=True),
@@ -127,6 +131,7 @@ _CORE = (
           defaulter=defaults.pod_defaults, rule=pod_rules),
     _type("core", "PodTemplate", "podtemplates",
           defaulter=defaults.pod_template_defaults, rule=pod_template_rules),
+    _type("core", "ResourceQuota", "resourcequotas quota", "status", rule=quotarules.quota_rules),
     _type("core", "Secret", "secrets", defaulter=defaults.secret_defaults, rule=rules.secret_rules),
     _type("core", "Service", "services svc +all", "status", "proxy",
           defaulter=defaults.service_defaults, rule=rules.service_rules),

@@ -66,6 +66,7 @@ _LAYOUTS: Mapping[tuple[str, str], tuple[tuple[Column, ...], Row]] = {
     ("", "ConfigMap"): (_columns("Name|Data|Age"), _plain(objectrows.config_map)),
     ("", "Endpoints"): (_columns("Name|Endpoints|Age"), _plain(networkrows.endpoints)),
     ("", "Event"): (_columns(_EVENT), _plain(objectrows.event)),
+    ("", "LimitRange"): _DATED,
     ("", "Namespace"): (_columns("Name|Status|Age"), _plain(objectrows.namespace)),
     ("", "Node"): (_columns(_NODE), _plain(objectrows.node)),
     ("", "PersistentVolume"): (
@@ -84,6 +85,10 @@ _LAYOUTS: Mapping[tuple[str, str], tuple[tuple[Column, ...], Row]] = {
     ("", "Pod"): (
         _columns("Name|Ready|Status|Restarts|Age|IP+|Node+|Nominated Node+|Readiness Gates+"),
         workloadrows.pod,
+    ),
+    ("", "ResourceQuota"): (
+        _columns("Name|Request|Limit|Age"),
+        _plain(objectrows.resource_quota),
     ),
     ("", "Secret"): (_columns("Name|Type|Data|Age"), _plain(objectrows.secret)),
     ("", "Service"): (

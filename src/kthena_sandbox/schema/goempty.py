@@ -51,6 +51,8 @@ _EMPTY: Mapping[str, Document] = {
     },
     "PersistentVolume": {"spec": {}, "status": {}},
     "PersistentVolumeClaim": {"spec": {"resources": {}}, "status": {}},
+    "LimitRange": {"spec": {"limits": None}},
+    "ResourceQuota": {"spec": {}, "status": {}},
     "StorageClass": {"provisioner": ""},
     "Pod": {"spec": {"containers": None}, "status": {}},
     "PodTemplate": {"template": _TEMPLATE},

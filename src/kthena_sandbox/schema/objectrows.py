@@ -42,6 +42,15 @@ def service_account(entry: Document, now: datetime) -> list[Any]:
     return [name_of(entry), len(maps(entry, "secrets")), age_of(entry, now)]
 
 
+def resource_quota(entry: Document, now: datetime) -> list[Any]:
+    """ResourceQuota: what is used of what there is, once a controller has told."""
+    hard, used = table_of(entry, "status.hard"), table_of(entry, "status.used")
+    shown = {name: f"{name}: {used.get(name, '0')}/{hard[name]}" for name in sorted(hard)}
+    limits = [text for name, text in shown.items() if name.startswith("limits.")]
+    requests = [text for name, text in shown.items() if not name.startswith("limits.")]
+    return [name_of(entry), ", ".join(requests), ", ".join(limits), age_of(entry, now)]
+
+
 def namespace(entry: Document, now: datetime) -> list[Any]:
     """Namespace."""
     return [name_of(entry), text(entry, "status.phase"), age_of(entry, now)]

@@ -38,10 +38,16 @@ def canonical_quantity(text: str) -> str:
     value = parse_quantity(text)
     if value is None:
         return text
-    if text.endswith("i") and abs(value) >= 1024 and value == value.to_integral_value():
+    exponent = "e" in text.lower() and text[-1].isdigit()
+    return written_quantity(value, binary=text.endswith("i"), exponent=exponent)
+
+
+def written_quantity(value: Decimal, *, binary: bool = False, exponent: bool = False) -> str:
+    """The same of a value: in Ki, Mi, Gi, with an exponent, or with k, M, G."""
+    if binary and abs(value) >= 1024 and value == value.to_integral_value():
         return _shortened(int(value), 1024, ["", *_BINARY])
     value = value.quantize(_NANO, rounding=ROUND_UP) if value % _NANO else value
-    return _decimal(value, exponent="e" in text.lower() and text[-1].isdigit())
+    return _decimal(value, exponent=exponent)
 
 
 def _shortened(number: int, base: int, suffixes: list[str]) -> str:

@@ -31,27 +31,24 @@ def _map(value: Any) -> Document:
 
 
 def volume_defaults(volume: Document) -> Document:
-    """A PersistentVolume: its mode; a class without a name is none."""
-    return _with_mode(volume, dropped=("storageClassName",))
+    """A PersistentVolume: its mode, and that it stays when its claim goes; a class without a name is none."""
+    spec = _map(volume.get("spec"))
+    kept = {
+        name: value
+        for name, value in spec.items()
+        if value or name not in {"storageClassName", "persistentVolumeReclaimPolicy"}
+    }
+    usual = {"volumeMode": "Filesystem", "persistentVolumeReclaimPolicy": "Retain"}
+    return volume | {"spec": usual | kept}
 
 
 def claim_defaults(claim: Document) -> Document:
     """A PersistentVolumeClaim: its mode, and that it waits."""
-    status = {"phase": "Pending"} | _map(claim.get("status"))
-    return _with_mode(claim) | {"status": status}
-
-
-def claim_template_defaults(claim: Any) -> Any:
-    """A claim in a StatefulSet, which says what it is."""
-    if not isinstance(claim, dict):
-        return claim
-    return {"apiVersion": "v1", "kind": "PersistentVolumeClaim"} | claim_defaults(claim)
-
-
-def _with_mode(document: Document, dropped: tuple[str, ...] = ()) -> Document:
-    given = _map(document.get("spec"))
-    kept = {name: value for name, value in given.items() if value != "" or name not in dropped}
-    return document | {"spec": {"volumeMode": "Filesystem"} | kept}
+    spec, status = _map(claim.get("spec")), _map(claim.get("status"))
+    return claim | {
+        "spec": {"volumeMode": "Filesystem"} | spec,
+        "status": {"phase": "Pending"} | status,
+    }
 
 
 def volume_rules(volume: Document) -> list[FieldError]:

@@ -5,10 +5,11 @@ from tests.differential.objects.classes import CLASSES
 from tests.differential.objects.core import CORE
 from tests.differential.objects.custom import CUSTOM
 from tests.differential.objects.kind import NAMESPACE, Document, Kind
+from tests.differential.objects.limits import LIMITS
 from tests.differential.objects.networks import NETWORKS
 from tests.differential.objects.storage import STORAGE
 from tests.differential.objects.workloads import WORKLOADS
 
 __all__ = ["KINDS", "NAMESPACE", "Document", "Kind"]
 
-KINDS = (*CORE, *WORKLOADS, *ACCESS, *NETWORKS, *CLASSES, *STORAGE, *CUSTOM)
+KINDS = (*CORE, *WORKLOADS, *ACCESS, *NETWORKS, *CLASSES, *STORAGE, *LIMITS, *CUSTOM)

@@ -64,7 +64,7 @@ def test_the_kinds_that_every_cluster_has() -> None:
         "validatingwebhookconfigurations.admissionregistration.k8s.io",
         "validatingadmissionpolicies.admissionregistration.k8s.io",
         "validatingadmissionpolicybindings.admissionregistration.k8s.io",
-        "persistentvolumes", "persistentvolumeclaims", "storageclasses.storage.k8s.io",
+        "limitranges", "resourcequotas", "persistentvolumes", "persistentvolumeclaims", "storageclasses.storage.k8s.io",
     }  # fmt: skip
     assert (DEPLOYMENT.short_names, DEPLOYMENT.categories) == (("deploy",), ("all",))
     assert DEPLOYMENT.subresources == {"status", "scale"}

@@ -92,6 +92,7 @@ class AdmissionGate:
         known = self._validated.get(_place(attempt)) == _version(attempt)
         if not known and self._hooks.validating(attempt, self.user):
             raise Pending("validate", attempt)
+        plugins.check_last(self.cluster, attempt)
 
     def _check_policies(self, attempt: Attempt) -> None:
         for policy, binding, violation, actions in self._hooks.breaches(attempt, self.user):

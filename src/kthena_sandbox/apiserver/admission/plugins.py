@@ -7,7 +7,9 @@ from typing import Any
 from kthena_sandbox.apiserver.admission import (
     accounts,
     ingressclasses,
+    limitranges,
     priorities,
+    quotas,
     runtimeclasses,
     storage,
     tolerations,
@@ -17,6 +19,7 @@ from kthena_sandbox.apiserver.gates import Attempt
 
 Document = dict[str, Any]
 _COMPLETING: tuple[Callable[[Cluster, Attempt], Document], ...] = (
+    limitranges.completed,
     accounts.completed,
     priorities.completed,
     tolerations.completed,
@@ -25,6 +28,7 @@ _COMPLETING: tuple[Callable[[Cluster, Attempt], Document], ...] = (
     ingressclasses.completed,
 )
 _REFUSING: tuple[Callable[[Cluster, Attempt], None], ...] = (
+    limitranges.check,
     priorities.check_default,
     storage.check,
 )
@@ -42,3 +46,8 @@ def check(cluster: Cluster, attempt: Attempt) -> None:
     """Raises ApiError for what one of them refuses."""
     for refuse in _REFUSING:
         refuse(cluster, attempt)
+
+
+def check_last(cluster: Cluster, attempt: Attempt) -> None:
+    """Raises ApiError 403 for what is too much, once nobody else objects."""
+    quotas.check(cluster, attempt)

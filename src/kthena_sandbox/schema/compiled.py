@@ -8,6 +8,7 @@ from typing import Any
 import re2
 
 from kthena_sandbox.schema.cel.rules import Rule, rule_or_refusal
+from kthena_sandbox.schema.cel.schematypes import is_typed
 from kthena_sandbox.schema.fielderrors import FieldError
 
 Document = dict[str, Any]
@@ -69,6 +70,7 @@ class Node:
     list_keys: tuple[str, ...] = ()
     nulls: tuple[str, ...] = ()
     rules: tuple[Rule, ...] = ()
+    typed: Mapping[str, Any] | None = None  # the schema by which values are read for the rules
     has_rules: bool = False
 
 
@@ -193,6 +195,7 @@ def _fill(node: Node, document: Mapping[str, Any], definitions: Definitions | No
     _fill_alternatives(node, document, definitions)
     rules = document.get("x-kubernetes-validations") or ()
     node.rules = tuple(rule_or_refusal(entry) for entry in rules)
+    node.typed = document if rules and is_typed(document) else None
     below = (*node.properties.values(), node.items, node.additional)
     node.has_rules = bool(rules) or any(child is not None and child.has_rules for child in below)
 

@@ -1,25 +1,18 @@
 """What a CustomResourceDefinition must satisfy beyond its schema, so that its kinds can be served."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 import re2
 
 from kthena_sandbox.schema import fielderrors as errors
-from kthena_sandbox.schema.cel.lexing import CelSyntaxError
-from kthena_sandbox.schema.cel.rules import REASONS, read_rule
 from kthena_sandbox.schema.defaultrules import default_errors
 from kthena_sandbox.schema.fielderrors import FieldError
 from kthena_sandbox.schema.mergerules import merge_errors
+from kthena_sandbox.schema.names import dns1035_problems
+from kthena_sandbox.schema.ruledefinitions import rule_definition_errors
 
 Document = dict[str, Any]
-_LABEL = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
-_LABEL_DETAIL = (
-    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an "
-    "alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', "
-    "regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')"
-)
 _COLUMN_TYPES = ("boolean", "date", "integer", "number", "string")
 _KEYWORDS: Mapping[str, type | tuple[type, ...]] = {
     "additionalProperties": (dict, bool), "allOf": list, "anyOf": list, "enum": list, "format": str,
@@ -79,8 +72,11 @@ def _names(crd: Document, spec: Document) -> list[FieldError]:
         value = names.get(field)
         if not value:
             found.append(errors.required(f"spec.names.{field}"))
-        elif not _LABEL.fullmatch(str(value).lower() if field == "kind" else str(value)):
-            found.append(errors.invalid(f"spec.names.{field}", value, _LABEL_DETAIL))
+            continue
+        plain = str(value).lower() if field == "kind" else str(value)
+        found += [
+            errors.invalid(f"spec.names.{field}", value, why) for why in dns1035_problems(plain)
+        ]
     return found
 
 
@@ -178,7 +174,7 @@ def _structural(schema: Mapping[str, Any], path: str) -> list[FieldError]:
         )
     if kind and kind not in _SIMPLE:
         found.append(errors.not_supported(f"{path}.type", kind, _SIMPLE))
-    found += _pattern(schema, path) + _keywords(schema, path) + _rules(schema, path)
+    found += _pattern(schema, path) + _keywords(schema, path) + rule_definition_errors(schema, path)
     if kind == "array" and "items" not in schema:
         found.append(errors.required(f"{path}.items", "must be specified"))
     found += merge_errors(schema, path)
@@ -206,25 +202,6 @@ def _keywords(schema: Mapping[str, Any], path: str) -> list[FieldError]:
         for word, wanted in _KEYWORDS.items()
         if word in schema and not isinstance(schema[word], wanted)
     ]
-
-
-def _rules(schema: Mapping[str, Any], path: str) -> list[FieldError]:
-    """The rules in CEL: each can be asked here, and has a reason that there is."""
-    found = []
-    for index, entry in enumerate(_list(schema.get("x-kubernetes-validations"))):
-        place, rule = f"{path}.x-kubernetes-validations[{index}]", _map(entry)
-        reason = rule.get("reason")
-        if reason and reason not in REASONS:
-            found.append(errors.not_supported(f"{place}.reason", reason, REASONS))
-        if not str(rule.get("rule", "")).strip():
-            found.append(errors.required(f"{place}.rule", "rule is not specified"))
-            continue
-        try:
-            read_rule(rule)
-        except CelSyntaxError as error:
-            detail = f"compilation failed: {error}"
-            found.append(errors.invalid(f"{place}.rule", str(rule["rule"]), detail))
-    return found
 
 
 def _pattern(schema: Mapping[str, Any], path: str) -> list[FieldError]:

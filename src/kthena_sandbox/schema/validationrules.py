@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kthena_sandbox.schema import fielderrors as errors
-from kthena_sandbox.schema.cel.optionals import optional
+from kthena_sandbox.schema.cel.kinds import CelError, optional
 from kthena_sandbox.schema.cel.rules import Rule
-from kthena_sandbox.schema.cel.values import CelError
+from kthena_sandbox.schema.cel.schematypes import typed
 from kthena_sandbox.schema.compiled import Node
 from kthena_sandbox.schema.fielderrors import FieldError
 
@@ -71,8 +71,8 @@ def _key_of(entry: Any, node: Node) -> tuple[str, ...]:
 
 
 def _asked(rule: Rule, value: Any, old: Any, node: Node, path: str) -> Iterator[FieldError]:
-    variables = {"self": value, "oldSelf": optional(old) if rule.optional else old}
     try:
+        variables = _variables(rule, value, old, node)
         holds = rule.code(variables)
     except CelError as error:
         text = f"{error} evaluating rule: {rule.message or rule.text}"
@@ -80,6 +80,12 @@ def _asked(rule: Rule, value: Any, old: Any, node: Node, path: str) -> Iterator[
         return
     if holds is not True:
         yield _broken(rule, variables, node, path)
+
+
+def _variables(rule: Rule, value: Any, old: Any, node: Node) -> dict[str, Any]:
+    if node.typed is not None:
+        value, old = (side and typed(side, node.typed) for side in (value, old))
+    return {"self": value, "oldSelf": optional(old) if rule.optional else old}
 
 
 def _broken(rule: Rule, variables: Mapping[str, Any], node: Node, path: str) -> FieldError:

@@ -104,9 +104,24 @@ def test_what_stays_as_it_was_is_not_asked_about_again() -> None:
 @pytest.mark.parametrize(
     ("rule", "message"),
     [
-        ({"rule": "quantity(self) > 1"},
-         (".rule: Invalid value: \"quantity(self) > 1\": compilation failed: the function 'quantity' "
-          "is not supported here")),
+        ({"rule": "self.size > 1 && true"},
+         ('.rule: Invalid value: {"Rule":"self.size \\u003e 1 \\u0026\\u0026 true","Message":"",'
+          '"MessageExpression":"","Reason":null,"FieldPath":"","OptionalOldSelf":null}: compilation failed: '
+          "ERROR: <input>:1:5: undefined field 'size'\n | self.size > 1 && true\n | ....^")),
+        ({"rule": "1"},
+         ('.rule: Invalid value: {"Rule":"1","Message":"","MessageExpression":"","Reason":null,'
+          '"FieldPath":"","OptionalOldSelf":null}: cel expression must evaluate to a bool')),
+        ({"rule": "true", "messageExpression": "1"},
+         ('.messageExpression: Invalid value: {"Rule":"true","Message":"","MessageExpression":"1","Reason":null,'
+          '"FieldPath":"","OptionalOldSelf":null}: messageExpression must evaluate to a string')),
+        ({"rule": "true", "messageExpression": " "},
+         ".messageExpression: Required value: messageExpression must be non-empty if specified"),
+        ({"rule": "true", "message": "a\nb"},
+         '.message: Invalid value: "a\\nb": must not contain line breaks'),
+        ({"rule": "true", "fieldPath": ".zz"},
+         '.fieldPath: Invalid value: ".zz": must be a valid path'),
+        ({"rule": "true", "optionalOldSelf": True},
+         ".optionalOldSelf: Invalid value: true: may not be set if oldSelf is not used in rule"),
         ({"rule": " "}, ".rule: Required value: rule is not specified"),
         ({"rule": "true", "reason": "Other"},
          ('.reason: Unsupported value: "Other": supported values: "FieldValueInvalid", '
@@ -121,3 +136,15 @@ def test_a_definition_whose_rules_cannot_be_asked_is_refused(rule: Document, mes
     found = validate_crd({"metadata": {"name": "widgets.example.com"}, "spec": spec})
     place = "spec.validation.openAPIV3Schema.x-kubernetes-validations[0]"
     assert [error.message for error in found] == [place + message]
+
+
+def test_texts_are_read_by_their_formats() -> None:
+    rule = "self.until - self.since > self.least && size(self.data) == 2 && self.ratio + 1.0 == 2.0"
+    times = {"type": "string", "format": "date-time"}
+    of = schema(a={"type": "object", "x-kubernetes-validations": [{"rule": rule}], "properties": {
+        "since": times, "until": times, "least": {"type": "string", "format": "duration"},
+        "data": {"type": "string", "format": "byte"}, "ratio": {"type": "number"}}})  # fmt: skip
+    value = {"since": "2026-01-01T00:00:00Z", "until": "2026-01-01T01:00:00Z", "least": "30m",
+             "data": "YWI=", "ratio": 1}  # fmt: skip
+    assert messages(of, {"a": value}) == []
+    assert len(messages(of, {"a": value | {"least": "2h"}})) == 1

@@ -6,8 +6,8 @@ from typing import Any
 from kthena_sandbox.apiserver.gates import Attempt
 from kthena_sandbox.resources import ResourceType
 from kthena_sandbox.schema.cel.compiling import compiled
+from kthena_sandbox.schema.cel.kinds import CelError
 from kthena_sandbox.schema.cel.lexing import CelSyntaxError
-from kthena_sandbox.schema.cel.values import CelError
 from kthena_sandbox.schema.labels import selects
 
 Document = dict[str, Any]

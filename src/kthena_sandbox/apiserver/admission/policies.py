@@ -7,8 +7,8 @@ from typing import Any
 from kthena_sandbox.apiserver.errors import ApiError, Cause, forbidden
 from kthena_sandbox.apiserver.gates import Attempt
 from kthena_sandbox.schema.cel.compiling import compiled
+from kthena_sandbox.schema.cel.kinds import CelError
 from kthena_sandbox.schema.cel.lexing import CelSyntaxError
-from kthena_sandbox.schema.cel.values import CelError
 
 Document = dict[str, Any]
 _CODES = {"Unauthorized": 401, "Forbidden": 403, "RequestEntityTooLarge": 413, "Invalid": 422}

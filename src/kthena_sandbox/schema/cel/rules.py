@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from kthena_sandbox.schema.cel.compiling import Code, compiled
+from kthena_sandbox.schema.cel.compiling import compiled
+from kthena_sandbox.schema.cel.evaluating import Code
+from kthena_sandbox.schema.cel.kinds import CelError
 from kthena_sandbox.schema.cel.lexing import CelSyntaxError, tokens
-from kthena_sandbox.schema.cel.values import CelError
 
 REASONS = ("FieldValueInvalid", "FieldValueForbidden", "FieldValueRequired", "FieldValueDuplicate")
 
@@ -28,16 +29,20 @@ class Rule:
     optional: bool = False
 
 
+def asks_of_change(text: str) -> bool:
+    """Whether an expression names `oldSelf`."""
+    return any(token.kind == "name" and token.text == "oldSelf" for token in tokens(text, []))
+
+
 def read_rule(document: Mapping[str, Any]) -> Rule:
-    """One entry of the list. Raises CelSyntaxError, also for what is not supported here."""
+    """One entry of the list. Raises CelSyntaxError."""
     text = str(document.get("rule", ""))
     expression = document.get("messageExpression")
     optional = bool(document.get("optionalOldSelf"))
     return Rule(
         text.strip(),
         compiled(text),
-        not optional
-        and any(token.kind == "name" and token.text == "oldSelf" for token in tokens(text)),
+        not optional and asks_of_change(text),
         str(document.get("message", "")),
         compiled(str(expression)) if expression else None,
         document.get("reason") or REASONS[0],

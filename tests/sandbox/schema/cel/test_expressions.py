@@ -3,9 +3,9 @@ from typing import Any
 import pytest
 
 from kthena_sandbox.schema.cel.compiling import compiled
+from kthena_sandbox.schema.cel.kinds import CelError
 from kthena_sandbox.schema.cel.lexing import CelSyntaxError
 from kthena_sandbox.schema.cel.rules import rule_or_refusal
-from kthena_sandbox.schema.cel.values import CelError
 
 SELF: dict[str, Any] = {
     "name": "web", "port": 80, "ratio": 0.5, "on": True, "none": None, "tags": ["a", "b"],
@@ -97,7 +97,6 @@ def test_what_holds(text: str) -> None:
         ("self.labels['b']", "no such key: b"),
         ("self.port['b']", "no such overload"),
         ("1 / 0", "division by zero"),
-        ("1.0 / 0.0", "division by zero"),
         ("1 + 'a'", "no such overload"),
         ("1 < 'a'", "no such overload"),
         ("!1", "no such overload"),
@@ -111,11 +110,11 @@ def test_what_holds(text: str) -> None:
         ("size()", "no such overload: size"),
         ("1.startsWith('a')", "no such overload: startsWith"),
         ("'a'.startsWith()", "no such overload: startsWith"),
-        ("duration('soon')", "time: invalid duration 'soon'"),
-        ("int('x')", "type conversion error from 'x' to int"),
-        ("double([])", "no such overload"),
+        ("duration('soon')", 'time: invalid duration "soon"'),
+        ("int('x')", "type conversion error from 'string' to 'int'"),
+        ("double([])", "no such overload: double"),
         ("has(self.port.x)", "no such overload"),
-        ("other", "undeclared reference to 'other'"),
+        ("other", "undeclared reference to 'other' (in container '')"),
     ],
 )
 def test_what_has_no_value(text: str, why: str) -> None:
@@ -124,35 +123,15 @@ def test_what_has_no_value(text: str, why: str) -> None:
     assert str(failed.value) == why
 
 
-@pytest.mark.parametrize(
-    ("text", "why"),
-    [
-        ("", "extraneous input '<EOF>'"),
-        ("1 +", "extraneous input '<EOF>'"),
-        ("(1", "mismatched input '<EOF>' expecting ')'"),
-        ("1 2", "mismatched input '2' expecting '<EOF>'"),
-        ("self.", "mismatched input '<EOF>' expecting a name"),
-        ("a ? b", "mismatched input '<EOF>' expecting ':'"),
-        ("'open", 'token recognition error at: "\'open"'),
-        ("quantity('1')", "the function 'quantity' is not supported here"),
-        ("self.isURL()", "the function 'isURL' is not supported here"),
-        ("self.all(1, true)", "mismatched input '1' expecting a name"),
-        ("self.all(x)", "wrong number of arguments of 'all'"),
-        ("has(self)", "invalid argument to has() macro"),
-        ("has(self.a == 1)", "invalid argument to has() macro"),
-        ("(" * 5000, "the expression is nested too deeply"),
-    ],
-)
-def test_what_is_no_expression(text: str, why: str) -> None:
-    with pytest.raises(CelSyntaxError) as failed:
-        compiled(text)
-    assert str(failed.value) == why
-
-
 def test_a_rule_that_cannot_be_read_never_holds() -> None:
-    rule = rule_or_refusal({"rule": "quantity(self)"})
-    with pytest.raises(CelError, match="the function 'quantity' is not supported here"):
+    rule = rule_or_refusal({"rule": "self.odd("})
+    with pytest.raises(CelError, match="Syntax error: mismatched input '<EOF>'"):
         rule.code({"self": 1})
+
+
+def test_an_expression_within_too_many_others() -> None:
+    with pytest.raises(CelSyntaxError, match="expression recursion limit exceeded: 250"):
+        compiled("(" * 5000)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +155,5 @@ def test_named_formats() -> None:
     assert value("format.dns1123Label().validate('abc') == null") is False  # an optional is no null
     assert value("format.dns1123Label().validate('A_').value()[0].startsWith('a lowercase')")
     assert value("format.labelValue().validate('a b').hasValue()")
-    with pytest.raises(CelSyntaxError, match="the format 'odd' is not supported here"):
-        value("format.odd().validate('a')")
     with pytest.raises(CelError, match="no such overload: validate"):
         value("'a'.validate('b')")

@@ -5,27 +5,49 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPResponse
+from typing import Any
+
+HEADERS = {"Content-Type": "application/json"}
+
+
+@contextmanager
+def answered(
+    place: tuple[str, int], body: dict[str, Any], **headers: str
+) -> Iterator[HTTPResponse]:
+    """Yield the answer to a completion request, of which the head is there. Raises AssertionError, OSError, HTTPException."""
+    connection = HTTPConnection(*place, timeout=10)
+    try:
+        connection.request("POST", "/v1/completions", json.dumps(body), HEADERS | headers)
+        answer = connection.getresponse()
+        assert answer.status == 200, answer.read()
+        yield answer
+    finally:
+        connection.close()
 
 
 def text_of(address: str, port: int) -> str:
-    """Ask on a connection of its own."""
     body = {
         "model": "deepseek-r1",
         "prompt": "What is Kubernetes?",
         "max_tokens": 100,
         "temperature": 0,
     }
-    connection = HTTPConnection(address, port, timeout=10)
-    try:
-        headers = {"Content-Type": "application/json"}
-        connection.request("POST", "/v1/completions", json.dumps(body), headers)
-        answer = connection.getresponse()
-        said = answer.read()
-    finally:
-        connection.close()
-    assert answer.status == 200, said
-    return str(json.loads(said)["choices"][0]["text"])
+    with answered((address, port), body) as answer:
+        return str(json.loads(answer.read())["choices"][0]["text"])
+
+
+def premium_stream(address: str, port: int, length: int) -> list[bytes]:
+    """Return the events of a stream of so many tokens, from the model that the example's header chooses."""
+    body = {
+        "model": "deepseek-multi-models",
+        "prompt": "What is Kubernetes?",
+        "max_tokens": length,
+        "ignore_eos": True,
+        "stream": True,
+    }
+    with answered((address, port), body, **{"user-type": "premium"}) as answer:
+        return [part for part in answer.read().split(b"\n\n") if part]
 
 
 def eventually(address: str, port: int) -> str:

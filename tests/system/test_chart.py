@@ -2,14 +2,18 @@
 
 import json
 import os
+import socket
+import ssl
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.asking import Asker, eventually
+import trustme
+from tests.support.asking import Asker, eventually, premium_stream
 from tests.support.helm import CHART, Helm, helms, settings
 from tests.support.stack import ROOT, Stack, kubectls, open_stack
 
@@ -20,6 +24,10 @@ pytestmark = [
     pytest.mark.skipif(not kubectls(), reason="there is no kubectl on the PATH"),
 ]
 EXAMPLES = ROOT / "examples" / "kthena-router"
+MODELS = (
+    "LLM-Mock-ds1.5b", "ModelServer-ds1.5b", "deepseek-default-route",
+    "LLM-Mock-ds7b", "ModelServer-ds7b", "ModelRouteMultiModels",
+)  # fmt: skip
 SMALL = "This is simulated message from deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B!"
 DEFINITIONS = [
     "customresourcedefinition.apiextensions.k8s.io/modelroutes.networking.serving.volcano.sh",
@@ -102,16 +110,22 @@ def test_upgrades_and_rollbacks_lose_no_request(release: Release) -> None:
     release.install("--wait", replicas=2)
     assert DEFINITIONS == [one for one in release.lines("get", "crd") if ".volcano.sh" in one]
     assert "2/2" in release.kubectl("get", *ROUTER)
-    for name in ("LLM-Mock-ds1.5b", "ModelServer-ds1.5b", "deepseek-default-route"):
+    for name in MODELS:
         release.kubectl("apply", "-f", str(EXAMPLES / f"{name}.yaml"))
+    slow = '[{"op":"add","path":"/spec/template/spec/containers/0/args","value":["--inter-token-latency=100ms"]}]'
+    release.kubectl("patch", "deployment", "deepseek-r1-7b", "--type=json", "-p", slow)
+    release.kubectl("rollout", "status", "deployment", "deepseek-r1-7b")
     address = release.shown("{.status.loadBalancer.ingress[0].ip}", *SERVICE)
     assert eventually(address, 8080) == SMALL
 
     asker = Asker(address, 8080)
-    with asker.asking():
+    with asker.asking(), ThreadPoolExecutor() as pool:
+        stream = pool.submit(premium_stream, address, 8080, 200)
         release.upgrade("--wait", flags__max_connections=500)
         assert release.args() == [*BASE_ARGS, "--max-connections=500"]
         release.leave_alone(2)
+        events = stream.result()
+        assert (len(events), events[-1]) == (201, b"data: [DONE]")
         atomic = "--atomic" if release.helm.major == 3 else "--rollback-on-failure"
         said = release.upgrade(atomic, "--timeout=6s", code=1, **NO_IMAGE)
         assert "has been rolled back due to" in said
@@ -222,6 +236,29 @@ def test_definitions_are_brought_up_to_date_as_the_readme_says(release: Release)
     assert applied.splitlines() == [f"{name} serverside-applied" for name in DEFINITIONS]
     columns = "{.spec.versions[0].additionalPrinterColumns[1].description}"
     assert release.shown(columns, DEFINITIONS[1]) == "Its port"
+    release.run("uninstall")
+    release.remove_pods()
+
+
+def test_tls_on_the_default_port(release: Release, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    issued = authority.issue_cert("router.test")
+    certificate, key = tmp_path / "tls.crt", tmp_path / "tls.key"
+    certificate.write_bytes(b"".join(part.bytes() for part in issued.cert_chain_pems))
+    key.write_bytes(issued.private_key_pem.bytes())
+    files = (f"--cert={certificate}", f"--key={key}")
+    release.kubectl("create", "secret", "tls", "kthena-router-tls", *files, "-n", "kthena-system")
+    release.install("--wait", tls__enabled="true")
+
+    address = release.shown("{.status.loadBalancer.ingress[0].ip}", *SERVICE)
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    with (
+        socket.create_connection((address, 8080), timeout=10) as plain,
+        trusting.wrap_socket(plain, server_hostname="router.test") as secured,
+    ):
+        secured.sendall(b"GET /healthz HTTP/1.1\r\nHost: router.test\r\nConnection: close\r\n\r\n")
+        assert secured.recv(4096).startswith(b"HTTP/1.1 200 ")
     release.run("uninstall")
     release.remove_pods()
 

@@ -17,6 +17,7 @@ from kthena_sandbox.schema import (
     storageclassrules,
     volumerules,
 )
+from kthena_sandbox.schema.admissionrules import policy_rules, webhook_rules
 from kthena_sandbox.schema.classrules import (
     priority_class_defaults,
     runtime_class_rules,
@@ -158,13 +159,13 @@ _RBAC = (
 )  # fmt: skip
 _ADMISSION = (
     _type("admissionregistration", "MutatingWebhookConfiguration", "mutatingwebhookconfigurations",
-          cluster=True),
+          cluster=True, rule=webhook_rules),
     _type("admissionregistration", "ValidatingAdmissionPolicy", "validatingadmissionpolicies",
-          "status", cluster=True),
+          "status", cluster=True, rule=policy_rules),
     _type("admissionregistration", "ValidatingAdmissionPolicyBinding",
           "validatingadmissionpolicybindings", cluster=True),
     _type("admissionregistration", "ValidatingWebhookConfiguration",
-          "validatingwebhookconfigurations", cluster=True),
+          "validatingwebhookconfigurations", cluster=True, rule=webhook_rules),
 )  # fmt: skip
 _APPS = (
     _type("apps", "ControllerRevision", "controllerrevisions"),

@@ -72,7 +72,7 @@ def _misfit(text: str, variables: Mapping[str, Type], wanted: Type, otherwise: s
         found = check(text, variables)
     except CelSyntaxError as error:
         return f"compilation failed: {error}"
-    return "" if found in {wanted, DYN} else otherwise
+    return "" if found == wanted else otherwise
 
 
 def _shown(rule: Mapping[str, Any]) -> str:

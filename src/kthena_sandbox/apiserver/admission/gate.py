@@ -63,7 +63,7 @@ class AdmissionGate:
 
     @property
     def _hooks(self) -> Hooks:
-        return Hooks(self.cluster)
+        return Hooks(self.cluster, self.authorizer)
 
     def warnings(self) -> tuple[str, ...]:
         """Of all that were asked."""

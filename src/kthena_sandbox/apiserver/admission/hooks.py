@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from kthena_sandbox.apiserver.admission.authorizing import AuthorizerValue
 from kthena_sandbox.apiserver.admission.matching import (
     ConditionFailed,
     conditions_hold,
@@ -12,6 +13,7 @@ from kthena_sandbox.apiserver.admission.matching import (
 )
 from kthena_sandbox.apiserver.admission.policies import Violation, violations
 from kthena_sandbox.apiserver.admission.reviews import request_of
+from kthena_sandbox.apiserver.auth.authorizer import Authorizer
 from kthena_sandbox.apiserver.auth.identity import User
 from kthena_sandbox.apiserver.catalogue import collection_key
 from kthena_sandbox.apiserver.cluster import Cluster
@@ -49,6 +51,13 @@ class Hooks:
     """Looks them up in the cluster."""
 
     cluster: Cluster
+    authorizer: Authorizer
+
+    def _variables(self, request: Document, attempt: Attempt, user: User) -> Document:
+        return {
+            "request": request, "object": request["object"], "oldObject": request["oldObject"],
+            "authorizer": AuthorizerValue(self.authorizer, user, attempt),
+        }  # fmt: skip
 
     def _collection(self, plural: str) -> Collection:
         return self.cluster.store.collection(CollectionKey(_GROUP, plural))
@@ -92,7 +101,7 @@ class Hooks:
             return True
         request = request_of(attempt, user, "", kind)
         try:
-            return conditions_hold(conditions, _variables(request))
+            return conditions_hold(conditions, self._variables(request, attempt, user))
         except ConditionFailed as error:
             if hook.get("failurePolicy") == "Ignore":
                 return False
@@ -123,7 +132,7 @@ class Hooks:
         space = self.cluster.store.get(
             CollectionKey("", "namespaces"), Key("", attempt.key.namespace)
         )
-        variables = _variables(request) | {"namespaceObject": space}
+        variables = self._variables(request, attempt, user) | {"namespaceObject": space}
         names = policy["metadata"]["name"], binding["metadata"]["name"]
         actions = tuple(bound["validationActions"])
         try:
@@ -184,10 +193,6 @@ class Hooks:
             for key, document in sorted(documents.items())
             if key.namespace == home and selects(selector, document["metadata"].get("labels") or {})
         ]
-
-
-def _variables(request: Document) -> Document:
-    return {"request": request, "object": request["object"], "oldObject": request["oldObject"]}
 
 
 def _not_evaluated(attempt: Attempt, why: str) -> ApiError:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from kthena_sandbox.schema.cel import amounts, lists, nets, texts, times, values
+from kthena_sandbox.schema.cel import amounts, authorization, lists, nets, texts, times, values
 from kthena_sandbox.schema.cel.formatting import formatted
 from kthena_sandbox.schema.cel.kinds import CelError, TypeValue, no_overload
 from kthena_sandbox.schema.cel.library import Library
@@ -25,7 +25,10 @@ from kthena_sandbox.schema.cel.syntax import (
 Variables = Mapping[str, Any]
 Code = Callable[[Variables], Any]
 _STRINGS = Library(methods={(str, "format"): formatted})
-LIBRARIES = (texts.LIBRARY, times.LIBRARY, lists.LIBRARY, nets.LIBRARY, amounts.LIBRARY, _STRINGS)
+LIBRARIES = (
+    texts.LIBRARY, times.LIBRARY, lists.LIBRARY, nets.LIBRARY, amounts.LIBRARY, authorization.LIBRARY,
+    _STRINGS,
+)  # fmt: skip
 _FUNCTIONS = {name: code for library in LIBRARIES for name, code in library.functions.items()}
 _METHODS = {place: code for library in LIBRARIES for place, code in library.methods.items()}
 NAMES: Mapping[str, TypeValue] = texts.TYPE_NAMES | {

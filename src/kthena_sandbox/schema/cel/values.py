@@ -140,6 +140,7 @@ def select(value: Any, name: str) -> Any:
     """`value.name`; of an optional value it is one too. Raises CelError."""
     if isinstance(value, Optional):
         return found(value, name)
+    value = getattr(value, "cel_fields", value)
     if not isinstance(value, dict):
         raise no_overload(name)
     if name not in value:

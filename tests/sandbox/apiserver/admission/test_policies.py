@@ -154,3 +154,84 @@ async def test_deletions_can_be_denied(client: Client) -> None:
     await client.create_configmap("b")
     assert (await client.delete(f"{CONFIGMAPS}/a")).code == 422
     assert (await client.delete(f"{CONFIGMAPS}/b")).code == 200
+
+
+async def test_what_a_user_may_do_can_be_asked(client: Client) -> None:
+    rules = [
+        {"expression": "authorizer.group('').resource('configmaps').namespace('default').check('create').allowed()"},
+        {"expression": "authorizer.requestResource.check('delete').allowed()"},
+        {"expression": "authorizer.path('/metrics').check('get').allowed()"},
+        {"expression": "!authorizer.serviceAccount('default', 'default').group('').resource('nodes')"
+         ".name('n').check('get').allowed()"},
+        {"expression": "authorizer.serviceAccount('default', '').path('/').check('get').allowed()"},
+    ]  # fmt: skip
+    await _add(client, _policy(validations=rules), _binding())
+    refused = await client.post(CONFIGMAPS, configmap("a"))
+    assert refused.message.endswith("resulted in error: invalid service account name or namespace")
+
+
+UNDECLARED = "compilation failed: ERROR: <input>:1:1: undeclared reference to"
+
+
+@pytest.mark.parametrize(
+    ("spec", "causes"),
+    [
+        ({"validations": [{"expression": "object.spec.paused"}]},
+         ['spec.validations[0].expression: Invalid value: "object.spec.paused": must evaluate to bool but got dyn']),
+        ({"validations": [{"expression": "params.x == 1"}]},
+         [(f'spec.validations[0].expression: Invalid value: "params.x == 1": {UNDECLARED} \'params\' '
+          "(in container '')\n | params.x == 1\n | ^")]),
+        ({"variables": [{"name": "x", "expression": "1"}, {"name": "1y", "expression": " "}],
+          "validations": [{"expression": "variables.x == 'a'"}]},
+         ['spec.variables[1].name: Invalid value: "1y": must be a valid CEL identifier',
+          "spec.variables[1].expression: Required value: expression is not specified",
+          ('spec.validations[0].expression: Invalid value: "variables.x == \'a\'": compilation failed: ERROR: '
+          "<input>:1:13: found no matching overload for '_==_' applied to '(int, string)'\n"
+          " | variables.x == 'a'\n | ............^")]),
+        ({"validations": [{"expression": "namespaceObject.foo == 1 || request.object == null"}]},
+         [('spec.validations[0].expression: Invalid value: "namespaceObject.foo == 1 || request.object == null": '
+          "compilation failed: ERROR: <input>:1:16: undefined field 'foo'\n"
+          " | namespaceObject.foo == 1 || request.object == null\n | ...............^\n"
+          "ERROR: <input>:1:36: undefined field 'object'\n"
+          " | namespaceObject.foo == 1 || request.object == null\n | ...................................^")]),
+        ({"matchConditions": [{"name": "m m", "expression": ""}], "validations": [
+            {"expression": "true", "message": "a\nb", "messageExpression": "authorizer", "reason": "Foo"}]},
+         ["spec.matchConditions[0].expression: Required value",
+          ('spec.matchConditions[0].name: Invalid value: "m m": name part must consist of alphanumeric characters, '
+          "'-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  "
+          "or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"),
+          (f'spec.validations[0].messageExpression: Invalid value: "authorizer": {UNDECLARED} '
+          "'authorizer' (in container '')\n | authorizer\n | ^"),
+          'spec.validations[0].message: Invalid value: "a\\nb": must not contain line breaks',
+          ('spec.validations[0].reason: Unsupported value: "Foo": supported values: "Forbidden", "Invalid", '
+          '"RequestEntityTooLarge"')]),
+        ({"auditAnnotations": [{"key": "k", "valueExpression": "1"}, {"key": "k", "valueExpression": "null"}]},
+         [('spec.auditAnnotations[0].valueExpression: Invalid value: "1": must evaluate to one of '
+          "[string null_type] but got int"), 'spec.auditAnnotations[1].key: Duplicate value: "k"']),
+        ({"matchConstraints": {}, "paramKind": {"apiVersion": "a/b/c"}},
+         ['spec.paramKind.apiVersion: Invalid value: "a/b/c": unexpected GroupVersion string: a/b/c',
+          "spec.paramKind.kind: Required value", "spec.matchConstraints.resourceRules: Required value",
+          "spec.validations: Required value: validations or auditAnnotations must contain at least one item",
+          "spec.auditAnnotations: Required value: validations or auditAnnotations must contain at least one item"]),
+    ],
+)  # fmt: skip
+async def test_a_policy_that_cannot_be_asked(
+    client: Client, spec: dict[str, Any], causes: list[str]
+) -> None:
+    refused = await client.post(f"{BASE}/validatingadmissionpolicies", _policy(**spec))
+    assert refused.code == 422
+    listed = refused.document["details"]["causes"]
+    assert [f"{cause['field']}: {cause['message']}" for cause in listed] == causes
+
+
+async def test_a_condition_of_a_webhook_that_cannot_be_asked(client: Client) -> None:
+    hook = {"name": "a.b.c", "sideEffects": "None", "admissionReviewVersions": ["v1"],
+            "clientConfig": {"url": "https://127.0.0.1:1/"},
+            "matchConditions": [{"name": "m", "expression": "params.x"}]}  # fmt: skip
+    path = f"{BASE}/validatingwebhookconfigurations"
+    refused = await client.post(path, {"metadata": {"name": "w"}, "webhooks": [hook]})
+    assert refused.code == 422
+    assert refused.message.endswith(
+        f"webhooks[0].matchConditions[0].expression: Invalid value: \"params.x\": {UNDECLARED} 'params' "
+        "(in container '')\n | params.x\n | ^"
+    )

@@ -65,7 +65,7 @@ def prepare(one: Session) -> None:
         time.sleep(0.1)
     for kind in KINDS:
         for name in one.names(kind.collection):
-            if name in OWN_NAMES or name.startswith("made-"):
+            if kind.namespaced or name in OWN_NAMES or name.startswith("made-"):
                 _remove(one, kind, name)
 
 

@@ -11,7 +11,7 @@ from tests.differential.objects import KINDS, NAMESPACE, Document, Kind
 
 NAMES = ("one", "two", "three", "four")
 BAD_NAMES = ("Upper", "under_score", "-dash", "a" * 254, "dot.", "")
-OWN_NAMES = (*NAMES, "another", "renamed")  # all that objects come to be named
+OWN_NAMES = (*NAMES, *BAD_NAMES, "another", "renamed")  # all that objects come to be named
 MANAGERS = ("anna", "bert", "carl")
 JSON = "application/json"
 MERGE = "application/merge-patch+json"
@@ -22,6 +22,8 @@ LABELS: tuple[dict[str, str], ...] = ({"team": "a"}, {"team": "b", "tier": "x"},
 SELECTORS = (
     "team=a", "team!=a", "team in (a,b)", "team notin (b)", "tier", "!tier", "team==b,tier=x", "a b", "team in (", "=x",
 )  # fmt: skip
+# Of objects outside of namespaces servers have their own, which these leave out.
+OWN_SELECTORS = ("team=a", "team in (a,b)", "tier", "team==b,tier=x", "a b", "team in (", "=x")
 FIELDS = (
     "metadata.name=one",
     "metadata.name!=one",
@@ -146,7 +148,9 @@ class _Maker:
 
     def _list(self, kind: Kind, name: str) -> Request:
         query: dict[str, str] = {}
-        if self._chance(0.4) or not kind.namespaced:  # of all that there are servers have their own
+        if not kind.namespaced:
+            query["labelSelector"] = self._dice.choice(OWN_SELECTORS)
+        elif self._chance(0.4):
             query["labelSelector"] = self._dice.choice(SELECTORS)
         if self._chance(0.3):
             query["fieldSelector"] = self._dice.choice(FIELDS)

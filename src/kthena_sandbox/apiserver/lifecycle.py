@@ -98,18 +98,19 @@ def causes(
     A kube-apiserver asks an update about its metadata more than once, and lists each time what it finds.
     """
     strategy, metadata = strategy_of(resource), new["metadata"]
-    whole = meta.content_causes(resource, metadata)
-    own = [*strategy.check(new, old, surroundings)]
-    last = [*rules(), *strategy.check_last(new, old, surroundings)]
+    parts = {
+        "whole": meta.content_causes(resource, metadata),
+        "own": strategy.check(new, old, surroundings),
+        "rules": rules(),
+        "last": strategy.check_last(new, old, surroundings),
+    }
     if old is None:
-        return meta.name_causes(resource, metadata) + whole + own + last
+        named = meta.name_causes(resource, metadata)
+        return named + parts["whole"] + parts["own"] + parts["rules"] + parts["last"]
     before = old["metadata"]
     general = meta.content_causes(None, metadata) + meta.update_causes(None, metadata, before)
-    core = meta.update_causes(resource, metadata, before)
-    if strategy.whole_on_update > 1:
-        return general + strategy.whole_on_update * (whole + last) + core + own
-    first = last if strategy.rules_twice else []
-    return general + core + first + own + strategy.whole_on_update * whole + last
+    parts["core"] = meta.update_causes(resource, metadata, before)
+    return general + [cause for part in strategy.on_update for cause in parts[part]]
 
 
 def is_finished(document: Document) -> bool:

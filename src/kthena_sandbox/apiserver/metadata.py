@@ -35,7 +35,11 @@ _OF_SERVER = (
     "generation",
 )
 
-_NAME_RULES = {("", "namespaces"): names.label_problems, ("", "services"): names.dns1035_problems}
+_NAME_PROBLEMS = {
+    ("", "namespaces"): names.label_problems,
+    ("", "services"): names.dns1035_problems,
+    ("apps", "statefulsets"): names.label_problems,
+}
 _ANNOTATIONS_LIMIT = 256 * 1024
 _STANDARD_FINALIZERS = frozenset({"kubernetes", "orphan", "foregroundDeletion"})
 _WITHOUT_CORE_RULES = frozenset(
@@ -147,12 +151,10 @@ def name_causes(resource: ResourceType, metadata: Mapping[str, Any]) -> list[Cau
     if not name:
         message = "Required value: name or generateName is required"
         return [Cause("FieldValueRequired", message, "metadata.name")]
-    problems = names.subdomain_problems(name)
+    of_kind = _NAME_PROBLEMS.get((resource.group, resource.plural), names.subdomain_problems)
     if resource.group == "rbac.authorization.k8s.io":
-        problems = names.segment_problems(name)
-    elif (resource.group, resource.plural) in _NAME_RULES:
-        problems = _NAME_RULES[resource.group, resource.plural](name)
-    return [_invalid("metadata.name", name, why) for why in problems]
+        of_kind = names.segment_problems
+    return [_invalid("metadata.name", name, why) for why in of_kind(name)]
 
 
 def _invalid(field: str, value: str, text: str) -> Cause:

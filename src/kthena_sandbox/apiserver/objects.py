@@ -215,7 +215,10 @@ def _delete_collection(call: Call) -> Answer:
         key = Key(metadata.get("namespace", ""), metadata["name"])
         deletion.delete(call.cluster, call.resource, key, options)
     wanted = call.presentation()
-    return call.encoded(shaped_list(call.resource, page.documents, page.metadata, wanted), 200)
+    listed = shaped_list(call.resource, page.documents, page.metadata, wanted)
+    answered = call.encoded(listed, 200)
+    said = deletion.warnings(call.resource, options) if page.documents else ()
+    return replace(answered, headers=(*answered.headers, *(warning(text) for text in said)))
 
 
 def _list(call: Call) -> Answer:

@@ -1,6 +1,5 @@
 """PATCH bodies: which kind of patch it is, and the object after it."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +27,13 @@ from kthena_sandbox.apiserver.web import Request
 from kthena_sandbox.resources import ResourceType
 from kthena_sandbox.schema.golang import plain, quoted
 from kthena_sandbox.schema.gotypes import json_word, wrong_type
-from kthena_sandbox.schema.patches import PatchError, json_patch, merge_patch, strategic_merge
+from kthena_sandbox.schema.patches import (
+    PatchError,
+    followed,
+    json_patch,
+    merge_patch,
+    strategic_merge,
+)
 
 Document = dict[str, Any]
 JSON_PATCH = "application/json-patch+json"
@@ -39,10 +44,21 @@ _MAX_OPERATIONS = 10_000
 
 @dataclass(frozen=True)
 class Patch:
-    """What a request's body does to an object, and how field validation shows it."""
+    """What a request's body does to an object, and how it is quoted where the result is refused."""
 
-    transform: Callable[[Document], Document]
-    shown: str | None
+    resource: ResourceType
+    media_type: str
+    content: Any
+
+    def transform(self, document: Document) -> Document:
+        """The object after the patch. Raises ApiError 400, 422 or 500."""
+        patched = self._patched(document)
+        if not isinstance(patched, dict):
+            raise bad_request("the patch leaves no JSON object")
+        wrong = wrong_type(self.resource, patched)
+        if wrong is not None:
+            raise self._unfit(patched, wrong.converted if self._strategic else wrong.json)
+        return patched
 
     def strict(
         self,
@@ -53,11 +69,29 @@ class Patch:
     ) -> list[str]:
         """The warnings about fields of the result. Raises ApiError 422 for `fieldValidation=Strict`."""
         if validation == "Strict" and complaints:
-            shown = msgspec.json.encode(document).decode() if self.shown is None else self.shown
-            why = f"strict decoding error: {', '.join(complaints)}"
-            text = f"Invalid value: {quoted(shown)}: {why}"
-            raise invalid_request([Cause("FieldValueInvalid", text, "patch")])
+            raise self._unfit(document, f"strict decoding error: {', '.join(complaints)}")
         return warned(complaints, validation)
+
+    @property
+    def _strategic(self) -> bool:
+        return self.media_type == STRATEGIC
+
+    def _unfit(self, patched: Document, why: str) -> ApiError:
+        shown = msgspec.json.encode(patched).decode()
+        if self._strategic:
+            shown = plain(followed(self.content, patched))
+        text = f"Invalid value: {quoted(shown)}: {why}"
+        return invalid_request([Cause("FieldValueInvalid", text, "patch")])
+
+    def _patched(self, document: Document) -> Any:
+        try:
+            if self.media_type == JSON_PATCH:
+                return json_patch(document, self.content)
+            if self.media_type == MERGE_PATCH:
+                return merge_patch(document, self.content)
+            return strategic_merge(document, self.content, self.resource.schema)
+        except PatchError as error:
+            raise _refused(self.media_type, error) from error
 
 
 def check_patch_type(resource: ResourceType, media_type: str) -> None:
@@ -77,8 +111,7 @@ def read_patch(resource: ResourceType, request: Request) -> Patch:
     elif not isinstance(patch, dict):
         text = f"json: cannot unmarshal {json_word(patch)} into Go value of type map[string]interface {{}}"
         raise bad_request(text if media_type == STRATEGIC else f"error decoding patch: {text}")
-    shown = plain(patch) if media_type == STRATEGIC else None
-    return Patch(lambda document: _patched(resource, media_type, document, patch), shown)
+    return Patch(resource, media_type, patch)
 
 
 def is_apply(request: Request) -> bool:
@@ -119,28 +152,6 @@ def _check_operations(patch: Any) -> None:
             f"The allowed maximum operations in a JSON patch is {_MAX_OPERATIONS}, got {len(patch)}"
         )
         raise ApiError(413, "RequestEntityTooLarge", text)
-
-
-def _patched(resource: ResourceType, media_type: str, document: Document, patch: Any) -> Document:
-    try:
-        if media_type == JSON_PATCH:
-            patched = json_patch(document, patch)
-        elif media_type == MERGE_PATCH:
-            patched = merge_patch(document, patch)
-        else:
-            patched = strategic_merge(document, patch, resource.schema)
-    except PatchError as error:
-        raise _refused(media_type, error) from error
-    if not isinstance(patched, dict):
-        raise bad_request("the patch leaves no JSON object")
-    wrong = wrong_type(resource, patched)
-    if wrong is not None:
-        strategic = media_type == STRATEGIC
-        shown = plain(patch) if strategic else msgspec.json.encode(patched).decode()
-        why = wrong.converted if strategic else wrong.json
-        text = f"Invalid value: {quoted(shown)}: {why}"
-        raise invalid_request([Cause("FieldValueInvalid", text, "patch")])
-    return patched
 
 
 def _refused(media_type: str, error: PatchError) -> ApiError:

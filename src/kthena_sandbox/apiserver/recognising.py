@@ -85,7 +85,7 @@ def _unreadable(resource: ResourceType, why: str, raw: bytes) -> ApiError:
 
 
 def _unrecognised(resource: ResourceType, why: str, raw: bytes) -> ApiError:
-    shown = raw.hex()
+    shown = f"{raw[:_SHOWN].hex()} ..." if len(raw) > _SHOWN else raw.hex()
     if raw.lstrip().startswith(b"{"):
         text = raw.decode(errors="replace")
         shown = f"{text[:_SHOWN]} ..." if len(text) > _SHOWN else text

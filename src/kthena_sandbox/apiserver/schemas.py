@@ -9,7 +9,7 @@ from kthena_sandbox.resources import ResourceType
 from kthena_sandbox.schema import structural
 from kthena_sandbox.schema.compiled import Node, as_schema
 from kthena_sandbox.schema.goempty import as_stored, empty_lists
-from kthena_sandbox.schema.gotypes import wrong_type
+from kthena_sandbox.schema.gotypes import unread_value, wrong_type
 
 Document = dict[str, Any]
 FieldValidation = Literal["Ignore", "Warn", "Strict"]
@@ -22,7 +22,7 @@ def fitted(resource: ResourceType, document: Document) -> tuple[Document, list[s
 
     Raises ApiError 400 for a value that the Go struct of a built-in kind cannot take up.
     """
-    document, unknown = meta.check_shape(resource, document)
+    document, unknown = _shaped(resource, document)
     if not resource.custom:
         node = None if resource.schema is None else as_schema(resource.schema).node
         document = _without_nulls(document, node)
@@ -32,6 +32,14 @@ def fitted(resource: ResourceType, document: Document) -> tuple[Document, list[s
     pruned, dropped = structural.prune(document, resource.schema)
     pruned = pruned | empty_lists(resource, document)
     return structural.default(pruned, resource.schema), unknown + dropped
+
+
+def _shaped(resource: ResourceType, document: Document) -> tuple[Document, list[str]]:
+    try:
+        return meta.check_shape(resource, document)
+    except ApiError as error:
+        unread = unread_value(resource, document)
+        raise error if unread is None else undecodable(resource, unread.json) from error
 
 
 def refuse_types(resource: ResourceType, document: Document) -> None:

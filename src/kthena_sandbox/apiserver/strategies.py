@@ -5,7 +5,7 @@ A kind without an entry here follows the general rules: status and generation as
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from kthena_sandbox.apiserver import networks, pods, services, volumes, workloads
 from kthena_sandbox.apiserver.errors import Cause, cause_of
@@ -19,7 +19,7 @@ from kthena_sandbox.schema.nativedefaults import namespace_defaults
 Document = dict[str, Any]
 CLEANUP_FINALIZER = "customresourcecleanup.apiextensions.k8s.io"
 
-
+Part = Literal["core", "whole", "own", "rules", "last"]
 Create = Callable[[Document, Surroundings], Document]
 Update = Callable[[Document, Document, Surroundings], Document]
 Check = Callable[[Document, Document | None, Surroundings], list[Cause]]
@@ -48,8 +48,9 @@ def _no_warnings(*_: object) -> list[str]:
 class Strategy:
     """`check` comes before the rules of the schema and `check_last` after them, as their causes are listed.
 
-    `whole_on_update`: how often an update is asked about all of its metadata once more, more than once together
-    with the rules of the schema; `rules_twice`: of these also before it. `warnings`: what is said of an object that may be written. `generation`: which top-level fields raise it; empty for kinds that have none.
+    `on_update`: in which order, and how often, an update is asked about its metadata (`core`, and `whole` once more),
+    `own` by `check`, `rules` of the schema and `last` by `check_last`. `warnings`: what is said of an object that may be
+    written. `generation`: which top-level fields raise it; empty for kinds that have none.
     """
 
     create: Create = _same
@@ -60,9 +61,8 @@ class Strategy:
     generation: tuple[str, ...] = ()
     status: Mapping[str, Any] | None = field(default_factory=dict)
     annotations_count: bool = False
-    whole_on_update: int = 0
     update_status: Update = _same
-    rules_twice: bool = False
+    on_update: tuple[Part, ...] = ("core", "own", "rules", "last")
 
 
 def _create_namespace(document: Document, _: Surroundings) -> Document:
@@ -179,34 +179,38 @@ def _update_definition(document: Document, old: Document, _: Surroundings) -> Do
 _SPEC = ("spec",)
 _SELECTOR_STAYS = _fixed("spec.selector")
 _DEFINITION_STAYS = _fixed("spec.group", "spec.scope", "spec.names.plural", "spec.names.kind")
+_WHOLE: tuple[Part, ...] = ("core", "own", "whole", "rules", "last")
+_TWICE: tuple[Part, ...] = ("whole", "rules", "last") * 2 + ("core", "own")
+_OF_JOBS: tuple[Part, ...] = ("whole", "own", "rules", "core", "rules", "last")
+_RULES_FIRST: tuple[Part, ...] = ("core", "rules", "last", "own", "whole", "rules", "last")
 STRATEGIES: Mapping[tuple[str, str], Strategy] = {
     ("", "namespaces"): Strategy(
-        _create_namespace, _update_namespace, status={"phase": "Active"}, whole_on_update=1
+        _create_namespace, _update_namespace, status={"phase": "Active"}, on_update=_WHOLE
     ),
     ("", "pods"): Strategy(
-        pods.create, pods.update, check_last=pods.check, generation=_SPEC, status=None, whole_on_update=1
+        pods.create, pods.update, check_last=pods.check, generation=_SPEC, status=None, on_update=_WHOLE
     ),
-    ("", "nodes"): Strategy(status=None, whole_on_update=1),  # a kubelet registers its node with a status
+    ("", "nodes"): Strategy(status=None, on_update=_WHOLE),  # a kubelet registers its node with a status
     ("", "persistentvolumes"): Strategy(
-        volumes.create_volume, check=volumes.check_volume, whole_on_update=2,
+        volumes.create_volume, check=volumes.check_volume, on_update=_TWICE,
         update_status=volumes.volume_status,
     ),
     ("", "persistentvolumeclaims"): Strategy(
         volumes.create_claim, volumes.update_claim, volumes.check_claim, status={"phase": "Pending"},
-        whole_on_update=2,
+        on_update=_TWICE,
     ),
-    ("", "resourcequotas"): Strategy(check_last=_check_scopes, whole_on_update=1),
-    ("", "limitranges"): Strategy(whole_on_update=1),
+    ("", "resourcequotas"): Strategy(check_last=_check_scopes, on_update=_WHOLE),
+    ("", "limitranges"): Strategy(on_update=_WHOLE),
     ("storage.k8s.io", "storageclasses"): Strategy(
-        check_last=volumes.check_storage_class, whole_on_update=1
+        check_last=volumes.check_storage_class, on_update=_WHOLE
     ),
-    ("", "secrets"): Strategy(check=_check_secret, whole_on_update=1),
-    ("", "configmaps"): Strategy(check=_check_data, whole_on_update=1),
-    ("", "serviceaccounts"): Strategy(whole_on_update=1),
-    ("", "endpoints"): Strategy(whole_on_update=1),
+    ("", "secrets"): Strategy(check=_check_secret, on_update=_WHOLE),
+    ("", "configmaps"): Strategy(check=_check_data, on_update=_WHOLE),
+    ("", "serviceaccounts"): Strategy(on_update=_WHOLE),
+    ("", "endpoints"): Strategy(on_update=_WHOLE),
     ("", "podtemplates"): Strategy(generation=("template",)),
     **{
-        ("rbac.authorization.k8s.io", plural): Strategy(whole_on_update=2)
+        ("rbac.authorization.k8s.io", plural): Strategy(on_update=_TWICE)
         for plural in ("clusterrolebindings", "clusterroles", "rolebindings", "roles")
     },
     ("", "services"): Strategy(services.create, services.update, services.check, status=None),
@@ -217,7 +221,7 @@ STRATEGIES: Mapping[tuple[str, str], Strategy] = {
         check_last=_SELECTOR_STAYS, generation=_SPEC, status={"replicas": 0}
     ),
     ("apps", "statefulsets"): Strategy(
-        check=workloads.check_stateful_set, generation=_SPEC,
+        check_last=workloads.check_stateful_set, generation=_SPEC,
         status={"availableReplicas": 0, "replicas": 0},
     ),
     ("apps", "daemonsets"): Strategy(
@@ -225,9 +229,10 @@ STRATEGIES: Mapping[tuple[str, str], Strategy] = {
         status={"currentNumberScheduled": 0, "desiredNumberScheduled": 0,
                 "numberMisscheduled": 0, "numberReady": 0},
     ),
-    ("apps", "controllerrevisions"): Strategy(check=workloads.check_revision, whole_on_update=1),
+    ("apps", "controllerrevisions"): Strategy(check=workloads.check_revision, on_update=_WHOLE),
     ("batch", "jobs"): Strategy(
-        workloads.create_job, check_last=workloads.check_job, generation=_SPEC, whole_on_update=1
+        workloads.create_job, check=workloads.check_job_labels, check_last=workloads.check_job,
+        generation=_SPEC, on_update=_OF_JOBS,
     ),
     ("networking.k8s.io", "ingresses"): Strategy(
         check_last=networks.check_ingress, warnings=networks.ingress_warnings, generation=_SPEC,
@@ -237,9 +242,9 @@ STRATEGIES: Mapping[tuple[str, str], Strategy] = {
         check=_fixed("spec.controller"), generation=_SPEC
     ),
     ("networking.k8s.io", "networkpolicies"): Strategy(
-        warnings=networks.policy_warnings, generation=_SPEC, whole_on_update=1, rules_twice=True
+        warnings=networks.policy_warnings, generation=_SPEC, on_update=_RULES_FIRST
     ),
-    ("node.k8s.io", "runtimeclasses"): Strategy(check_last=_fixed("handler"), whole_on_update=1),
+    ("node.k8s.io", "runtimeclasses"): Strategy(check_last=_fixed("handler"), on_update=_WHOLE),
     ("scheduling.k8s.io", "priorityclasses"): Strategy(check=_check_priority, generation=("value",)),
     ("policy", "poddisruptionbudgets"): Strategy(
         generation=_SPEC,

@@ -5,6 +5,7 @@ from typing import Any
 from kthena_sandbox.apiserver.errors import Cause
 from kthena_sandbox.apiserver.surroundings import Surroundings
 from kthena_sandbox.schema.golang import shown
+from kthena_sandbox.schema.names import label_problems
 
 Document = dict[str, Any]
 _CHANGEABLE = frozenset({
@@ -21,8 +22,14 @@ _PREFIX = "batch.kubernetes.io/"
 
 
 def check_stateful_set(document: Document, old: Document | None, _: Surroundings) -> list[Cause]:
-    """Only some fields may change."""
-    if old is None or _without(document) == _without(old):
+    """Only some fields may change, and a new one names its Service by a label."""
+    if old is None:
+        name = (document.get("spec") or {}).get("serviceName") or ""
+        return [
+            Cause("FieldValueInvalid", f"Invalid value: {shown(name)}: {why}", "spec.serviceName")
+            for why in (label_problems(name) if name else [])
+        ]
+    if _without(document) == _without(old):
         return []
     return [Cause("FieldValueForbidden", _STATEFUL_SET_UPDATES, "spec")]
 
@@ -38,18 +45,47 @@ def create_job(job: Document, _: Surroundings) -> Document:
     spec = job.get("spec")
     if not isinstance(spec, dict) or spec.get("manualSelector") is True:
         return job
-    uid, name = job["metadata"]["uid"], job["metadata"].get("name", "")
-    own = {"controller-uid": uid, "job-name": name}
-    own |= {f"{_PREFIX}{key}": value for key, value in own.items()}
-    template = spec.get("template")
-    template = template if isinstance(template, dict) else {}
-    metadata = template.get("metadata")
-    metadata = metadata if isinstance(metadata, dict) else {}
-    labels = metadata.get("labels") or {}
-    if isinstance(labels, dict):
-        template = template | {"metadata": metadata | {"labels": labels | own}}
-    selector = {"matchLabels": {f"{_PREFIX}controller-uid": uid}}
-    return job | {"spec": spec | {"selector": selector, "template": template}}
+    template = _map(spec.get("template"))
+    metadata, selector = _map(template.get("metadata")), _map(spec.get("selector"))
+    template = template | {
+        "metadata": metadata | {"labels": _own_labels(job) | _map(metadata.get("labels"))}
+    }
+    labels = _map(selector.get("matchLabels")) | _own_selector(job)
+    return job | {
+        "spec": spec | {"selector": selector | {"matchLabels": labels}, "template": template}
+    }
+
+
+def _map(value: Any) -> Document:
+    return value if isinstance(value, dict) else {}
+
+
+def _own_labels(job: Document) -> dict[str, str]:
+    own = {"controller-uid": job["metadata"]["uid"], "job-name": job["metadata"].get("name", "")}
+    return own | {f"{_PREFIX}{key}": value for key, value in own.items()}
+
+
+def _own_selector(job: Document) -> dict[str, str]:
+    return {f"{_PREFIX}controller-uid": job["metadata"]["uid"]}
+
+
+def check_job_labels(job: Document, _: Document | None, __: Surroundings) -> list[Cause]:
+    """Selector and labels of a Job's pods are the server's, unless the client says that it has chosen them itself."""
+    spec = _map(job.get("spec"))
+    selector = spec.get("selector")
+    if spec.get("manualSelector") is True or not selector:
+        return []
+    labels = _map(_map(_map(spec.get("template")).get("metadata")).get("labels"))
+    field = "spec.template.metadata.labels"
+    found = [
+        Cause("FieldValueInvalid", f"Invalid value: {shown(labels)}: must be '{value}'", f"{field}[{key}]")
+        for key, value in _own_labels(job).items()
+        if labels.get(key) != value
+    ]  # fmt: skip
+    if selector != {"matchLabels": _own_selector(job)}:
+        text = f"Invalid value: {shown(selector)}: `selector` not auto-generated"
+        found.append(Cause("FieldValueInvalid", text, "spec.selector"))
+    return found
 
 
 def check_job(document: Document, old: Document | None, _: Surroundings) -> list[Cause]:

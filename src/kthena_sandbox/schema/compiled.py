@@ -20,10 +20,17 @@ ENFORCED_ONLY = "x-enforced-only"  # the other way round
 _OF_A_FIELD = {"default": "default", "x-kubernetes-map-type": "map_type"}
 # Times that are no pointers in Go are written as null where they are not set, and so is all that Go never leaves out.
 _NULLS = {
+    "CustomResourceDefinitionCondition": ("lastTransitionTime",),
+    "DaemonSetCondition": ("lastTransitionTime",),
     "DeploymentCondition": ("lastTransitionTime", "lastUpdateTime"),
+    "JobCondition": ("lastProbeTime", "lastTransitionTime"),
     "LimitRangeSpec": ("limits",),
+    "NamespaceCondition": ("lastTransitionTime",),
+    "NodeCondition": ("lastHeartbeatTime", "lastTransitionTime"),
     "PersistentVolumeClaimCondition": ("lastProbeTime", "lastTransitionTime"),
     "PodCondition": ("lastProbeTime", "lastTransitionTime"),
+    "ReplicaSetCondition": ("lastTransitionTime",),
+    "StatefulSetCondition": ("lastTransitionTime",),
     "TypedLocalObjectReference": ("apiGroup",),
     "TypedObjectReference": ("apiGroup",),
 }

@@ -23,11 +23,13 @@ _ENUMERATIONS = {
     "terminationMessagePolicy": "TerminationMessagePolicy",
 }  # fmt: skip
 _NAMED = {
-    "DeploymentStrategy.type": "DeploymentStrategyType", "Secret.type": "SecretType",
+    "DeploymentStrategy.type": "DeploymentStrategyType",
+    "Secret.type": "SecretType",
     "ServiceSpec.type": "ServiceType",
-}  # fmt: skip
+}
 _TEXTS = {  # types of their own that have no enumeration in the schema
     "HostPathVolumeSource.type": "HostPathType", "LimitRangeItem.type": "LimitType",
+    "NamespaceSpec.finalizers": "FinalizerName",
     "PersistentVolumeClaimSpec.accessModes": "PersistentVolumeAccessMode",
     "PersistentVolumeClaimSpec.volumeMode": "PersistentVolumeMode",
     "PersistentVolumeSpec.accessModes": "PersistentVolumeAccessMode",
@@ -59,16 +61,30 @@ class _Place(NamedTuple):
 
     struct: str
     path: str
+    unread: bool = False  # look only for what cannot be read
 
     def field(self, struct: str, name: str) -> "_Place":
-        return _Place(struct, f"{self.path}.{name}" if self.path else name)
+        return _Place(struct, f"{self.path}.{name}" if self.path else name, self.unread)
 
 
 def wrong_type(resource: ResourceType, document: Document) -> WrongType | None:
-    """The first one; None where everything fits, and for kinds that are no Go structs here."""
+    """The first one; None where everything fits, and for kinds that are no Go structs here.
+
+    What has its type and cannot be read ends the decoding, so that it is told before what has another type.
+    """
     if resource.custom or resource.schema is None:
         return None
-    return _in_struct(document, as_schema(resource.schema).node, _Place(resource.kind, ""))
+    node = as_schema(resource.schema).node
+    found = _in_struct(document, node, _Place(resource.kind, ""))
+    return found and (unread_value(resource, document) or found)
+
+
+def unread_value(resource: ResourceType, document: Document) -> WrongType | None:
+    """The first time, quantity or the like that cannot be read."""
+    if resource.custom or resource.schema is None:
+        return None
+    node = as_schema(resource.schema).node
+    return _in_struct(document, node, _Place(resource.kind, "", unread=True))
 
 
 def _in_struct(value: Document, node: Node, place: _Place) -> WrongType | None:
@@ -143,7 +159,9 @@ def _in_range(value: int, node: Node) -> bool:
     return -bound <= value < bound
 
 
-def _wrong(value: Any, node: Node, place: _Place) -> WrongType:
+def _wrong(value: Any, node: Node, place: _Place) -> WrongType | None:
+    if place.unread:
+        return None
     given = json_word(value)
     if "integer" in node.types and isinstance(value, int | float) and not isinstance(value, bool):
         given = f"number {value}"
@@ -160,6 +178,10 @@ def json_word(value: Any) -> str:
     return words.get(type(value), "object")
 
 
+def _field_of(place: _Place) -> str:
+    return f"{place.struct}.{place.path.rpartition('.')[2]}"
+
+
 def _go_type(node: Node, place: _Place | None = None) -> str:
     if node.name:
         return f"v1.{node.name}"
@@ -173,9 +195,9 @@ def _go_type(node: Node, place: _Place | None = None) -> str:
         return "[]uint8"
     if place is not None:
         field = place.path.rpartition(".")[2]
-        if text := _TEXTS.get(f"{place.struct}.{field}"):
+        if text := _TEXTS.get(_field_of(place)):
             return f"v1.{text}"
-        named = _NAMED.get(f"{place.struct}.{field}", _ENUMERATIONS.get(field))
+        named = _NAMED.get(_field_of(place), _ENUMERATIONS.get(field))
         if named is not None and ("enum" in node.limits or field == "type"):
             return f"v1.{named}"
     if "integer" in node.types:

@@ -1,6 +1,5 @@
 """JSON Patch (RFC 6902) over JSON Pointers (RFC 6901)."""
 
-import copy
 import re
 from typing import Any
 
@@ -12,7 +11,7 @@ _ABSENT: Any = object()
 
 def json_patch(doc: Any, ops: list[Any]) -> Any:
     """The document after all operations. Raises PatchError at the first that does not apply."""
-    patched = copy.deepcopy(doc)
+    patched = _copied(doc)
     for operation in ops:
         if not isinstance(operation, dict):
             raise PatchError("a JSON patch is a list of operations, each an object")
@@ -20,23 +19,26 @@ def json_patch(doc: Any, ops: list[Any]) -> Any:
     return patched
 
 
+def _copied(value: Any) -> Any:
+    """A copy that shares nothing, also where one part of *value* stands in two places."""
+    if isinstance(value, dict):
+        return {name: _copied(entry) for name, entry in value.items()}
+    return [_copied(entry) for entry in value] if isinstance(value, list) else value
+
+
 def _applied(doc: Any, operation: dict[str, Any]) -> Any:
     path = _pointer(operation, "path")
     match operation.get("op"):
         case "add":
-            return _add(doc, path, copy.deepcopy(_value(operation)))
+            return _add(doc, path, _copied(_value(operation)))
         case "remove":
             return _remove(doc, path)
         case "replace":
-            value = copy.deepcopy(_value(operation))
-            _require(doc, path, "replace")
-            return value if not path else _add(_remove(doc, path), path, value)
+            return _replace(doc, path, _copied(_value(operation)))
         case "move":
             return _move(doc, _pointer(operation, "from"), path)
         case "copy":
-            return _add(
-                doc, path, copy.deepcopy(_require(doc, _pointer(operation, "from"), "copy"))
-            )
+            return _add(doc, path, _copied(_require(doc, _pointer(operation, "from"), "copy")))
         case "test":
             return _tested(doc, path, operation.get("value"))
         case unknown:
@@ -128,6 +130,18 @@ def _remove(doc: Any, path: list[str]) -> Any:
             f"error in remove for path: '{_text(path)}': Unable to remove nonexistent key: {last}: "
             "missing value"
         )
+    return doc
+
+
+def _replace(doc: Any, path: list[str], value: Any) -> Any:
+    """Set what is there; unlike RFC 6902, but as a kube-apiserver does, also a field that is not."""
+    if not path:
+        return value
+    container, last = _container(doc, path, "replace"), path[-1]
+    if isinstance(container, dict):
+        container[last] = value
+    else:
+        container[_index(container, last, length=len(container))] = value
     return doc
 
 

@@ -50,11 +50,13 @@ _CONFIG_KEY_TEXT = (
 def label_problems(name: str) -> list[str]:
     """Why a text is no DNS-1123 label; empty if it is one."""
     problems = ["must be no more than 63 characters"] if len(name) > 63 else []
-    return problems if _LABEL.fullmatch(name) else [*problems, _LABEL_TEXT]
+    if _LABEL.fullmatch(name):
+        return problems
+    return [*problems, "must not contain dots" if _SUBDOMAIN.fullmatch(name) else _LABEL_TEXT]
 
 
 def dns1035_problems(name: str) -> list[str]:
-    """Why a text is no DNS-1035 label, as the names of Services are."""
+    """Why a text is no DNS-1035 label, as names of Services are."""
     problems = ["must be no more than 63 characters"] if len(name) > 63 else []
     return problems if _DNS1035.fullmatch(name) else [*problems, _DNS1035_TEXT]
 

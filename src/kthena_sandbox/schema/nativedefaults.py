@@ -96,7 +96,9 @@ def job_defaults(job: Document) -> Document:
     labels = _map(_map(_map(spec.get("template")).get("metadata")).get("labels"))
     metadata = _map(filled.get("metadata"))
     return filled | (
-        {"metadata": metadata | {"labels": labels}} if labels and not metadata.get("labels") else {}
+        {"metadata": metadata | {"labels": dict(labels)}}
+        if labels and not metadata.get("labels")
+        else {}
     )
 
 

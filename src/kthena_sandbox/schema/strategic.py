@@ -26,6 +26,18 @@ def strategic_merge(doc: Map, patch: Map, schema: Mapping[str, Any] | None) -> M
     return _merge_map(doc, patch, meta_of(schema))
 
 
+def followed(patch: Map, patched: Map) -> Map:
+    """A patch as Kubernetes quotes it once it is merged: without the directives for maps that it could follow."""
+    gone = {_RETAIN} | ({_PATCH} if patch.get(_PATCH) == "replace" else set())
+    return {
+        key: followed(value, patched[key])
+        if isinstance(value, dict) and isinstance(patched.get(key), dict)
+        else value
+        for key, value in patch.items()
+        if key not in gone
+    }
+
+
 def _merge_map(original: Map, patch: Map, meta: PatchMeta) -> Map:
     if _PATCH in patch:
         return _whole(patch)

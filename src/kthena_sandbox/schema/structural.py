@@ -60,6 +60,6 @@ def validate(
 
 
 def _says(said: FieldError, error: FieldError) -> bool:
-    """Whether an error is the same as another, which may be about the struct around its field."""
+    """Whether an error is the same as another, which may be about the struct around its field, or tell of a choice otherwise."""
     within = error.path == said.path or error.path.startswith(f"{said.path}.")
-    return within and error.reason == said.reason
+    return within and error.reason in {said.reason, "FieldValueNotSupported"}

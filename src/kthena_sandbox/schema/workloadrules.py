@@ -3,18 +3,23 @@
 They are asked only about objects whose fields have the types of the schema.
 """
 
+import json
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from kthena_sandbox.schema import fielderrors as errors, names
 from kthena_sandbox.schema.fielderrors import FieldError
-from kthena_sandbox.schema.golang import quoted
 from kthena_sandbox.schema.labels import selects
 from kthena_sandbox.schema.podrules import pod_spec_rules
 from kthena_sandbox.schema.selectorrules import label_rules, selector_rules
 
 Document = dict[str, Any]
 _UNSUPPORTED = ("backoffLimitPerIndex", "maxFailedIndexes", "podFailurePolicy", "successPolicy")
+_JOB_CHOICES = {
+    "completionMode": ["NonIndexed", "Indexed"],
+    "podReplacementPolicy": ["Failed", "TerminatingOrFailed"],
+}
 _NO_PERCENT = (
     "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or "
     "'93%', regex used for validation is '[0-9]+%')"
@@ -34,13 +39,13 @@ def pod_template_rules(pod_template: Document) -> list[FieldError]:
 
 def replica_set_rules(replica_set: Document) -> list[FieldError]:
     """A ReplicaSet."""
-    return _workload(replica_set.get("spec") or {}, "replica set")
+    return _workload(replica_set.get("spec") or {}, "replica set", "ReplicaSet")
 
 
 def deployment_rules(deployment: Document) -> list[FieldError]:
     """A Deployment."""
     spec = deployment.get("spec") or {}
-    found = _workload(spec, "deployment") + _strategy(spec.get("strategy") or {})
+    found = _workload(spec, "deployment", "ReplicaSet") + _strategy(spec.get("strategy") or {})
     for field in ("minReadySeconds", "revisionHistoryLimit"):
         if spec.get(field, 0) < 0:
             found.append(errors.invalid(f"spec.{field}", spec[field], _NEGATIVE))
@@ -54,47 +59,106 @@ def deployment_rules(deployment: Document) -> list[FieldError]:
 def stateful_set_rules(stateful_set: Document) -> list[FieldError]:
     """A StatefulSet."""
     spec = stateful_set.get("spec") or {}
-    found = _workload(spec, "statefulset")
-    partition = ((spec.get("updateStrategy") or {}).get("rollingUpdate") or {}).get("partition", 0)
-    if partition < 0:
-        path = "spec.updateStrategy.rollingUpdate.partition"
-        found.append(errors.invalid(path, partition, _NEGATIVE))
+    found = _stateful_choices(spec) + _not_negative(spec, ("replicas", "minReadySeconds"))
+    start = (spec.get("ordinals") or {}).get("start", 0)
+    if start < 0:
+        found.append(errors.invalid("spec.ordinals.start", start, _NEGATIVE))
+    return found + _selected_template(spec, "statefulset", "StatefulSet")
+
+
+def _stateful_choices(spec: Document) -> list[FieldError]:
+    """How pods are started, updated and what becomes of their claims."""
+    found = []
+    policy = spec.get("podManagementPolicy", "")
+    if policy not in {"OrderedReady", "Parallel"}:
+        detail = "must be 'OrderedReady' or 'Parallel'"
+        found.append(errors.invalid("spec.podManagementPolicy", policy, detail))
+    found += _stateful_updates(spec.get("updateStrategy") or {})
+    retention = spec.get("persistentVolumeClaimRetentionPolicy") or {}
+    for field in ("whenDeleted", "whenScaled"):
+        path = f"spec.persistentVolumeClaimRetentionPolicy.{field}"
+        if retention.get(field, "Retain") not in {"Retain", "Delete"}:
+            found.append(errors.not_supported(path, retention[field], ["Retain", "Delete"]))
     return found
+
+
+def _stateful_updates(strategy: Document) -> list[FieldError]:
+    kind, rolling = strategy.get("type", ""), strategy.get("rollingUpdate")
+    inner = None
+    if rolling is not None:
+        inner = {"Partition": rolling.get("partition", 0), "MaxUnavailable": rolling.get("maxUnavailable")}  # fmt: skip
+    if kind not in {"RollingUpdate", "OnDelete"}:
+        shown = _as_struct({"Type": kind, "RollingUpdate": inner})
+        detail = "must be 'RollingUpdate' or 'OnDelete'"
+        return [errors.invalid_shown("spec.updateStrategy", shown, detail)]
+    path = "spec.updateStrategy.rollingUpdate"
+    if inner is not None and kind == "OnDelete":
+        detail = "only allowed for updateStrategy 'RollingUpdate'"
+        return [errors.invalid_shown(path, _as_struct(inner), detail)]
+    partition = (rolling or {}).get("partition", 0)
+    return [errors.invalid(f"{path}.partition", partition, _NEGATIVE)] if partition < 0 else []
+
+
+def _as_struct(value: Document) -> str:
+    """A Go struct in a field error, whose fields stand in their own order."""
+    return json.dumps(value, separators=(",", ":"))
 
 
 def daemon_set_rules(daemon_set: Document) -> list[FieldError]:
     """A DaemonSet."""
-    return _workload(daemon_set.get("spec") or {}, "daemonset")
+    return _workload(daemon_set.get("spec") or {}, "daemonset", "DaemonSet")
 
 
 def job_rules(job: Document) -> list[FieldError]:
     """A Job, whose selector is made by the API server."""
     spec = job.get("spec") or {}
-    found = [
-        errors.invalid(f"spec.{field}", spec[field], _NEGATIVE)
-        for field in ("parallelism", "completions", "activeDeadlineSeconds", "backoffLimit",
-                      "ttlSecondsAfterFinished")
-        if spec.get(field, 0) < 0
-    ]  # fmt: skip
+    counted = (
+        "parallelism", "completions", "activeDeadlineSeconds", "backoffLimit",
+        "ttlSecondsAfterFinished",
+    )  # fmt: skip
+    found = _not_negative(spec, counted)
     found += [
         errors.forbidden(f"spec.{field}", "is not supported by this sandbox")
         for field in _UNSUPPORTED if field in spec
     ]  # fmt: skip
+    for field, known in _JOB_CHOICES.items():
+        if field in spec and spec[field] not in known:
+            found.append(errors.not_supported(f"spec.{field}", spec[field], known))
     if spec.get("completionMode") == "Indexed" and "completions" not in spec:
         detail = "when completion mode is Indexed"
         found.append(errors.required("spec.completions", detail))
-    template = (spec.get("template") or {}).get("spec") or {}
-    found += pod_spec_rules(template, "spec.template.spec")
-    if template.get("restartPolicy", "Always") == "Always":
+    return found + _job_template(spec)
+
+
+def _job_template(spec: Document) -> list[FieldError]:
+    template = spec.get("template") or {}
+    labels = (template.get("metadata") or {}).get("labels") or {}
+    found = _described(template, "spec.template")
+    if (template.get("spec") or {}).get("restartPolicy", "Always") == "Always":
         detail = 'valid values: "OnFailure", "Never"'
         found.append(errors.required("spec.template.spec.restartPolicy", detail))
-    return found
+    selector = spec.get("selector")
+    if selector is None:
+        found.append(errors.required("spec.selector"))
+    else:
+        found += selector_rules(selector, "spec.selector")
+    return found + _unselected(selector, labels)
 
 
-def _workload(spec: Document, what: str) -> list[FieldError]:
+def _not_negative(spec: Document, fields: Iterable[str]) -> list[FieldError]:
+    return [
+        errors.invalid(f"spec.{field}", spec[field], _NEGATIVE)
+        for field in fields
+        if spec.get(field, 0) < 0
+    ]
+
+
+def _workload(spec: Document, what: str, kind: str) -> list[FieldError]:
+    return _not_negative(spec, ("replicas",)) + _selected_template(spec, what, kind)
+
+
+def _selected_template(spec: Document, what: str, kind: str) -> list[FieldError]:
     found = []
-    if spec.get("replicas", 0) < 0:
-        found.append(errors.invalid("spec.replicas", spec["replicas"], _NEGATIVE))
     selector = spec.get("selector")
     template = spec.get("template") or {}
     labels = (template.get("metadata") or {}).get("labels") or {}
@@ -105,10 +169,14 @@ def _workload(spec: Document, what: str) -> list[FieldError]:
     if selector is not None and not any(selector.values()):
         detail = f"empty selector is invalid for {what}"
         found.append(errors.invalid("spec.selector", {}, detail))
-    if selector is None or not selects(selector, labels):
-        detail = "`selector` does not match template `labels`"
-        found.append(errors.invalid("spec.template.metadata.labels", labels or None, detail))
-    return found + _template(template)
+    return found + _unselected(selector, labels) + _template(template, kind)
+
+
+def _unselected(selector: Document | None, labels: dict[str, str]) -> list[FieldError]:
+    if selector is not None and selects(selector, labels):
+        return []
+    detail = "`selector` does not match template `labels`"
+    return [errors.invalid("spec.template.metadata.labels", labels or None, detail)]
 
 
 def _described(template: Document, path: str) -> list[FieldError]:
@@ -121,7 +189,7 @@ def _described(template: Document, path: str) -> list[FieldError]:
     return found + pod_spec_rules(template.get("spec") or {}, f"{path}.spec")
 
 
-def _template(template: Document) -> list[FieldError]:
+def _template(template: Document, kind: str) -> list[FieldError]:
     path = "spec.template.spec"
     spec = template.get("spec") or {}
     found = _described(template, "spec.template")
@@ -129,7 +197,7 @@ def _template(template: Document) -> list[FieldError]:
     if policy != "Always":
         found.append(errors.not_supported(f"{path}.restartPolicy", policy, ["Always"]))
     if spec.get("activeDeadlineSeconds") is not None:
-        detail = "activeDeadlineSeconds in ReplicaSet is not Supported"
+        detail = f"activeDeadlineSeconds in {kind} is not Supported"
         found.append(errors.forbidden(f"{path}.activeDeadlineSeconds", detail))
     return found
 
@@ -138,7 +206,10 @@ def _strategy(strategy: Document) -> list[FieldError]:
     rolling, kind = strategy.get("rollingUpdate"), strategy.get("type", "")
     path = "spec.strategy.rollingUpdate"
     if kind not in {"Recreate", "RollingUpdate"}:
-        shown = f'{{"Type":{quoted(kind)},"RollingUpdate":null}}'
+        inner = None
+        if rolling is not None:
+            inner = {"MaxUnavailable": rolling.get("maxUnavailable", 0), "MaxSurge": rolling.get("maxSurge", 0)}  # fmt: skip
+        shown = _as_struct({"Type": kind, "RollingUpdate": inner})
         text = f'Unsupported value: {shown}: supported values: "Recreate", "RollingUpdate"'
         return [FieldError("spec.strategy", "FieldValueNotSupported", f"spec.strategy: {text}")]
     if kind == "Recreate":

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from kthena_sandbox.schema.patches import PatchError, json_patch, merge_patch
+from kthena_sandbox.schema.patches import PatchError, followed, json_patch, merge_patch
 
 KEYS = st.sampled_from(["a", "b", "c/d", "e~f"])
 VALUES: st.SearchStrategy[Any] = st.recursive(
@@ -64,6 +64,7 @@ def test_a_json_patch_can_rebuild_any_document(old: Any, new: Any) -> None:
         ({"a": {"b": 1}}, [{"op": "move", "from": "/a/b", "path": "/c"}], {"a": {}, "c": 1}),
         ({"a": [1]}, [{"op": "copy", "from": "/a", "path": "/b"}], {"a": [1], "b": [1]}),
         ({"a": 1}, [{"op": "replace", "path": "", "value": {"b": 1}}], {"b": 1}),
+        ({"a": {}}, [{"op": "replace", "path": "/a/b", "value": 1}], {"a": {"b": 1}}),
         ({"a": 1}, [{"op": "test", "path": "/b", "value": None}], {"a": 1}),
         ({"m": {"a/b": 1, "c~d": 2}}, [{"op": "remove", "path": "/m/a~1b"},
                                        {"op": "remove", "path": "/m/c~0d"}], {"m": {}}),
@@ -79,8 +80,9 @@ def test_json_patch_operations(document: Any, operations: list[Any], expected: A
         ({"op": "test", "path": "/a", "value": True}, "testing value /a failed: test failed"),
         ({"op": "remove", "path": "/b"},
          "error in remove for path: '/b': Unable to remove nonexistent key: b: missing value"),
-        ({"op": "replace", "path": "/b", "value": 1},
-         "replace operation does not apply: doc is missing key: /b: missing value"),
+        ({"op": "replace", "path": "/b/c", "value": 1},
+         'replace operation does not apply: doc is missing path: "/b/c": missing value'),
+        ({"op": "replace", "path": "/l/7", "value": 1}, "Unable to access invalid index: 7"),
         ({"op": "add", "path": "/b/c", "value": 1},
          'add operation does not apply: doc is missing path: "/b/c": missing value'),
         ({"op": "add", "path": "/l/7", "value": 1}, "Unable to access invalid index: 7"),
@@ -95,3 +97,17 @@ def test_json_patch_operations(document: Any, operations: list[Any], expected: A
 def test_json_patches_that_do_not_apply(operation: Any, message: str) -> None:
     with pytest.raises(PatchError, match=f"^{re.escape(message)}$"):
         json_patch({"a": 1, "l": []}, [operation])
+
+
+def test_what_stands_in_two_places_is_patched_in_one() -> None:
+    shared = {"x": "1"}
+    operation = {"op": "add", "path": "/a/x", "value": "2"}
+    patched = {"a": {"x": "2"}, "b": {"x": "1"}}
+    assert json_patch({"a": shared, "b": shared}, [operation]) == patched
+
+
+def test_directives_that_were_followed_are_not_quoted() -> None:
+    patch = {"a": {"$patch": "replace", "b": 1}, "c": {"$patch": "replace"}, "d": {"$patch": "odd"}}
+    assert followed(patch, {"a": {"b": 1}, "d": {}}) == {
+        "a": {"b": 1}, "c": {"$patch": "replace"}, "d": {"$patch": "odd"},
+    }  # fmt: skip

@@ -30,7 +30,7 @@ def check(cluster: Cluster, attempt: Attempt) -> None:
         return
     if attempt.operation == "UPDATE" and place not in _CHANGING:
         return
-    namespace = attempt.new["metadata"].get("namespace", "")
+    namespace = (attempt.new.get("metadata") or {}).get("namespace", "")  # reviews need no metadata
     quotas = [quota for quota in _quotas(cluster, namespace) if concerns(quota, place, attempt.new)]
     if not quotas:
         return

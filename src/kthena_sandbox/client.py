@@ -1,7 +1,8 @@
 """A small Kubernetes client for controllers and kubelet, on httpx under trio."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping
 from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
 from typing import Any, cast
 
 import httpx
@@ -147,15 +148,15 @@ class Client:
 
     @asynccontextmanager
     async def watch(
-        self, kind: Kind, version: str, seconds: int, headers: Mapping[str, str]
+        self, path: str, version: str, seconds: int, headers: Mapping[str, str]
     ) -> AsyncIterator[AsyncIterator[bytes]]:
-        """The pieces of a watch's body from *version* on, for *seconds*."""
+        """The pieces of the body of a collection's watch from *version* on, for *seconds*."""
         params = {"watch": "true", "resourceVersion": version, "timeoutSeconds": str(seconds)}
         params["allowWatchBookmarks"] = "true"
         timeout = httpx.Timeout(10.0, read=seconds + _WATCH_SLACK_SECONDS, pool=60.0)
         try:
             async with self._http.stream(
-                "GET", kind.path(), params=params, timeout=timeout, headers=dict(headers)
+                "GET", path, params=params, timeout=timeout, headers=dict(headers)
             ) as response:
                 if not response.is_success:
                     raise status_error(_decoded(await response.aread()), response.status_code)
@@ -165,6 +166,22 @@ class Client:
                     yield pieces
         except httpx.HTTPError as error:
             raise ApiAway(str(error) or type(error).__name__) from error
+
+
+class _TokenFile(httpx.Auth):
+    """Shows the token that a file holds now: those of service accounts are replaced before they expire."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Add the header. Raises httpx.RequestError where the file cannot be read."""
+        try:
+            token = self._file.read_text(encoding="utf-8")
+        except OSError as error:
+            raise httpx.RequestError(str(error), request=request) from error
+        request.headers["authorization"] = f"Bearer {token}"
+        yield request
 
 
 def complete(kind: Kind, item: Document) -> Document:
@@ -178,6 +195,7 @@ async def open_client(entrance: Entrance) -> AsyncIterator[Client]:
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=8, keepalive_expiry=30)
     async with httpx.AsyncClient(
         base_url=entrance.server, verify=entrance.tls(), headers=entrance.headers(),
+        auth=_TokenFile(entrance.token_file) if entrance.token_file else None,
         trust_env=False, limits=limits, timeout=_TIMEOUT,
     ) as http:  # fmt: skip
         yield Client(http, entrance.ca_pem)

@@ -10,11 +10,15 @@ import yaml
 
 @dataclass(frozen=True)
 class Entrance:
-    """`ca_pem` and `token` are empty for a server of plain HTTP, to which everybody is the administrator."""
+    """`ca_pem` and `token` are empty for a server of plain HTTP, to which everybody is the administrator.
+
+    `token_file` is in the place of `token` where it changes.
+    """
 
     server: str
     ca_pem: str = ""
     token: str = ""
+    token_file: Path | None = None
 
     def tls(self) -> ssl.SSLContext | bool:
         """What httpx takes as `verify`."""

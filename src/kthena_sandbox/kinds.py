@@ -61,6 +61,7 @@ BUDGETS = Kind("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets")
 ENDPOINTS = Kind("", "v1", "Endpoints", "endpoints")
 ENDPOINT_SLICES = Kind("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices")
 GATEWAYS = Kind("gateway.networking.k8s.io", "v1", "Gateway", "gateways")
+INFERENCE_POOLS = Kind("inference.networking.k8s.io", "v1", "InferencePool", "inferencepools")
 DEFINITIONS = Kind(
     "apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions",
     namespaced=False,

@@ -1,4 +1,4 @@
-"""A copy of all objects of one kind, kept current by list and watch, over cuts, 410s and absences."""
+"""A copy of all objects of one kind, or of those in one namespace, kept current by list and watch, over cuts, 410s and absences."""
 
 import random
 from collections.abc import AsyncIterator, Callable
@@ -32,8 +32,11 @@ class Mirror:
     With *metadata_only* the objects have nothing but their metadata.
     """
 
-    def __init__(self, client: Client, kind: Kind, *, metadata_only: bool = False) -> None:
+    def __init__(
+        self, client: Client, kind: Kind, *, metadata_only: bool = False, namespace: str = ""
+    ) -> None:
         self.kind = kind
+        self._path = kind.path(namespace)
         self.objects: dict[Key, Document] = {}
         self.synced = trio.Event()
         self._client = client
@@ -74,7 +77,7 @@ class Mirror:
         params = {"limit": _PAGE}
         headers = {"accept": self._accept["list"]} if self._accept else {}
         while True:
-            page = await self._client.call("GET", self.kind.path(), params=params, headers=headers)
+            page = await self._client.call("GET", self._path, params=params, headers=headers)
             items = (complete(self.kind, item) for item in page.get("items") or [])
             found |= {key_of(item): item for item in items}
             if not (token := page["metadata"].get("continue")):
@@ -97,7 +100,7 @@ class Mirror:
     async def _follow(self) -> None:
         headers = {"accept": self._accept["watch"]} if self._accept else {}
         seconds = _WATCH_SECONDS + random.randrange(60)  # noqa: S311  not a secret
-        async with self._client.watch(self.kind, self._at, seconds, headers) as pieces:
+        async with self._client.watch(self._path, self._at, seconds, headers) as pieces:
             await self._take_events(pieces)
 
     async def _take_events(self, pieces: AsyncIterator[bytes]) -> None:

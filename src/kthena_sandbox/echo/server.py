@@ -1,18 +1,14 @@
 """The echo server's ports at one address."""
 
-import logging
 import socket
-import ssl
 import struct
-import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import trio
-from hypercorn.config import Config
 
-from kthena_sandbox.connections import Connections
+from kthena_sandbox.connections import Connections, HandshakeError, as_in_go, with_tls
 from kthena_sandbox.datagrams import open_datagrams
 from kthena_sandbox.echo.app import EchoApp, Tries
 from kthena_sandbox.echo.calls import echo_calls
@@ -22,7 +18,6 @@ from kthena_sandbox.echo.settings import EchoSettings
 from kthena_sandbox.echo.tls import described, server_context
 from kthena_sandbox.httpd.server import bind
 
-_HANDSHAKE_SECONDS = 10.0
 _LINGER_NOT = struct.pack("ii", 1, 0)
 
 
@@ -34,12 +29,7 @@ class EchoServer:
         self._address = address
         self._say = say
         self._tries = Tries()
-        config = Config()
-        config.errorlog = logging.getLogger("hypercorn.error")
-        config.accesslog = None
-        config.include_server_header = False
-        config.keep_alive_max_requests = sys.maxsize  # Go's servers have no limit
-        self._connections = Connections(config)
+        self._connections = Connections(as_in_go())
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until cancelled, and cut what is under way then. Raises OSError where a port or a file cannot be had."""
@@ -101,13 +91,10 @@ class EchoServer:
         given = self._settings
         names: list[str] = []
         context = server_context(given.certificate, given.key, given.client_ca, names.append)
-        secure = trio.SSLStream(stream, context, server_side=True, https_compatible=True)
         try:
-            with trio.fail_after(_HANDSHAKE_SECONDS):
-                await secure.do_handshake()
-        except (trio.BrokenResourceError, trio.TooSlowError, ssl.SSLError) as error:
-            self._say(f"http: TLS handshake error: {error.__cause__ or error}")
-            await trio.aclose_forcefully(stream)
+            secure = await with_tls(stream, context)
+        except HandshakeError as error:
+            self._say(f"http: TLS handshake error: {error}")
             return
         tls = described(secure, names[-1] if names else "")
         if given.mode == "tcp":

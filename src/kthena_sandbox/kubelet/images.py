@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
-Program = Literal["engine", "router", "echo", "dns", "stand-in"]
+Program = Literal["engine", "router", "echo", "dns", "picker", "stand-in"]
 _SGLANG: dict[str, Any] = {"engine": "sglang"}
 ENGINES: Mapping[str, Mapping[str, Any]] = {
     "kthena/mock-engine": {},
@@ -17,8 +17,7 @@ _BY_LAST_PART: Mapping[str, Program] = {
     "kthena-router": "router",
     "echo-basic": "echo",
     "coredns": "dns",
-    # What else the conformance suites deploy.
-    "lwepp": "stand-in",
+    "lwepp": "picker",
     "epp": "stand-in",
 }
 

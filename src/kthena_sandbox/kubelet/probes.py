@@ -1,4 +1,4 @@
-"""Probes as Kubernetes runs them: read from the pod, carried out over HTTP and TCP, counted."""
+"""Probes as Kubernetes runs them: read from the pod, carried out over HTTP, TCP and gRPC, counted."""
 
 import os
 import socket
@@ -10,6 +10,8 @@ import httpx
 import trio
 
 from kthena_sandbox.kinds import Document
+from kthena_sandbox.rpc.framing import UNIMPLEMENTED, RpcError
+from kthena_sandbox.rpc.health import ask_health
 
 Check = Callable[[], Awaitable[str]]
 
@@ -23,6 +25,7 @@ class Probe:
     path: str = "/"
     host: str = ""
     headers: tuple[tuple[str, str], ...] = ()
+    service: str = ""  # whose health is asked for, with gRPC
     delay: float = 0.0
     period: float = 10.0
     timeout: float = 1.0
@@ -58,8 +61,10 @@ def read_handler(given: Document, container: Document, **times: Any) -> Probe:
         )  # fmt: skip
     if tcp := given.get("tcpSocket"):
         return Probe(port=_port(container, tcp["port"]), host=tcp.get("host", ""), **times)
-    kind = "exec" if "exec" in given else "grpc"
-    return Probe(unsupported=f"{kind} is not supported in the sandbox", **times)
+    if grpc := given.get("grpc"):
+        service = grpc.get("service") or ""
+        return Probe(scheme="grpc", port=int(grpc["port"]), service=service, **times)
+    return Probe(unsupported="exec is not supported in the sandbox", **times)
 
 
 def _port(container: Document, port: int | str) -> int:
@@ -77,6 +82,8 @@ async def check(probe: Probe, address: str) -> str:
     host = probe.host or address
     if probe.scheme == "tcp":
         return await _check_tcp(host, probe)
+    if probe.scheme == "grpc":
+        return await _check_grpc(host, probe)
     return await _check_http(host, probe)
 
 
@@ -89,6 +96,29 @@ async def _check_tcp(host: str, probe: Probe) -> str:
         await trio.aclose_forcefully(stream)
         return ""
     return f"dial tcp {host}:{probe.port}: i/o timeout"
+
+
+async def _check_grpc(host: str, probe: Probe) -> str:
+    """In the words of the kubelet's prober."""
+    where, seconds = f"{host}:{probe.port}", f"{probe.timeout:g}s"
+    with trio.move_on_after(probe.timeout):
+        try:
+            stream = await trio.open_tcp_stream(host, probe.port)
+        except OSError as error:
+            why = _dial_error(host, probe.port, error)
+            return f'error: failed to connect service at "{where}": {why}'
+        async with stream:
+            try:
+                state = await ask_health(stream, where, probe.service)
+            except RpcError as error:
+                if error.code == UNIMPLEMENTED:
+                    named = "grpc.health.v1.Health"
+                    return f"error: this server does not implement the grpc health protocol ({named}): {error}"
+                return f"error: health rpc probe failed: {error}"
+        return "" if state == "SERVING" else f'service unhealthy (responded with "{state}")'
+    return (
+        f'timeout: failed to connect service "{where}" within {seconds}: context deadline exceeded'
+    )
 
 
 def _dial_error(host: str, port: int, error: BaseException) -> str:

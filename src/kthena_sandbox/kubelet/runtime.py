@@ -29,6 +29,11 @@ from kthena_sandbox.kubelet.workloads import (
     UsageError,
     Workload,
 )
+from kthena_sandbox.picker.server import PickerServer
+from kthena_sandbox.picker.settings import (
+    SettingsError as PickerError,
+    read_settings as read_picker_settings,
+)
 from kthena_sandbox.processes import Children
 
 _ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
@@ -83,6 +88,10 @@ class Runtime:
             case "dns":
                 mounts = mounts_of(container, pod, self.host.folder_of(pod), variables)
                 return _name_server([pointed(one, mounts) for one in arguments], address, say)
+            case "picker":
+                folder = self.host.folder_of(pod)
+                mounts = mounts_of(container, pod, folder, variables)
+                return _picker(arguments, address, self._as_pod(mounts), say)
             case "stand-in":
                 return StandIn(say, container["image"])
         return _engine(container["image"], arguments, variables, address, say)
@@ -117,6 +126,11 @@ class Runtime:
         mounts = mounts_of(container, pod, folder, variables)
         return found | {name: pointed(value, mounts) for name, value in variables.items()}
 
+    def _as_pod(self, mounts: Mapping[str, Path]) -> Entrance:
+        """The way to the API with the token of the pod's account, or with none."""
+        file = mounts[_ACCOUNT] / "token" if _ACCOUNT in mounts else None
+        return replace(self.host.entrance, token="", token_file=file)
+
     def _kubeconfig(self, folder: Path, mounts: Mapping[str, Path]) -> Path:
         """In the place of what a client in a pod finds at a path that no process of the sandbox has."""
         document = kubeconfig(replace(self.host.entrance, token=""))
@@ -139,6 +153,16 @@ def _engine(
     if ignored:
         say(f"INFO: not simulated: {' '.join(ignored)}")
     return EngineWorkload(Engine(replace(settings, host=address), log=say), say)
+
+
+def _picker(
+    arguments: list[str], address: str, entrance: Entrance, say: Callable[[str], None]
+) -> Workload:
+    try:
+        settings = read_picker_settings(arguments)
+    except PickerError as error:
+        raise UsageError(str(error)) from error
+    return ServerWorkload(PickerServer(settings, address, entrance, say))
 
 
 def _name_server(arguments: list[str], address: str, say: Callable[[str], None]) -> Workload:

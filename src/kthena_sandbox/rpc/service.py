@@ -1,7 +1,7 @@
 """Methods of gRPC as an ASGI application."""
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from typing import Any
+from typing import Any, Protocol
 
 from kthena_sandbox.rpc.framing import (
     INTERNAL,
@@ -20,8 +20,18 @@ Send = Callable[[Message], Awaitable[None]]
 _RESERVED = {"te", "grpc-timeout", "grpc-encoding", "grpc-message", "grpc-message-type", "grpc-status"}  # fmt: skip
 
 
+class Conversation(Protocol):
+    """Messages in both directions."""
+
+    async def receive(self) -> bytes | None:
+        """The next message, None where the client sends no more. Raises RpcError."""
+
+    async def send(self, message: bytes) -> None:
+        """One message to the client."""
+
+
 class Call:
-    """One call: messages in and out."""
+    """One call over HTTP/2: messages in and out."""
 
     def __init__(self, scope: Message, receive: Receive, send: Send) -> None:
         self.method: str = scope["path"]

@@ -12,8 +12,24 @@ from tests.sandbox.house import Cluster, running
 
 from kthena_sandbox.controllers.conditions import is_true
 from kthena_sandbox.echo.calls import SERVICE
-from kthena_sandbox.kinds import CONFIG_MAPS, DEPLOYMENTS, EVENTS, PODS, SECRETS, Document, Key
+from kthena_sandbox.kinds import (
+    CONFIG_MAPS,
+    DEPLOYMENTS,
+    EVENTS,
+    INFERENCE_POOLS,
+    PODS,
+    SECRETS,
+    Document,
+    Key,
+    Kind,
+)
+from kthena_sandbox.picker.server import SERVICE as PICKER
 from kthena_sandbox.rpc.client import call
+from kthena_sandbox.rpc.framing import RpcError
+from kthena_sandbox.schema.protobuf import block, boolean
+
+ROLES = Kind("rbac.authorization.k8s.io", "v1", "Role", "roles")
+ROLE_BINDINGS = Kind("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings")
 
 ECHO = "gcr.io/k8s-staging-gateway-api/echo-basic:v20240412-v1.0.0-394-g40c666fd"
 ENVIRONMENT = [
@@ -50,8 +66,6 @@ async def test_the_base_of_the_suites(tmp_path: Path) -> None:
         for name, spec in {
             "infra-backend-v1": workload("infra-backend-v1", 2, readinessProbe=probe),
             "other-ports": workload("other-ports", 1, env=[*ENVIRONMENT, *ports]),
-            "picker": workload("picker", 1, image="registry.example/lwepp:main",
-                               readinessProbe={"grpc": {"port": 9003}}),
             "grpc": workload("grpc", 1, env=[*ENVIRONMENT, {"name": "GRPC_ECHO_SERVER", "value": "1"}]),
         }.items():  # fmt: skip
             await cluster.create(DEPLOYMENTS, name, spec=spec)
@@ -65,11 +79,54 @@ async def test_the_base_of_the_suites(tmp_path: Path) -> None:
                 path = PODS.path("default", pod["metadata"]["name"], "log")
                 log = (await client.get(cluster.url + path)).text
                 assert "Echoing back request made to /x?uuid=1 to client (127.0.0.1:" in log
-        await until_ready(cluster, "picker", 1)
         (pod,) = await until_ready(cluster, "grpc", 1)
         async with await trio.open_tcp_stream(pod["status"]["podIP"], 3000) as stream:
             echoed = await call(stream, "a.example.com", f"{SERVICE}/Echo", b"")
         assert b"\x0a\x07default\x22" + bytes([len(pod["metadata"]["name"])]) in echoed
+
+
+async def test_the_endpoint_picker_sees_what_its_account_may(tmp_path: Path) -> None:
+    async with running(tmp_path, kubelet=True, controllers=True) as cluster:
+        probe = {"grpc": {"port": 9003, "service": "inference-extension"}, "periodSeconds": 1}
+        spec = workload(
+            "picker", 1, image="registry.example/lwepp:v1.6.0", readinessProbe=probe,
+            args=["--pool-name", "p", "--pool-namespace", "default", "--secure-serving=false"],
+        )  # fmt: skip
+        await cluster.create(DEPLOYMENTS, "picker", spec=spec)
+        rules = [
+            {"apiGroups": [group], "resources": [resource], "verbs": ["list", "watch"]}
+            for group, resource in (("inference.networking.k8s.io", "inferencepools"), ("", "pods"))
+        ]
+        pool = {
+            "selector": {"matchLabels": {"app": "picker"}}, "targetPorts": [{"number": 3000}],
+            "endpointPickerRef": {"name": "epp", "port": {"number": 9002}},
+        }  # fmt: skip
+        await cluster.create(INFERENCE_POOLS, "p", spec=pool)
+
+        async def unwell() -> bool:
+            events = await cluster.client.list(EVENTS, "default")
+            return any('responded with "NOT_SERVING"' in event["message"] for event in events)
+
+        await cluster.until(unwell)
+        await cluster.create(ROLES, "reader", rules=rules)
+        subjects = [{"kind": "ServiceAccount", "name": "default", "namespace": "default"}]
+        role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "reader"}
+        await cluster.create(ROLE_BINDINGS, "reader", subjects=subjects, roleRef=role)
+        (pod,) = await until_ready(cluster, "picker", 1)
+        address = pod["status"]["podIP"]
+
+        async def picked() -> bytes | None:
+            async with await trio.open_tcp_stream(address, 9002) as stream:
+                try:
+                    asked = block(2, boolean(3, True))  # headers with which the request ends
+                    return await call(stream, "x", f"/{PICKER}/Process", asked)
+                except RpcError:
+                    return None  # it has not seen that its own pod is ready
+
+        assert (
+            f"x-gateway-destination-endpoint\x1a{chr(len(address) + 5)}{address}:3000".encode()
+            in await cluster.until(picked)
+        )
 
 
 async def test_coredns(tmp_path: Path) -> None:

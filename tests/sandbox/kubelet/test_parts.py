@@ -1,11 +1,14 @@
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 import trio
+from tests.support.stack import free_ports
 from trio.testing import MockClock
 
+from kthena_sandbox.connections import Connections, as_in_go
 from kthena_sandbox.kinds import Document
 from kthena_sandbox.kubelet.addresses import AddressPool, NoAddress
 from kthena_sandbox.kubelet.containers import Container
@@ -14,9 +17,11 @@ from kthena_sandbox.kubelet.images import defaults_of, program_of, repository
 from kthena_sandbox.kubelet.logs import ContainerLog
 from kthena_sandbox.kubelet.logserver import lines, read_options
 from kthena_sandbox.kubelet.podstatus import ContainerState, Termination, phase_of
-from kthena_sandbox.kubelet.probes import Probe, read_probe, run_probe
+from kthena_sandbox.kubelet.probes import Probe, check, read_probe, run_probe
 from kthena_sandbox.kubelet.references import ConfigError
 from kthena_sandbox.kubelet.workloads import UsageError, Workload
+from kthena_sandbox.rpc.health import health_check
+from kthena_sandbox.rpc.service import Method, RpcApp
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -119,6 +124,54 @@ def test_probes_are_read() -> None:
     assert liveness is not None
     assert liveness.unsupported == "exec is not supported in the sandbox"
     assert read_probe(container, "startupProbe") is None
+
+
+def test_a_grpc_probe_is_read() -> None:
+    container = {"readinessProbe": {"grpc": {"port": 9003, "service": "s"}, "timeoutSeconds": 2}}
+    assert read_probe(container, "readinessProbe") == Probe(
+        scheme="grpc", port=9003, service="s", timeout=2.0
+    )
+
+
+async def test_grpc_probes() -> None:
+    methods = health_check({"": True, "ill": False}.get)
+    async with trio.open_nursery() as nursery:
+
+        async def serve(methods: dict[str, Method]) -> int:
+            (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+            app = RpcApp(methods)
+            nursery.start_soon(
+                trio.serve_listeners, partial(Connections(as_in_go()).serve, app), [listener]
+            )
+            return int(listener.socket.getsockname()[1])
+
+        async def ask(port: int, service: str = "") -> str:
+            return await check(Probe(scheme="grpc", port=port, service=service), "127.0.0.1")
+
+        port = await serve(methods)
+        assert await ask(port) == ""
+        assert await ask(port, "ill") == 'service unhealthy (responded with "NOT_SERVING")'
+        assert await ask(port, "other") == "error: health rpc probe failed: unknown service"
+        other = await serve({})
+        assert await ask(other) == (
+            "error: this server does not implement the grpc health protocol (grpc.health.v1.Health): "
+            "unknown service grpc.health.v1.Health"
+        )
+        (closed,) = free_ports(1)
+        assert await ask(closed) == (
+            f'error: failed to connect service at "127.0.0.1:{closed}": '
+            f"dial tcp 127.0.0.1:{closed}: connect: connection refused"
+        )
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_grpc_probe_of_a_server_that_is_silent(autojump_clock: MockClock) -> None:
+    (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    async with listener:
+        port = listener.socket.getsockname()[1]
+        assert await check(Probe(scheme="grpc", port=port, timeout=2.0), "127.0.0.1") == (
+            f'timeout: failed to connect service "127.0.0.1:{port}" within 2s: context deadline exceeded'
+        )
 
 
 async def test_thresholds_decide(autojump_clock: MockClock) -> None:

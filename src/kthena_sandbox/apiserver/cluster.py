@@ -10,6 +10,7 @@ from uuid import UUID
 from kthena_sandbox.apiserver import definitions
 from kthena_sandbox.apiserver.catalogue import Catalogue, collection_key
 from kthena_sandbox.apiserver.conversion import from_storage, to_storage
+from kthena_sandbox.apiserver.definitionnames import named_status, waits_for_names
 from kthena_sandbox.apiserver.errors import Cause, forbidden, not_found
 from kthena_sandbox.apiserver.metadata import timestamp
 from kthena_sandbox.apiserver.storage import Collection, Key, Store
@@ -70,9 +71,20 @@ class Cluster:
         last = self.store.delete(collection_key(resource), key)
         if definitions.is_definition(resource):
             self.catalogue = definitions.undefined(self.catalogue, last)
+            self._hand_on_names(resource, last["spec"]["group"])
         elif resource.custom:
             self.release_definition(f"{resource.plural}.{resource.group}")
         return from_storage(resource, last)
+
+    def _hand_on_names(self, resource: ResourceType, group: str) -> None:
+        """Give the names that have become free to the first definition that waits for them."""
+        listed = self.store.collection(definitions.COLLECTION).documents
+        for definition in list(listed.values()):
+            if definition["spec"]["group"] != group or not waits_for_names(definition):
+                continue
+            status = named_status(definition, listed.values(), timestamp(self.clock()))
+            if status != definition["status"]:
+                self.write(resource, definition | {"status": status})
 
     def release_definition(self, name: str) -> None:
         """Let a definition go that is being deleted and has no objects left."""
@@ -91,7 +103,10 @@ class Cluster:
     def surroundings(self) -> Surroundings:
         """What the rules of single kinds may look at."""
         services = self.collection(self.kind("", "v1", "services"))
-        return Surroundings(timestamp(self.clock()), services.documents.values)
+        present = self.store.collection(definitions.COLLECTION)
+        return Surroundings(
+            timestamp(self.clock()), services.documents.values, present.documents.values
+        )
 
     def uid(self) -> str:
         """A random UUID, version 4."""

@@ -3,6 +3,7 @@
 from typing import Any
 
 from kthena_sandbox.apiserver.catalogue import Catalogue, collection_key
+from kthena_sandbox.apiserver.definitionnames import as_served, is_established
 from kthena_sandbox.apiserver.storage import CollectionKey
 from kthena_sandbox.apiserver.strategies import CLEANUP_FINALIZER
 from kthena_sandbox.resources import ResourceType
@@ -22,7 +23,7 @@ def is_definition(resource: ResourceType) -> bool:
 def defined(catalogue: Catalogue, definition: Document) -> Catalogue:
     """The catalogue with the kinds of a definition as it is now."""
     spec = definition["spec"]
-    types = schema_crd.resource_types(definition)
+    types = schema_crd.resource_types(as_served(definition)) if is_established(definition) else ()
     plural = spec["names"]["plural"]
     present = [
         kind for kind in catalogue.types if (kind.group, kind.plural) == (spec["group"], plural)

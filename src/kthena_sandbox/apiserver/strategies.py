@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from kthena_sandbox.apiserver import networks, pods, services, volumes, workloads
+from kthena_sandbox.apiserver.definitionnames import named_status
 from kthena_sandbox.apiserver.errors import Cause, cause_of
 from kthena_sandbox.apiserver.options import forbidden_cause
 from kthena_sandbox.apiserver.surroundings import Surroundings
@@ -138,22 +139,18 @@ def _check_scopes(quota: Document, old: Document | None, _: Surroundings) -> lis
 def _create_definition(document: Document, surroundings: Surroundings) -> Document:
     metadata = document["metadata"]
     finalizers = [*metadata.get("finalizers", []), CLEANUP_FINALIZER]
-    accepted = _definition_status(document, surroundings.now)
     metadata = metadata | {"finalizers": list(dict.fromkeys(finalizers))}
-    return document | {"metadata": metadata, "status": accepted}
+    stored = {"status": {"storedVersions": _stored_versions(_map(document, "spec"))}}
+    made = document | {"metadata": metadata} | stored
+    return made | {"status": _definition_status(made, surroundings)}
 
 
-def _definition_status(document: Document, now: str) -> Document:
-    spec = _map(document, "spec")
-    return {
-        "acceptedNames": _map(spec, "names"),
-        "storedVersions": _stored_versions(spec),
-        "conditions": [
-            _condition("NamesAccepted", "NoConflicts", "no conflicts found", now),
-            _condition("Established", "InitialNamesAccepted",
-                       "the initial names have been accepted", now),
-        ],
-    }  # fmt: skip
+def _definition_status(document: Document, surroundings: Surroundings) -> Document:
+    """Names are given to those that can be served: others are refused afterwards."""
+    spec, status = _map(document, "spec"), _map(document, "status")
+    if not spec.get("group") or not _map(spec, "names").get("plural"):
+        return status
+    return named_status(document, surroundings.definitions(), surroundings.now)
 
 
 def _stored_versions(spec: Document) -> list[Any]:
@@ -164,16 +161,11 @@ def _stored_versions(spec: Document) -> list[Any]:
     ]
 
 
-def _condition(kind: str, reason: str, message: str, now: str) -> dict[str, str]:
-    return {"lastTransitionTime": now, "message": message, "reason": reason,
-            "status": "True", "type": kind}  # fmt: skip
-
-
-def _update_definition(document: Document, old: Document, _: Surroundings) -> Document:
+def _update_definition(document: Document, old: Document, surroundings: Surroundings) -> Document:
     spec, status = _map(document, "spec"), _map(old, "status")
     stored = dict.fromkeys([*status.get("storedVersions", []), *_stored_versions(spec)])
-    accepted = {"storedVersions": list(stored), "acceptedNames": _map(spec, "names")}
-    return document | {"status": status | accepted}
+    kept = document | {"status": status | {"storedVersions": list(stored)}}
+    return kept | {"status": _definition_status(kept, surroundings)}
 
 
 _SPEC = ("spec",)

@@ -13,7 +13,8 @@ def _nothing() -> Iterable[Document]:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """The time, as the API writes it, and the Services that are there."""
+    """The time, as the API writes it, and the Services and definitions that are there."""
 
     now: str
     services: Callable[[], Iterable[Document]] = _nothing
+    definitions: Callable[[], Iterable[Document]] = _nothing

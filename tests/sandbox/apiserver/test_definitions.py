@@ -1,4 +1,5 @@
 from copy import deepcopy
+from typing import Any
 
 from tests.sandbox.apiserver.asgi_client import CRDS, WIDGETS, Client, widget, widget_definition
 
@@ -164,3 +165,48 @@ async def test_conversion_by_webhook_is_refused(client: Client) -> None:
             "in spec.versions[*].schema instead"
         ),
     ]
+
+
+def _condition(definition: dict[str, Any], kind: str) -> tuple[str, str, str]:
+    (found,) = [entry for entry in definition["status"]["conditions"] if entry["type"] == kind]
+    return found["status"], found["reason"], found["message"]
+
+
+def _rival(**names: Any) -> dict[str, Any]:
+    rival = widget_definition()
+    rival["metadata"]["name"] = "gadgets.example.com"
+    rival["spec"]["names"] = {"plural": "gadgets", "kind": "Gadget"} | names
+    return rival
+
+
+async def test_names_that_another_definition_has(widgets: Client) -> None:
+    created = (await widgets.post(CRDS, _rival(kind="Widget", shortNames=["g"]))).document
+    assert _condition(created, "NamesAccepted") == (
+        "False", "ListKindConflict", '"WidgetList" is already in use',
+    )  # fmt: skip
+    assert _condition(created, "Established") == (
+        "False", "NotAccepted", "not all names are accepted",
+    )  # fmt: skip
+    assert created["status"]["acceptedNames"] == {
+        "plural": "gadgets", "kind": "", "shortNames": ["g"],
+    }  # fmt: skip
+    gadgets = "/apis/example.com/v1/gadgets"
+    assert (await widgets.get(gadgets)).code == 404
+    assert (await widgets.delete(f"{CRDS}/widgets.example.com")).code == 200
+    freed = (await widgets.get(f"{CRDS}/gadgets.example.com")).document
+    assert _condition(freed, "Established")[:2] == ("True", "InitialNamesAccepted")
+    assert freed["status"]["acceptedNames"]["kind"] == "Widget"
+    assert (await widgets.get(gadgets)).code == 200
+
+
+async def test_a_served_definition_keeps_its_names(widgets: Client) -> None:
+    assert (await widgets.post(CRDS, _rival(shortNames=["g"]))).code == 201
+    change = {"spec": {"names": {"shortNames": ["g", "widget"]}}}
+    changed = (await widgets.patch(f"{CRDS}/gadgets.example.com", change)).document
+    assert _condition(changed, "NamesAccepted") == (
+        "False", "ShortNamesConflict", '"widget" is already in use',
+    )  # fmt: skip
+    assert _condition(changed, "Established")[0] == "True"
+    assert changed["status"]["acceptedNames"]["shortNames"] == ["g"]
+    listed = (await widgets.get("/apis/example.com/v1")).document["resources"]
+    assert [entry.get("shortNames") for entry in listed if entry["name"] == "gadgets"] == [["g"]]

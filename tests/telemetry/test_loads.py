@@ -7,11 +7,15 @@ ONE = Endpoint("uid-1", "default", "one", "127.0.0.1", 8000)
 TWO = Endpoint("uid-2", "default", "two", "127.0.0.1", 8000)
 
 
+def count(loads: LoadTable, endpoint: Endpoint) -> int:
+    return loads.by_key.get(endpoint.key, 0)
+
+
 def test_requests_count_while_their_block_runs() -> None:
     loads = LoadTable()
     with loads.in_flight(ONE), loads.in_flight(ONE), loads.in_flight(TWO):
-        assert (2, 1, 3) == (loads.in_flight_of(ONE), loads.in_flight_of(TWO), loads.total)
-    assert (0, 0, 0) == (loads.in_flight_of(ONE), loads.in_flight_of(TWO), loads.total)
+        assert (2, 1, 3) == (count(loads, ONE), count(loads, TWO), loads.total)
+    assert (0, 0, 0) == (count(loads, ONE), count(loads, TWO), loads.total)
 
 
 @pytest.mark.parametrize("failure", [ValueError, KeyboardInterrupt])
@@ -26,19 +30,19 @@ def test_a_pod_that_returns_while_it_works_keeps_its_count_and_never_goes_below_
     loads = LoadTable()
     again = Endpoint("uid-1", "default", "one", "127.0.0.1", 8000)
     with loads.in_flight(ONE):
-        assert 1 == loads.in_flight_of(again)
-    assert 0 == loads.in_flight_of(again)
+        assert 1 == count(loads, again)
+    assert 0 == count(loads, again)
 
 
 def test_another_pod_of_the_same_name_and_address_starts_idle() -> None:
     loads = LoadTable()
     successor = Endpoint("uid-9", "default", "one", "127.0.0.1", 8000)
     with loads.in_flight(ONE):
-        assert 0 == loads.in_flight_of(successor)
+        assert 0 == count(loads, successor)
 
 
 def test_ports_of_a_pod_are_apart() -> None:
     loads = LoadTable()
     other = Endpoint("uid-1", "default", "one", "127.0.0.1", 9000)
     with loads.in_flight(ONE):
-        assert 0 == loads.in_flight_of(other)
+        assert 0 == count(loads, other)

@@ -11,10 +11,6 @@ class LoadTable:
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
 
-    def in_flight_of(self, endpoint: Endpoint) -> int:
-        """Return the requests that *endpoint* is working on."""
-        return self._counts.get(endpoint.key, 0)
-
     @property
     def by_key(self) -> Mapping[str, int]:
         """Return the requests in flight by `Endpoint.key`, as they are and will be; idle endpoints have no entry."""

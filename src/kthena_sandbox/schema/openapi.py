@@ -13,13 +13,6 @@ Document = dict[str, Any]
 _INFO = {"title": "Kubernetes", "version": "v1.34.0"}
 
 
-def openapi_v3_index(types: Iterable[ResourceType]) -> Document:
-    """`/openapi/v3`: where the document of each group version is."""
-    names = {f"apis/{kind.api_version}" if kind.group else f"api/{kind.version}" for kind in types}
-    paths = {name: {"serverRelativeURL": f"/openapi/v3/{name}"} for name in sorted(names)}
-    return {"paths": paths}
-
-
 def openapi_v3(
     group_version: str, types: Iterable[ResourceType], descriptions: Descriptions | None = None
 ) -> Document:

@@ -11,7 +11,6 @@ from kthena_sandbox.schema.openapi import (
     openapi_v2,
     openapi_v2_protobuf,
     openapi_v3,
-    openapi_v3_index,
 )
 
 Document = dict[str, Any]
@@ -58,12 +57,6 @@ def test_every_reference_of_v2_leads_somewhere() -> None:
         f"#/definitions/{name}" for name in document["definitions"]
     }
     assert "oneOf" not in json.dumps(document)
-
-
-def test_the_index_names_each_group_version_once() -> None:
-    paths = openapi_v3_index(TYPES)["paths"]
-    assert paths["api/v1"] == {"serverRelativeURL": "/openapi/v3/api/v1"}
-    assert "apis/things.example.com/v1" in paths
 
 
 def test_kinds_are_found_by_path_and_by_schema() -> None:

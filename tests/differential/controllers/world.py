@@ -1,0 +1,183 @@
+"""One cluster with controllers and without a kubelet: what the scenarios do in it, and what is then there."""
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import trio
+
+from kthena_sandbox.client import ApiError, Client
+from kthena_sandbox.controllers.catalogue import discover
+from kthena_sandbox.kinds import NAMESPACES, NODES, PODS, Document, Key, Kind
+
+_QUIET_SECONDS = 1.2  # without a change, until all controllers are taken to be done
+_LONGEST_SECONDS = 20.0
+_POLL_SECONDS = 0.3
+NODE = "node"
+_NEW_ACCOUNT_TRIES = 50
+WATCHED = (
+    "deployments.apps", "replicasets.apps", "statefulsets.apps", "daemonsets.apps", "controllerrevisions.apps",
+    "jobs.batch", "cronjobs.batch", "pods", "services", "endpoints", "endpointslices.discovery.k8s.io", "events",
+    "poddisruptionbudgets.policy", "configmaps", "secrets", "serviceaccounts", "resourcequotas",
+    "horizontalpodautoscalers.autoscaling", "replicationcontrollers", "persistentvolumeclaims",
+)  # fmt: skip
+
+
+@dataclass
+class World:
+    """A namespace of one cluster."""
+
+    client: Client
+    namespace: str
+    kinds: Mapping[str, Kind]
+    _addresses: dict[str, str] = field(default_factory=dict)
+
+    async def create(self, resource: str, name: str, **fields: Any) -> None:
+        """Create an object; `metadata` among the *fields* is merged with its name and namespace."""
+        kind = self.kinds[resource]
+        home = {"namespace": self.namespace} if kind.namespaced else {}
+        metadata = {"name": name} | home | fields.pop("metadata", {})
+        await self.client.create(kind, {"metadata": metadata} | fields)
+
+    async def patch(
+        self, resource: str, name: str, change: Document, subresource: str = ""
+    ) -> None:
+        await self.client.patch(
+            self.kinds[resource], Key(self.namespace, name), change, subresource
+        )
+
+    async def delete(self, resource: str, name: str, **options: Any) -> None:
+        await self.client.delete(self.kinds[resource], Key(self.namespace, name), **options)
+
+    async def evict(self, pod: Document) -> None:
+        """Evict a pod, or be refused."""
+        metadata = {"name": pod["metadata"]["name"], "namespace": self.namespace}
+        body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": metadata}
+        path = PODS.path(self.namespace, metadata["name"], "eviction")
+        with suppress(ApiError):  # what became of it is seen in the pods
+            await self.client.call("POST", path, body=body)
+
+    async def pods(self, **labels: str) -> list[Document]:
+        """Return the pods that are not leaving, the oldest first, those of a second by name."""
+        selector = ",".join(f"{name}={value}" for name, value in labels.items())
+        params = {"labelSelector": selector} if selector else {}
+        found = await self.client.list(PODS, self.namespace, **params)
+        kept = [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
+        return sorted(
+            kept, key=lambda pod: (pod["metadata"]["creationTimestamp"], pod["metadata"]["name"])
+        )
+
+    async def run_pods(self, limit: int = 1000, *, ready: bool = True) -> None:
+        """Be the kubelet that has started pods, at most *limit* that were not."""
+        waiting = [pod for pod in await self.pods() if pod["status"]["phase"] == "Pending"]
+        for pod in waiting[:limit]:
+            address = self._addresses.setdefault(
+                pod["metadata"]["uid"], f"10.1.0.{len(self._addresses) + 1}"
+            )
+            await self._bind(pod)
+            await self.set_phase(pod, "Running", ready=ready, address=address)
+
+    async def _bind(self, pod: Document) -> None:
+        """Be the scheduler."""
+        if "nodeName" in pod["spec"]:
+            return
+        name = pod["metadata"]["name"]
+        body = {
+            "apiVersion": "v1",
+            "kind": "Binding",
+            "metadata": {"name": name},
+            "target": {"kind": "Node", "name": NODE},
+        }
+        await self.client.call("POST", PODS.path(self.namespace, name, "binding"), body=body)
+
+    async def set_phase(
+        self, pod: Document, phase: str, *, ready: bool = False, address: str = "", code: int = 0
+    ) -> None:
+        """Write what a kubelet writes of a pod."""
+        now = "2026-01-01T00:00:00Z"
+        status: Document = {"phase": phase, "startTime": now}
+        status["conditions"] = [
+            {"type": kind, "status": "True" if ready else "False", "lastTransitionTime": now}
+            for kind in ("Ready", "ContainersReady")
+        ]
+        if address:
+            status |= {"podIP": address, "podIPs": [{"ip": address}]}
+        ended = {"terminated": {"exitCode": code, "finishedAt": now, "startedAt": now}}
+        state = ended if phase in {"Succeeded", "Failed"} else {"running": {"startedAt": now}}
+        status["containerStatuses"] = [
+            {
+                "name": one["name"],
+                "image": one["image"],
+                "imageID": "",
+                "restartCount": 0,
+                "ready": ready,
+                "state": state,
+            }
+            for one in pod["spec"]["containers"]
+        ]
+        await self.patch("pods", pod["metadata"]["name"], {"status": status}, "status")
+
+    async def end_pods(self, phase: str, limit: int = 1000, code: int = 0) -> None:
+        """Let pods that run come to their end."""
+        running = [pod for pod in await self.pods() if pod["status"]["phase"] == "Running"]
+        for pod in running[:limit]:
+            await self.set_phase(pod, phase, code=code)
+
+    async def let_go(self) -> None:
+        """Be the kubelet that has stopped the pods which are leaving."""
+        for pod in await self.client.list(PODS, self.namespace):
+            if "deletionTimestamp" not in pod["metadata"]:
+                continue
+            with suppress(ApiError):  # it went by itself
+                await self.client.delete(
+                    PODS, Key(self.namespace, pod["metadata"]["name"]), gracePeriodSeconds=0
+                )
+
+    async def close(self) -> None:
+        """Leave nothing that would hold the namespace."""
+        await self.client.delete(NAMESPACES, Key("", self.namespace))
+        await trio.sleep(_POLL_SECONDS)
+        await self.let_go()
+
+    async def settled(self) -> dict[str, list[Document]]:
+        """Return all objects once nothing has changed for a while, or the time is up."""
+        before, quiet = "", 0.0
+        with trio.move_on_after(_LONGEST_SECONDS):
+            while quiet < _QUIET_SECONDS:
+                await trio.sleep(_POLL_SECONDS)
+                found = await self._objects()
+                now = json.dumps(found, sort_keys=True)
+                quiet = quiet + _POLL_SECONDS if now == before else 0.0
+                before = now
+        before = before.replace(self.namespace, "(namespace)")
+        return json.loads(before)  # type: ignore[no-any-return]
+
+    async def _objects(self) -> dict[str, list[Document]]:
+        names = [name for name in WATCHED if name in self.kinds]
+        return {name: await self.client.list(self.kinds[name], self.namespace) for name in names}
+
+
+async def make_node(client: Client) -> None:
+    """Make the node to which all pods are bound."""
+    if await client.find(NODES, Key("", NODE)) is None:
+        await client.create(NODES, {"metadata": {"name": NODE}})
+    await client.patch(NODES, Key("", NODE), {"spec": {"taints": None}})
+    ready = {"type": "Ready", "status": "True"}
+    await client.patch(NODES, Key("", NODE), {"status": {"conditions": [ready]}}, "status")
+
+
+async def open_world(client: Client, namespace: str) -> World:
+    """Make the namespace, which no other run has, and wait for its service account."""
+    await client.create(NAMESPACES, {"metadata": {"name": namespace}})
+    known = {
+        f"{kind.plural}.{kind.group}" if kind.group else kind.plural: kind
+        for kind in await discover(client)
+    }
+    world = World(client, namespace, known)
+    for _ in range(_NEW_ACCOUNT_TRIES):
+        if await client.find(known["serviceaccounts"], Key(namespace, "default")) is not None:
+            break
+        await trio.sleep(0.1)
+    return world

@@ -34,8 +34,11 @@ class Container:
     def __init__(
         self, document: Document, pod: Document, address: str, *,
         wall_clock: Callable[[], datetime], changed: Callable[[], None], tell: Tell,
+        initial: bool = False,
     ) -> None:  # fmt: skip
         self.log = ContainerLog(wall_clock)
+        self.is_sidecar = initial and document.get("restartPolicy") == "Always"
+        self._initial = initial
         self.previous_log: ContainerLog | None = None
         self._document = document
         self._pod = pod
@@ -51,7 +54,8 @@ class Container:
     def _first_state(self) -> ContainerState:
         """One that ran before, under another image or before a restart of the sandbox, counts as restarted."""
         name = self._document["name"]
-        known = (self._pod.get("status") or {}).get("containerStatuses") or []
+        field = "initContainerStatuses" if self._initial else "containerStatuses"
+        known = (self._pod.get("status") or {}).get(field) or []
         before: Document = next((entry for entry in known if entry["name"] == name), {})
         ran = (before.get("state") or {}).get("running")
         restarts = int(before.get("restartCount", 0)) + bool(ran)
@@ -60,6 +64,35 @@ class Container:
             started = parse_time(ran["startedAt"])
             ended = Termination(KILLED, "Error", "", started, self._wall_clock())
         return ContainerState(name, self._document["image"], restarts=restarts, before=ended)
+
+    @property
+    def has_succeeded(self) -> bool:
+        """Whether it has ended for good, and well."""
+        return self.finished and self.state.ended is not None and not self.state.ended.exit_code
+
+    def _policy(self) -> str:
+        """When to restart it: an init container runs until it succeeds, a sidecar for ever."""
+        policy = str(self._pod["spec"].get("restartPolicy", "Always"))
+        if self.is_sidecar:
+            return "Always"
+        return "OnFailure" if self._initial and policy != "Never" else policy
+
+    def _is_over(self, exit_code: int) -> bool:
+        """Whether a container that has ended stays so."""
+        policy = self._policy()
+        return self._stopping or policy == "Never" or (policy == "OnFailure" and not exit_code)
+
+    def wait_for_initials(self) -> None:
+        """Say that init containers come first."""
+        self._wait("PodInitializing")
+
+    def leave_out(self) -> None:
+        """Count as done: the server that the pod stands for has been prepared where it runs."""
+        now = self._wall_clock()
+        self.log.write(f"INFO: nothing is run for a server at {self._address}")
+        self.log.close()
+        self.finished = True
+        self._set(ended=Termination(0, "Completed", "", now, now))
 
     def _set(self, **changes: Any) -> None:
         state = replace(self.state, **changes)
@@ -90,16 +123,12 @@ class Container:
     async def run_known(self, make: MakeWorkload) -> None:
         """Run what *make* makes, again and again as `restartPolicy` says."""
         failures = 0
-        while True:
+        while not self._stopping:
             began = trio.current_time()
             ended, was_killed = await self._run_once(make)
-            policy = self._pod["spec"].get("restartPolicy", "Always")
-            if (
-                self._stopping
-                or policy == "Never"
-                or (policy == "OnFailure" and not ended.exit_code)
-            ):
+            if self._is_over(ended.exit_code):
                 self.finished = True
+                self._changed()
                 return
             steady = trio.current_time() - began > _STEADY_SECONDS
             failures = 1 if steady else failures + 1

@@ -75,7 +75,7 @@ class Kubelet:
         key = Key(namespace, pod)
         for worker in self._workers.values():
             if key_of(worker.pod) == key:
-                named = (entry for entry in worker.containers if entry.state.name == name)
+                named = (entry for entry in worker.all_containers if entry.state.name == name)
                 return next(named, None)
         return None
 

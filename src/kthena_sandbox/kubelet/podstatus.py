@@ -85,8 +85,49 @@ class ContainerState:
         return {"waiting": waiting}
 
 
-def phase_of(pod: Document, containers: Sequence[ContainerState]) -> str:
+def incomplete(pod: Document, initial: Sequence[ContainerState], *, has_begun: bool) -> list[str]:
+    """The init containers for which the others wait: those that have not succeeded, sidecars that have not started."""
+    if has_begun:
+        return []
+    sidecars = sidecars_of(pod)
+    return [
+        entry.name
+        for entry in initial
+        if not (entry.started if entry.name in sidecars else _succeeded(entry))
+    ]
+
+
+def sidecars_of(pod: Document) -> set[str]:
+    """The init containers that go on."""
+    listed = (pod.get("spec") or {}).get("initContainers") or []
+    return {entry["name"] for entry in listed if entry.get("restartPolicy") == "Always"}
+
+
+def _have_begun(containers: Sequence[ContainerState]) -> bool:
+    return any(entry.running is not None or entry.ended is not None for entry in containers)
+
+
+def _succeeded(entry: ContainerState) -> bool:
+    return entry.ended is not None and not entry.ended.exit_code
+
+
+def phase_of(
+    pod: Document, containers: Sequence[ContainerState], initial: Sequence[ContainerState] = ()
+) -> str:
     """Pending until every container has run once; then Running, or how they ended for good."""
+    sidecars = sidecars_of(pod)
+    if (
+        initial
+        and pod["spec"].get("restartPolicy") == "Never"
+        and any(
+            entry.ended is not None and entry.ended.exit_code
+            for entry in initial
+            if entry.name not in sidecars
+        )
+    ):
+        return "Failed"
+    if incomplete(pod, initial, has_begun=_have_begun(containers)):
+        return "Pending"
     if any(
         entry.running is None and entry.ended is None and not entry.restarts for entry in containers
     ):
@@ -103,16 +144,23 @@ def _gates(pod: Document) -> list[str]:
 
 
 def conditions_of(
-    pod: Document, containers: Sequence[ContainerState], address: str, now: datetime
-) -> list[Document]:
+    pod: Document, containers: Sequence[ContainerState], initial: Sequence[ContainerState],
+    address: str, now: datetime,
+) -> list[Document]:  # fmt: skip
     """The conditions, others' entries kept."""
-    unready = [entry.name for entry in containers if not entry.ready]
+    sidecars, waiting = (
+        sidecars_of(pod),
+        incomplete(pod, initial, has_begun=_have_begun(containers)),
+    )
+    lasting = [*(entry for entry in initial if entry.name in sidecars), *containers]
+    unready = [entry.name for entry in lasting if not entry.ready]
+    first = f"containers with incomplete status: [{' '.join(waiting)}]"
     gates = _gates(pod)
     why = f"containers with unready status: [{' '.join(unready)}]"
     gated = f'corresponding condition of pod readiness gate "{" ".join(gates)}" does not exist or is not true.'
     own = [
         ("PodReadyToStartContainers", bool(address), "", ""),
-        ("Initialized", not pod["spec"].get("initContainers"), "ContainersNotInitialized", ""),
+        ("Initialized", not waiting, "ContainersNotInitialized", first),
         ("Ready", not unready and not gates, *_reason(unready, why, gated)),
         ("ContainersReady", not unready, "ContainersNotReady", why),
         ("PodScheduled", True, "", ""),
@@ -141,16 +189,16 @@ def _condition(kind: str, holds: bool, reason: str, message: str, now: datetime)
 def status_of(
     pod: Document,
     containers: Iterable[ContainerState],
+    initial: Sequence[ContainerState],
     address: str,
-    started: datetime,
-    now: datetime,
+    times: tuple[datetime, datetime],
 ) -> Document:
-    """The status to write; addresses only when there is one."""
-    listed = list(containers)
+    """The status to write; addresses only when there is one. *times*: when it started, and now."""
+    listed, (started, now) = list(containers), times
     uid = pod["metadata"]["uid"]
     status: Document = {
-        "phase": phase_of(pod, listed),
-        "conditions": conditions_of(pod, listed, address, now),
+        "phase": phase_of(pod, listed, initial),
+        "conditions": conditions_of(pod, listed, initial, address, now),
         "hostIP": HOST_ADDRESS,
         "hostIPs": [{"ip": HOST_ADDRESS}],
         "startTime": (pod.get("status") or {}).get("startTime") or timestamp(started),
@@ -158,12 +206,9 @@ def status_of(
     }
     if address:
         status |= {"podIP": address, "podIPs": [{"ip": address}]}
-    if initial := pod["spec"].get("initContainers"):
-        refused = (
-            ContainerState(entry["name"], entry["image"]).waiting(
-                "ErrImagePull", "init containers are not run in the sandbox"
-            )
+    if initial:
+        status["initContainerStatuses"] = [
+            replace(entry, ready=True).document(uid) if _succeeded(entry) else entry.document(uid)
             for entry in initial
-        )
-        status["initContainerStatuses"] = [entry.document(uid) for entry in refused]
+        ]
     return status

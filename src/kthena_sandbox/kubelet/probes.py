@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,15 +10,17 @@ import httpx
 import trio
 
 from kthena_sandbox.kinds import Document
+from kthena_sandbox.kubelet.commands import refusal, sleep_seconds
 from kthena_sandbox.rpc.framing import UNIMPLEMENTED, RpcError
 from kthena_sandbox.rpc.health import ask_health
 
 Check = Callable[[], Awaitable[str]]
+Execute = Callable[[Sequence[str]], Awaitable[str]]
 
 
 @dataclass(frozen=True)
 class Probe:
-    """One probe. Times are seconds; `unsupported` says what the sandbox cannot do."""
+    """One probe. Times are seconds."""
 
     scheme: str = "tcp"
     port: int = 0
@@ -32,7 +34,7 @@ class Probe:
     successes: int = 1
     failures: int = 3
     grace: float | None = None  # for the container when it is ended for this probe's sake
-    unsupported: str = ""
+    command: tuple[str, ...] = ()
 
 
 def read_probe(container: Document, name: str) -> Probe | None:
@@ -64,7 +66,8 @@ def read_handler(given: Document, container: Document, **times: Any) -> Probe:
     if grpc := given.get("grpc"):
         service = grpc.get("service") or ""
         return Probe(scheme="grpc", port=int(grpc["port"]), service=service, **times)
-    return Probe(unsupported="exec is not supported in the sandbox", **times)
+    command = (given.get("exec") or {}).get("command") or ()
+    return Probe(scheme="exec", command=tuple(command), **times)
 
 
 def _port(container: Document, port: int | str) -> int:
@@ -75,16 +78,33 @@ def _port(container: Document, port: int | str) -> int:
     return int(next(named, port if port.isdecimal() else 0))
 
 
-async def check(probe: Probe, address: str) -> str:
+async def check(probe: Probe, address: str, execute: Execute) -> str:
     """Probe once: "" for success, otherwise what went wrong."""
-    if probe.unsupported:
-        return probe.unsupported
+    if probe.scheme == "exec":
+        return await _check_command(probe, execute)
     host = probe.host or address
     if probe.scheme == "tcp":
         return await _check_tcp(host, probe)
     if probe.scheme == "grpc":
         return await _check_grpc(host, probe)
     return await _check_http(host, probe)
+
+
+async def refuse(command: Sequence[str]) -> str:
+    """What containers say that have no program of their own."""
+    await trio.lowlevel.checkpoint()
+    return refusal(command)
+
+
+async def _check_command(probe: Probe, execute: Execute) -> str:
+    why = f'command timed out: "{" ".join(probe.command)}" timed out after {probe.timeout:g}s'
+    with trio.move_on_after(probe.timeout):
+        seconds = sleep_seconds(probe.command)
+        if seconds is None:
+            return await execute(probe.command)
+        await trio.sleep(seconds)
+        return ""
+    return why
 
 
 async def _check_tcp(host: str, probe: Probe) -> str:

@@ -9,7 +9,7 @@ import trio
 from kthena_sandbox.kinds import Document
 from kthena_sandbox.kubelet.hooks import run_hook
 from kthena_sandbox.kubelet.podstatus import Tell
-from kthena_sandbox.kubelet.probes import Probe, check, read_probe, run_probe
+from kthena_sandbox.kubelet.probes import Execute, Probe, check, read_probe, refuse, run_probe
 from kthena_sandbox.kubelet.workloads import Workload
 
 _LEAST_SECONDS = 2.0  # for a container whose preStop hook took all of its time
@@ -21,23 +21,19 @@ class Show(Protocol):
     def __call__(self, *, ready: bool = ..., started: bool = ...) -> None: ...
 
 
-async def keep_ready(probe: Probe, address: str, show: Callable[[bool], None], tell: Tell) -> None:
+async def keep_ready(
+    probe: Probe, address: str, show: Callable[[bool], None], tell: Tell, execute: Execute = refuse
+) -> None:
     """Show a container ready while its probe succeeds, until cancelled."""
 
     def failed(message: str) -> None:
         tell("Unhealthy", f"Readiness probe failed: {message}", True)
         show(False)
 
-    await _run(probe, address, lambda: show(True), failed)
-
-
-async def _run(
-    probe: Probe, address: str, passed: Callable[[], None], failed: Callable[[str], None]
-) -> None:
     async def ask() -> str:
-        return await check(probe, address)
+        return await check(probe, address, execute)
 
-    await run_probe(probe, ask, passed, failed)
+    await run_probe(probe, ask, lambda: show(True), failed)
 
 
 @dataclass
@@ -66,24 +62,36 @@ class Supervision:
             self.show(started=True)
             if (liveness := read_probe(probed, "livenessProbe")) is not None:
                 failed = self._dead(liveness, "Liveness")
-                nursery.start_soon(_run, liveness, self.address, _nothing, failed)
+                nursery.start_soon(self._probe, liveness, _nothing, failed)
             if (readiness := read_probe(probed, "readinessProbe")) is None:
                 self._show_ready(True)
             else:
-                await keep_ready(readiness, self.address, self._show_ready, self.tell)
+                await keep_ready(
+                    readiness, self.address, self._show_ready, self.tell, self.workload.execute
+                )
+
+    async def _probe(
+        self, probe: Probe, passed: Callable[[], None], failed: Callable[[str], None]
+    ) -> None:
+        async def ask() -> str:
+            return await check(probe, self.address, self.workload.execute)
+
+        await run_probe(probe, ask, passed, failed)
 
     def _show_ready(self, ready: bool) -> None:
         self.show(ready=ready and not self._closed)
 
     async def _run_post_start(self) -> None:
         hook = (self.document.get("lifecycle") or {}).get("postStart")
-        if hook and (why := await run_hook(hook, self.document, self.address)):
+        if hook and (
+            why := await run_hook(hook, self.document, self.address, self.workload.execute)
+        ):
             self.tell("FailedPostStartHook", f"PostStartHook failed: {why}", True)
             self._condemn(f"PostStartHook failed: {why}", "FailedPostStartHook", None)
 
     async def _wait_for_start(self, probe: Probe) -> None:
         with trio.CancelScope() as scope:
-            await _run(probe, self.address, scope.cancel, self._dead(probe, "Startup"))
+            await self._probe(probe, scope.cancel, self._dead(probe, "Startup"))
 
     def _dead(self, probe: Probe, name: str) -> Callable[[str], None]:
         def failed(message: str) -> None:
@@ -121,7 +129,7 @@ class Supervision:
     async def _run_pre_stop(self, hook: Document, seconds: float) -> None:
         why = "it did not end within the grace period"
         with trio.move_on_after(seconds):
-            why = await run_hook(hook, self.document, self.address)
+            why = await run_hook(hook, self.document, self.address, self.workload.execute)
         if why:
             self.tell("FailedPreStopHook", f"PreStopHook failed: {why}", True)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from ipaddress import ip_address
 
 import trio
@@ -12,6 +13,7 @@ from kthena_sandbox.kinds import PODS, Document, key_of, uid_of
 from kthena_sandbox.kubelet import images
 from kthena_sandbox.kubelet.addresses import ANNOTATION, AddressPool, NoAddress
 from kthena_sandbox.kubelet.containers import Container
+from kthena_sandbox.kubelet.initials import run_in_order, stop_sidecars
 from kthena_sandbox.kubelet.podstatus import ContainerState, status_of
 from kthena_sandbox.kubelet.podvolumes import PodVolumes
 from kthena_sandbox.kubelet.runtime import Runtime
@@ -54,6 +56,8 @@ class PodWorker:
     ) -> None:  # fmt: skip
         self.pod = pod
         self.containers: list[Container] = []
+        self._initial: list[Container] = []
+        self._moved = trio.Event()
         self._images_changed: list[trio.Event] = []
         self._client = client
         self._mirror = mirror
@@ -97,8 +101,20 @@ class PodWorker:
         """The pod is gone: stop at once."""
         self._scope.cancel()
 
+    @property
+    def all_containers(self) -> list[Container]:
+        """Those that come first, and the others."""
+        return [*self._initial, *self.containers]
+
     def _changed(self) -> None:
         self._news.set()
+        self._moved.set()
+
+    async def _until(self, holds: Callable[[], bool]) -> None:
+        """Wait until something is true of the containers."""
+        while not holds():
+            self._moved = trio.Event()
+            await self._moved.wait()
 
     async def run(self) -> None:
         """Run the pod until it is cancelled, or until it has ended and been let go."""
@@ -121,16 +137,21 @@ class PodWorker:
         await self._take_address(static)
         self._make_containers()
         self._changed()
-        if self.pod["spec"].get("initContainers"):
-            text = "Init containers are not run in the sandbox"
-            self._tell("Failed", text, True)
-            return
         async with trio.open_nursery() as nursery:
             if not static and self.pod["spec"].get("volumes"):
                 self._tell_unmounted()
                 await nursery.start(self._volumes.run, self._address)
+            run = partial(self._run_as, static=static, initial=True)
+            if not await run_in_order(self._initial, run, self._until, nursery):
+                return
             for index in range(len(self.containers)):
                 nursery.start_soon(self._run_container, index, static)
+            await self._until(lambda: all(entry.finished for entry in self.containers))
+            if self._ending is None:
+                await stop_sidecars(self._initial, self._grace())
+
+    def _grace(self) -> float:
+        return float(self.pod["spec"].get("terminationGracePeriodSeconds", 30))
 
     def _tell_unmounted(self) -> None:
         if missing := self._volumes.unsupported():
@@ -141,6 +162,11 @@ class PodWorker:
         documents = self.pod["spec"]["containers"]
         self.containers = [self._container(entry) for entry in documents]
         self._images_changed = [trio.Event() for _ in documents]
+        first = self.pod["spec"].get("initContainers") or []
+        self._initial = [self._container(entry, initial=True) for entry in first]
+        if first:
+            for container in [*self._initial[1:], *self.containers]:
+                container.wait_for_initials()
 
     async def _run_container(self, index: int, static: str) -> None:
         """Run a container, and another one in its place whenever it gets another image."""
@@ -151,12 +177,14 @@ class PodWorker:
                 await self._replace(index)
                 nursery.cancel_scope.cancel()
 
-    async def _run_as(self, container: Container, static: str) -> None:
+    async def _run_as(self, container: Container, static: str, *, initial: bool = False) -> None:
         documents = self.pod["spec"]["containers"]
         known = any(images.program_of(entry["image"]) is not None for entry in documents)
         if images.program_of(container.state.image) is not None:
             await container.run_known(self._make)
-        elif static and not known:
+        elif static and initial and not container.is_sidecar:
+            container.leave_out()
+        elif static and (initial or not known):
             await container.run_static()
         else:
             container.refuse_image(ANNOTATION)
@@ -171,16 +199,16 @@ class PodWorker:
         if before.state.running is not None:
             why = f"Container {before.state.name} definition changed, will be restarted"
             self._tell("Killing", why, False)
-            await before.stop(float(self.pod["spec"].get("terminationGracePeriodSeconds", 30)))
+            await before.stop(self._grace())
         after = self._container(self.pod["spec"]["containers"][index])
         after.previous_log = before.log
         self.containers[index] = after
         self._changed()
 
-    def _container(self, document: Document) -> Container:
+    def _container(self, document: Document, *, initial: bool = False) -> Container:
         return Container(
             document, self.pod, self._address,
-            wall_clock=self._wall_clock, changed=self._changed, tell=self._tell,
+            wall_clock=self._wall_clock, changed=self._changed, tell=self._tell, initial=initial,
         )  # fmt: skip
 
     async def _take_address(self, static: str) -> None:
@@ -195,10 +223,10 @@ class PodWorker:
     def _tell(self, reason: str, message: str, is_warning: bool) -> None:
         self._events.tell(self.pod, reason, message, "Warning" if is_warning else "Normal")
 
-    def _states(self) -> list[ContainerState]:
-        if self.containers:
-            return [container.state for container in self.containers]
-        documents = self.pod["spec"]["containers"]
+    def _states(self, containers: list[Container], field: str) -> list[ContainerState]:
+        if containers:
+            return [container.state for container in containers]
+        documents = self.pod["spec"].get(field) or []
         return [ContainerState(entry["name"], entry["image"]) for entry in documents]
 
     async def _write_status(self) -> None:
@@ -211,8 +239,11 @@ class PodWorker:
             await self._news.wait()
 
     async def _write_once(self) -> bool:
-        now = self._wall_clock()
-        status = status_of(self.pod, self._states(), self._address, self._started, now)
+        status = status_of(
+            self.pod, self._states(self.containers, "containers"),
+            self._states(self._initial, "initContainers"), self._address,
+            (self._started, self._wall_clock()),
+        )  # fmt: skip
         present = self.pod.get("status") or {}
         if all(present.get(name) == value for name, value in status.items()):
             return True
@@ -227,13 +258,17 @@ class PodWorker:
         return True
 
     async def _stop(self) -> None:
-        for container in self.containers:
+        began = trio.current_time()
+        for container in self.all_containers:
             self._tell("Killing", f"Stopping container {container.state.name}", False)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._shorten, nursery.cancel_scope)
             async with trio.open_nursery() as draining:
-                for container in self.containers:
-                    draining.start_soon(container.stop, self._ending or 0.0)
+                for container in self.all_containers:
+                    if not container.is_sidecar:
+                        draining.start_soon(container.stop, self._ending or 0.0)
+            spent = trio.current_time() - began
+            await stop_sidecars(self._initial, max(0.0, (self._ending or 0.0) - spent))
             nursery.cancel_scope.cancel()
 
     async def _shorten(self, scope: trio.CancelScope) -> None:

@@ -6,6 +6,8 @@ from typing import NamedTuple, Protocol
 import trio
 
 from kthena_sandbox.engine import Engine
+from kthena_sandbox.kubelet.commands import refusal, router_arguments
+from kthena_sandbox.kubelet.probes import refuse
 from kthena_sandbox.processes import Child, Children
 
 KILLED = 137
@@ -36,6 +38,9 @@ class Workload(Protocol):
     async def end(self, seconds: float) -> None:
         """Ask it to end, and end it after *seconds*, or when cancelled."""
 
+    async def execute(self, command: Sequence[str]) -> str:
+        """Run a command beside it: "" when it succeeds, otherwise what went wrong."""
+
 
 class EngineWorkload:
     """A mock engine."""
@@ -61,6 +66,10 @@ class EngineWorkload:
             where = f"{settings.host}:{settings.port}"
             raise OSError(f"cannot listen on {where}: {_first(errors)}") from errors
         return Exit(KILLED)
+
+    async def execute(self, command: Sequence[str]) -> str:
+        """There is no program that could be run."""
+        return await refuse(command)
 
     async def end(self, seconds: float) -> None:
         """Let requests finish."""
@@ -91,6 +100,10 @@ class ServerWorkload:
             await self._server.run(task_status=task_status)
         return Exit(_TERMINATED)
 
+    async def execute(self, command: Sequence[str]) -> str:
+        """There is no program that could be run."""
+        return await refuse(command)
+
     async def end(self, seconds: float) -> None:
         """Cut what is under way, as a program that knows no signals does."""
         self._scope.cancel()
@@ -115,6 +128,10 @@ class StandIn:
         with self._scope:
             await trio.sleep_forever()
         return Exit(_TERMINATED)
+
+    async def execute(self, command: Sequence[str]) -> str:
+        """There is no program that could be run."""
+        return await refuse(command)
 
     async def end(self, seconds: float) -> None:
         """At once."""
@@ -159,6 +176,19 @@ class ProcessWorkload:
             await self._child.end(seconds)
         finally:
             self._child.kill()
+
+    async def execute(self, command: Sequence[str]) -> str:
+        """Run the router's program once more, with the same environment."""
+        arguments = router_arguments(command)
+        if arguments is None:
+            return refusal(command)
+        said: list[str] = []
+        program = [*self.command[:3], *arguments]
+        try:
+            code = await self._children.run(program, self.environ, said.append, patience=0.0)
+        except OSError as error:
+            return str(error)
+        return "" if code == 0 else "\n".join(said) or f"command exited with {code}"
 
 
 def _first(error: BaseException) -> BaseException:

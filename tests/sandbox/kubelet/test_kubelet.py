@@ -328,16 +328,77 @@ async def test_an_environment_that_cannot_be_read_is_said(tmp_path: Path) -> Non
         assert waiting["message"] == 'configmap "a" not found'
 
 
-async def test_init_containers_are_refused(tmp_path: Path) -> None:
-    initial = [{"name": "first", "image": "kthena/mock-engine"}]
+def _initial_states(pod: Document) -> list[Document]:
+    statuses = (pod.get("status") or {}).get("initContainerStatuses") or []
+    return [entry["state"] for entry in statuses]
+
+
+async def test_a_pod_waits_for_an_init_container_that_cannot_run(tmp_path: Path) -> None:
+    initial = [{"name": "first", "image": "busybox"}, {"name": "second", "image": "busybox"}]
     async with running(tmp_path, kubelet=True) as cluster:
         await cluster.create(PODS, "engine", spec=engine_pod() | {"initContainers": initial})
 
-        async def refused() -> Any:
-            return ((await _pod(cluster)).get("status") or {}).get("initContainerStatuses")
+        async def refused() -> Document | None:
+            pod = await _pod(cluster)
+            states = _initial_states(pod)
+            return pod if states and states[0]["waiting"]["reason"] == "ErrImagePull" else None
 
-        (status,) = await cluster.until(refused)
-        assert status["state"]["waiting"]["message"] == "init containers are not run in the sandbox"
+        pod = await cluster.until(refused)
+        assert _initial_states(pod)[1] == {"waiting": {"reason": "PodInitializing"}}
+        assert _state(pod) == {"waiting": {"reason": "PodInitializing"}}
+        assert pod["status"]["phase"] == "Pending"
+        condition = condition_of(pod, "Initialized")
+        assert condition is not None
+        assert (condition["status"], condition["reason"], condition["message"]) == (
+            "False", "ContainersNotInitialized",
+            "containers with incomplete status: [first second]",
+        )  # fmt: skip
+
+
+async def test_a_sidecar_starts_first_and_counts_for_readiness(tmp_path: Path) -> None:
+    ready = {"httpGet": {"path": "/health", "port": 8001}, "periodSeconds": 1}
+    sidecar = {"name": "beside", "image": "kthena/mock-engine", "args": ["--model", "b", "--port", "8001"],
+               "restartPolicy": "Always", "startupProbe": ready, "readinessProbe": ready}  # fmt: skip
+    async with running(tmp_path, kubelet=True) as cluster:
+        await cluster.create(PODS, "engine", spec=engine_pod() | {"initContainers": [sidecar]})
+        pod = await cluster.until(_ready(cluster))
+        (first,) = pod["status"]["initContainerStatuses"]
+        (second,) = pod["status"]["containerStatuses"]
+        assert (first["ready"], first["started"]) == (True, True)
+        began = [entry["state"]["running"]["startedAt"] for entry in (first, second)]
+        assert began == sorted(began)
+        assert "INFO: vllm engine for b" in await _logs(cluster, container="beside")
+        await cluster.client.delete(PODS, POD)
+        await cluster.gone(PODS, POD)
+
+
+async def test_what_is_prepared_elsewhere_is_left_out(tmp_path: Path) -> None:
+    initial = [{"name": "download", "image": "models/download:1"}]
+    spec = {"containers": [{"name": "engine", "image": "vllm"}], "initContainers": initial}
+    async with running(tmp_path, kubelet=True) as cluster:
+        metadata = {"annotations": {ANNOTATION: "127.0.0.1"}}
+        await cluster.create(PODS, "engine", metadata=metadata, spec=spec)
+        pod = await cluster.until(_ready(cluster))
+        (state,) = _initial_states(pod)
+        assert (state["terminated"]["reason"], state["terminated"]["exitCode"]) == ("Completed", 0)
+        assert await _logs(cluster, container="download") == (
+            "INFO: nothing is run for a server at 127.0.0.1\n"
+        )
+
+
+async def test_a_command_that_is_not_run(tmp_path: Path) -> None:
+    probe = {"exec": {"command": ["cat", "/tmp/healthy"]}, "periodSeconds": 1}
+    hook = {"preStop": {"exec": {"command": ["sh", "-c", "sleep 0.1"]}}}
+    spec = engine_pod(readinessProbe=probe | {"failureThreshold": 1}, lifecycle=hook)
+    async with running(tmp_path, kubelet=True) as cluster:
+        await cluster.create(PODS, "engine", spec=spec)
+        assert await cluster.until(_event(cluster, "Unhealthy")) == (
+            "Readiness probe failed: exec: the sandbox runs kthena-router in its own containers, and "
+            "sleep, but not: cat /tmp/healthy"
+        )
+        await cluster.client.delete(PODS, POD)
+        await cluster.gone(PODS, POD)
+        assert not await _event(cluster, "FailedPreStopHook")()
 
 
 async def test_a_node_selector_that_fits_no_node_leaves_the_pod_unscheduled(

@@ -1,4 +1,5 @@
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -11,13 +12,14 @@ from trio.testing import MockClock
 from kthena_sandbox.connections import Connections, as_in_go
 from kthena_sandbox.kinds import Document
 from kthena_sandbox.kubelet.addresses import AddressPool, NoAddress
+from kthena_sandbox.kubelet.commands import refusal, router_arguments, sleep_seconds
 from kthena_sandbox.kubelet.containers import Container
 from kthena_sandbox.kubelet.environment import arguments_of, expand, variables_of
 from kthena_sandbox.kubelet.images import defaults_of, program_of, repository
 from kthena_sandbox.kubelet.logs import ContainerLog
 from kthena_sandbox.kubelet.logserver import lines, read_options
 from kthena_sandbox.kubelet.podstatus import ContainerState, Termination, phase_of
-from kthena_sandbox.kubelet.probes import Probe, check, read_probe, run_probe
+from kthena_sandbox.kubelet.probes import Probe, check, read_probe, refuse, run_probe
 from kthena_sandbox.kubelet.references import ConfigError
 from kthena_sandbox.kubelet.workloads import UsageError, Workload
 from kthena_sandbox.rpc.health import health_check
@@ -122,7 +124,7 @@ def test_probes_are_read() -> None:
     )
     liveness = read_probe(container, "livenessProbe")
     assert liveness is not None
-    assert liveness.unsupported == "exec is not supported in the sandbox"
+    assert liveness.command == ("true",)
     assert read_probe(container, "startupProbe") is None
 
 
@@ -146,7 +148,9 @@ async def test_grpc_probes() -> None:
             return int(listener.socket.getsockname()[1])
 
         async def ask(port: int, service: str = "") -> str:
-            return await check(Probe(scheme="grpc", port=port, service=service), "127.0.0.1")
+            return await check(
+                Probe(scheme="grpc", port=port, service=service), "127.0.0.1", refuse
+            )
 
         port = await serve(methods)
         assert await ask(port) == ""
@@ -169,7 +173,7 @@ async def test_a_grpc_probe_of_a_server_that_is_silent(autojump_clock: MockClock
     (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
     async with listener:
         port = listener.socket.getsockname()[1]
-        assert await check(Probe(scheme="grpc", port=port, timeout=2.0), "127.0.0.1") == (
+        assert await check(Probe(scheme="grpc", port=port, timeout=2.0), "127.0.0.1", refuse) == (
             f'timeout: failed to connect service "127.0.0.1:{port}" within 2s: context deadline exceeded'
         )
 
@@ -233,3 +237,36 @@ async def test_crashes_are_answered_with_growing_pauses(autojump_clock: MockCloc
     with trio.move_on_after(65):
         await container.run_known(make)
     assert dict(seen) == {0: "1s", 1: "2s", 3: "4s", 7: "8s", 15: "16s", 31: "30s", 61: "30s"}
+
+
+@pytest.mark.parametrize(
+    ("command", "seconds"),
+    [
+        (["sleep", "10"], 10.0),
+        (["/bin/sleep", "0.5s"], 0.5),
+        (["/bin/sh", "-c", "sleep 3"], 3.0),
+        (["sh", "-c", "sleep 3; rm x"], None),
+        (["sh", "-c", "sleep 3 && true"], None),
+        (["sleep", "-1"], None),
+        (["sleep", "inf"], None),
+        (["sleep"], None),
+        (["cat", "/tmp/healthy"], None),
+    ],
+)
+def test_commands_that_only_wait(command: list[str], seconds: float | None) -> None:
+    assert sleep_seconds(command) == seconds
+
+
+def test_commands_of_the_router() -> None:
+    assert router_arguments(["/usr/bin/kthena-router", "--version"]) == ["--version"]
+    assert router_arguments(["python3", "-m", "kthena_router", "--help"]) == ["--help"]
+    assert router_arguments(["python", "-c", "pass"]) is None
+    assert refusal(["cat", "x"]) == (
+        "exec: the sandbox runs kthena-router in its own containers, and sleep, but not: cat x"
+    )
+
+
+async def test_a_command_that_takes_too_long(autojump_clock: object) -> None:
+    probe = Probe(scheme="exec", command=("sleep", "3"), timeout=1.0)
+    assert await check(probe, "", refuse) == 'command timed out: "sleep 3" timed out after 1s'
+    assert await check(replace(probe, timeout=4.0), "", refuse) == ""

@@ -171,9 +171,60 @@ async def test_hooks_that_are_commands_are_refused_and_the_pod_ends(tmp_path: Pa
         await until_pod(cluster)
         await cluster.client.delete(PODS, POD)
         assert await event_of(cluster, "FailedPreStopHook") == (
-            "PreStopHook failed: exec is not supported in the sandbox"
+            "PreStopHook failed: exec: the sandbox runs kthena-router in its own containers, and "
+            "sleep, but not: true"
         )
         await cluster.gone(PODS, POD)
+
+
+async def test_a_probe_runs_the_program_of_the_container(tmp_path: Path) -> None:
+    probe = {"exec": {"command": ["kthena-router", "--version"]}, "timeoutSeconds": 20}
+    wrong = {"exec": {"command": ["kthena-router", "--no-such-flag"]}, "timeoutSeconds": 20}
+    spec = router_pod(readinessProbe=probe, livenessProbe=wrong | {"failureThreshold": 1})
+    async with running(tmp_path, kubelet=True, controllers=True) as cluster:
+        await cluster.create(PODS, "router", spec=spec)
+        await until_pod(cluster)
+        assert "--no-such-flag" in await event_of(cluster, "Unhealthy")
+
+
+async def test_an_init_container_runs_first_and_a_sidecar_to_the_end(tmp_path: Path) -> None:
+    first = {"name": "first", "image": "kthena-router", "args": ["--version"]}
+    beside = {"name": "beside", "image": "kthena/mock-engine", "args": ["--model", "m"],
+              "restartPolicy": "Always"}  # fmt: skip
+    spec = router_pod(args=["--version"]) | {
+        "restartPolicy": "Never", "initContainers": [first, beside],
+    }  # fmt: skip
+    async with running(tmp_path, kubelet=True, controllers=True) as cluster:
+        await cluster.create(PODS, "router", spec=spec)
+
+        async def ended() -> Document | None:
+            status = (await cluster.client.get(PODS, POD)).get("status") or {}
+            states = [entry["state"] for entry in status.get("initContainerStatuses") or []]
+            over = status.get("phase") == "Succeeded" and "terminated" in states[1]
+            return status if over else None
+
+        status = await cluster.until(ended, _START_SECONDS)
+        (before, _), (after,) = status["initContainerStatuses"], status["containerStatuses"]
+        assert (before["ready"], before["state"]["terminated"]["exitCode"]) == (True, 0)
+        assert (
+            before["state"]["terminated"]["finishedAt"] <= after["state"]["terminated"]["startedAt"]
+        )
+        assert (await log_of(cluster, container="first")).startswith("kthena-router ")
+
+
+async def test_an_init_container_that_fails_ends_the_pod(tmp_path: Path) -> None:
+    first = {"name": "first", "image": "kthena-router", "args": ["--no-such-flag"]}
+    spec = router_pod() | {"restartPolicy": "Never", "initContainers": [first]}
+    async with running(tmp_path, kubelet=True, controllers=True) as cluster:
+        await cluster.create(PODS, "router", spec=spec)
+
+        async def failed() -> Document | None:
+            pod = await cluster.client.get(PODS, POD)
+            return pod if (pod.get("status") or {}).get("phase") == "Failed" else None
+
+        pod = await cluster.until(failed, _START_SECONDS)
+        (status,) = pod["status"]["containerStatuses"]
+        assert status["state"] == {"waiting": {"reason": "PodInitializing"}}
 
 
 async def test_a_process_that_ends_by_itself(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import trio
 
@@ -18,14 +19,14 @@ _CLASS = "sandbox.kthena.io/router-process"  # leaves its status to us
 
 
 @asynccontextmanager
-async def running_cluster(host: Host) -> AsyncIterator[Client]:
-    """The cluster over the host's API server, ready to run pods; a client of it."""
+async def running_cluster(host: Host, volumes: Path) -> AsyncIterator[Client]:
+    """The cluster over the host's API server, ready to run pods; a client of it. In *volumes* are those of claims."""
     async with open_client(host.entrance) as client, trio.open_nursery() as nursery:
         pods = Mirror(client, PODS)
         kubelet = Kubelet(client.named("kubelet"), pods, utc_now, host)
         await nursery.start(kubelet.run)
         nursery.start_soon(pods.run)
-        await nursery.start(run_controllers, client, pods)
+        await nursery.start(run_controllers, client, pods, volumes)
         yield client.named("kthena-sandbox")
         nursery.cancel_scope.cancel()
 

@@ -80,8 +80,13 @@ class Supervisor:
     @asynccontextmanager
     async def _cluster(self, server: ApiProcess, folder: Path) -> AsyncIterator[Client]:
         host = Host(server.entrance, folder / "kubelet", self.environ, self.children)
-        async with running_cluster(host) as client:
+        async with running_cluster(host, self._volumes(folder)) as client:
             yield client
+
+    def _volumes(self, folder: Path) -> Path:
+        """Beside the state, with which the volumes of claims stay; otherwise they go with this run."""
+        state = self.settings.state
+        return state.absolute().with_name(f"{state.name}.volumes") if state else folder / "volumes"
 
     async def _prepare(self, client: Client) -> None:
         if self.settings.router:

@@ -79,7 +79,7 @@ async def running(
             await nursery.start(make_kubelet(cluster, pods, folder).run)
         nursery.start_soon(pods.run)
         if controllers:
-            await nursery.start(run_controllers, cluster.client, pods)
+            await nursery.start(run_controllers, cluster.client, pods, folder / "volumes")
         yield cluster
         nursery.cancel_scope.cancel()
 

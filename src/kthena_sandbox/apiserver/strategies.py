@@ -174,6 +174,9 @@ _DEFINITION_STAYS = _fixed("spec.group", "spec.scope", "spec.names.plural", "spe
 _WHOLE: tuple[Part, ...] = ("core", "own", "whole", "rules", "last")
 _TWICE: tuple[Part, ...] = ("whole", "rules", "last") * 2 + ("core", "own")
 _OF_JOBS: tuple[Part, ...] = ("whole", "own", "rules", "core", "rules", "last")
+_OF_VOLUMES: tuple[Part, ...] = ("whole", "rules", "whole", "rules", "own")
+_OF_CLAIMS: tuple[Part, ...] = ("whole", "rules", "core", "whole", "rules", "own")
+_OF_CLASSES: tuple[Part, ...] = ("whole", "rules", "core", "last")
 _RULES_FIRST: tuple[Part, ...] = ("core", "rules", "last", "own", "whole", "rules", "last")
 STRATEGIES: Mapping[tuple[str, str], Strategy] = {
     ("", "namespaces"): Strategy(
@@ -184,17 +187,17 @@ STRATEGIES: Mapping[tuple[str, str], Strategy] = {
     ),
     ("", "nodes"): Strategy(status=None, on_update=_WHOLE),  # a kubelet registers its node with a status
     ("", "persistentvolumes"): Strategy(
-        volumes.create_volume, check=volumes.check_volume, on_update=_TWICE,
+        volumes.create_volume, check=volumes.check_volume, on_update=_OF_VOLUMES,
         update_status=volumes.volume_status,
     ),
     ("", "persistentvolumeclaims"): Strategy(
         volumes.create_claim, volumes.update_claim, volumes.check_claim, status={"phase": "Pending"},
-        on_update=_TWICE,
+        on_update=_OF_CLAIMS,
     ),
-    ("", "resourcequotas"): Strategy(check_last=_check_scopes, on_update=_WHOLE),
-    ("", "limitranges"): Strategy(on_update=_WHOLE),
+    ("", "resourcequotas"): Strategy(check_last=_check_scopes),
+    ("", "limitranges"): Strategy(on_update=("whole", "rules")),
     ("storage.k8s.io", "storageclasses"): Strategy(
-        check_last=volumes.check_storage_class, on_update=_WHOLE
+        check_last=volumes.check_storage_class, on_update=_OF_CLASSES
     ),
     ("", "secrets"): Strategy(check=_check_secret, on_update=_WHOLE),
     ("", "configmaps"): Strategy(check=_check_data, on_update=_WHOLE),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Protocol
 
 import trio
@@ -16,13 +17,17 @@ from kthena_sandbox.controllers.garbage import GarbageCollector
 from kthena_sandbox.controllers.jobs import Jobs
 from kthena_sandbox.controllers.namespaces import Namespaces
 from kthena_sandbox.controllers.parts import Parts
+from kthena_sandbox.controllers.protection import Protection
 from kthena_sandbox.controllers.replicasets import ReplicaSets
 from kthena_sandbox.controllers.rootca import RootCertificates
 from kthena_sandbox.controllers.serviceaccounts import ServiceAccounts
 from kthena_sandbox.controllers.statefulsets import StatefulSets
+from kthena_sandbox.controllers.volume_plan import PROVISIONER
+from kthena_sandbox.controllers.volumes import VolumeController
 from kthena_sandbox.events import EventRecorder
 from kthena_sandbox.kinds import (
     BUDGETS,
+    CLAIMS,
     CONFIG_MAPS,
     DAEMON_SETS,
     DEFINITIONS,
@@ -37,6 +42,8 @@ from kthena_sandbox.kinds import (
     SERVICE_ACCOUNTS,
     SERVICES,
     STATEFUL_SETS,
+    STORAGE_CLASSES,
+    VOLUMES,
 )
 from kthena_sandbox.mirror import Mirror
 from kthena_sandbox.services.loadbalancers import LoadBalancers
@@ -45,6 +52,7 @@ from kthena_sandbox.services.serviceproxy import ServiceProxy
 _COMPONENTS = (
     "deployment-controller", "replicaset-controller", "statefulset-controller",
     "daemonset-controller", "job-controller", "service-controller", "kube-proxy",
+    "persistentvolume-controller", PROVISIONER,
 )  # fmt: skip
 _WORKLOADS = (Deployments, ReplicaSets, StatefulSets, DaemonSets, Jobs, Budgets)
 _ACCOUNT_SECONDS = 5.0
@@ -63,15 +71,19 @@ def utc_now() -> datetime:
 async def run_controllers(
     client: Client,
     pods: Mirror,
+    volumes: Path,
     wall_clock: Callable[[], datetime] = utc_now,
     *,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Run until cancelled; started when everything has been listed and pods can be made. *pods* is run by the caller."""
+    """Run until cancelled; started when everything has been listed and pods can be made. *pods* is run by the caller.
+
+    In the folder *volumes* are those that are made for claims.
+    """
     kinds = (
         DEPLOYMENTS, REPLICA_SETS, NAMESPACES, DEFINITIONS, SERVICE_ACCOUNTS, SERVICES,
         ENDPOINT_SLICES, ENDPOINTS, NODES, STATEFUL_SETS, DAEMON_SETS, REVISIONS, JOBS,
-        BUDGETS,
+        BUDGETS, CLAIMS, VOLUMES, STORAGE_CLASSES,
     )  # fmt: skip
     mirrors = {kind: Mirror(client, kind) for kind in kinds}
     mirrors[CONFIG_MAPS] = Mirror(client, CONFIG_MAPS, metadata_only=True)
@@ -82,6 +94,7 @@ async def run_controllers(
         loops = (
             *(make(parts).loop for make in _WORKLOADS),
             *_network(parts),
+            *_storage(parts, volumes),
             Namespaces(client, mirrors[NAMESPACES], wall_clock).loop,
             accounts.loop,
             RootCertificates(client, mirrors[NAMESPACES], mirrors[CONFIG_MAPS]).loop,
@@ -102,3 +115,10 @@ def _network(parts: Parts) -> Iterator[_Runner]:
     yield Endpoints(parts.client, parts.mirrors, parts.pods).loop
     yield LoadBalancers(parts.client, services, parts.recorders["service-controller"]).loop
     yield ServiceProxy(services, slices, parts.recorders["kube-proxy"])
+
+
+def _storage(parts: Parts, folder: Path) -> Iterator[_Runner]:
+    protection = Protection(parts)
+    yield VolumeController(parts, folder)
+    yield protection.claims
+    yield protection.volumes

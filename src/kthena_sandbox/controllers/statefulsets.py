@@ -1,12 +1,14 @@
 """The StatefulSet controller: pods with names that stay, in their order."""
 
-from kthena_sandbox.controllers import statefulset_plan as planning
+from kthena_sandbox.client import ApiError
+from kthena_sandbox.controllers import statefulset_claims as claiming, statefulset_plan as planning
 from kthena_sandbox.controllers.loop import Reconciler
 from kthena_sandbox.controllers.parts import Parts
 from kthena_sandbox.controllers.podcontrol import PodControl, claim_all, follow_owned
 from kthena_sandbox.controllers.revisions import History, revision_of
 from kthena_sandbox.controllers.statefulset_plan import Revisions
 from kthena_sandbox.kinds import (
+    CLAIMS,
     PODS,
     REVISIONS,
     STATEFUL_SETS,
@@ -15,8 +17,6 @@ from kthena_sandbox.kinds import (
     is_leaving,
     key_of,
 )
-
-_NO_VOLUMES = "volumeClaimTemplates are not supported by this sandbox, which has no persistent volumes: no pods are made"
 
 
 class StatefulSets:
@@ -28,23 +28,23 @@ class StatefulSets:
         self._events = parts.recorders["statefulset-controller"]
         self._control = PodControl(parts.client, parts.pods, self._events)
         self._history = History(parts.client, parts.mirrors[REVISIONS])
+        self._claims = parts.mirrors[CLAIMS]
         self.loop: Reconciler[Key] = Reconciler("statefulsets", self._reconcile)
         self._sets = parts.follow(STATEFUL_SETS, self.loop.add)
         follow_owned(parts.pods, STATEFUL_SETS, self._sets, self.loop.add)
 
     async def _reconcile(self, key: Key) -> float | None:
-        if not self._parts.are_synced(STATEFUL_SETS, REVISIONS):
+        if not self._parts.are_synced(STATEFUL_SETS, REVISIONS, CLAIMS):
             return 0.05
         owner = self._sets.objects.get(key)
         if owner is None or is_leaving(owner):
-            return None
-        if owner["spec"].get("volumeClaimTemplates"):
-            self._events.tell(owner, "FailedCreate", _NO_VOLUMES, "Warning")
             return None
         update = await self._history.current(owner)
         pods = await claim_all(self._client, PODS, self._pods, owner)
         revisions = self._revisions(owner, update)
         steps = planning.steps_of(owner, pods, revisions, self._wall_clock())
+        for pod in pods:
+            await self._keep_claims(owner, pod)
         for ordinal in steps.create:
             pods.append(await self._create(owner, ordinal, revisions))
         for pod in steps.delete:
@@ -68,7 +68,41 @@ class StatefulSets:
             if entry["metadata"]["name"] == name:
                 template = entry["data"]["spec"]["template"]
         template = {key: value for key, value in template.items() if key != "$patch"}
-        return await self._control.create(owner, planning.new_pod(owner, ordinal, template, name))
+        pod = planning.new_pod(owner, ordinal, template, name)
+        await self._create_claims(owner, pod["metadata"]["name"])
+        return await self._control.create(owner, claiming.with_claims(pod, owner))
+
+    async def _create_claims(self, owner: Document, pod_name: str) -> None:
+        for document in claiming.new_claims(owner, pod_name):
+            key = key_of(document)
+            if key in self._claims.objects:
+                continue
+            what = f"Claim {key.name} Pod {pod_name} in StatefulSet {owner['metadata']['name']}"
+            try:
+                claim = await self._client.create(CLAIMS, document)
+            except ApiError as error:
+                if error.reason == "AlreadyExists":
+                    continue
+                told = f"create {what} failed error: {error}"
+                self._events.tell(owner, "FailedCreate", told, "Warning")
+                raise
+            self._claims.note(claim)
+            self._events.tell(owner, "SuccessfulCreate", f"create {what} success")
+
+    async def _keep_claims(self, owner: Document, pod: Document) -> None:
+        """Its claims belong to those with whom they are to go."""
+        ordinal = planning.ordinal_of(pod)
+        for template in claiming.templates_of(owner):
+            name = claiming.claim_name(template, pod["metadata"]["name"])
+            claim = self._claims.objects.get(Key(pod["metadata"]["namespace"], name))
+            if claim is None or is_leaving(claim):
+                continue
+            owners = claiming.owners_of(claim, owner, pod, ordinal)
+            if owners != (claim["metadata"].get("ownerReferences") or []):
+                own = {"resourceVersion": claim["metadata"]["resourceVersion"]}
+                change = {"metadata": own | {"ownerReferences": owners or None}}
+                patched = await self._client.patch(CLAIMS, key_of(claim), change)
+                self._claims.note(patched)
 
     async def _write_status(
         self, owner: Document, pods: list[Document], revisions: Revisions

@@ -1,15 +1,20 @@
-"""Whether a pod may run on a node: cordons, taints, selectors and required affinity, in the scheduler's order. Pure.
+"""Whether a pod may run on a node: cordons, taints, selectors and required affinity, in the scheduler's order; and
+whether its claims have their volumes. Pure.
 
 Requests for resources are not counted: a mock engine needs none of them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from kthena_sandbox.controllers.ownership import labels_of, selects
-from kthena_sandbox.kinds import Document
+from kthena_sandbox.controllers.volumeusers import is_used
+from kthena_sandbox.kinds import Document, is_leaving, uid_of
 
 _UNSCHEDULABLE = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
 _KEEPS_OUT = {"NoSchedule", "NoExecute"}
+_ALONE = (
+    "1 node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode"
+)
 NO_NODES = "no nodes available to schedule pods"
 
 
@@ -18,12 +23,31 @@ def unfit_reason(pod: Document, node: Document | None) -> str:
     if node is None:
         return NO_NODES
     why = _first_reason(pod["spec"], node)
-    if not why:
-        return ""
+    return _unavailable(f"1 node(s) {why}") if why else ""
+
+
+def _unavailable(why: str) -> str:
     return (
-        f"0/1 nodes are available: 1 node(s) {why}. preemption: 0/1 nodes are available: "
+        f"0/1 nodes are available: {why}. preemption: 0/1 nodes are available: "
         "1 Preemption is not helpful for scheduling."
     )
+
+
+def claims_reason(
+    pod: Document, claims: Mapping[str, Document | None], others: Iterable[Document]
+) -> str:
+    """Why a pod's claims keep it from being placed; *others* are the pods that run already."""
+    for name, claim in claims.items():
+        if claim is None:
+            return _unavailable(f'persistentvolumeclaim "{name}" not found')
+        if is_leaving(claim):
+            return _unavailable(f'persistentvolumeclaim "{name}" is being deleted')
+        if (claim.get("status") or {}).get("phase") != "Bound":
+            return _unavailable("pod has unbound immediate PersistentVolumeClaims")
+        alone = "ReadWriteOncePod" in claim["spec"]["accessModes"]
+        if alone and any(is_used(claim, other) for other in others if uid_of(other) != uid_of(pod)):
+            return _unavailable(_ALONE)
+    return ""
 
 
 def _first_reason(spec: Document, node: Document) -> str:

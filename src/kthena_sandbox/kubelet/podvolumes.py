@@ -6,12 +6,14 @@ import trio
 
 from kthena_sandbox.client import ApiAway, ApiError
 from kthena_sandbox.kinds import Document
+from kthena_sandbox.kubelet.claimfolders import ClaimFolders
 from kthena_sandbox.kubelet.podstatus import Tell
 from kthena_sandbox.kubelet.references import ConfigError, Reference
 from kthena_sandbox.kubelet.sources import SourceReader
 from kthena_sandbox.kubelet.tokens import PodTokens
-from kthena_sandbox.kubelet.volumefiles import write_files
+from kthena_sandbox.kubelet.volumefiles import point, write_files
 from kthena_sandbox.kubelet.volumes import (
+    CLAIM,
     has_files,
     is_supported,
     kind_of,
@@ -28,10 +30,12 @@ class PodVolumes:
     """`run` makes them and keeps them; `pod_changed` when the pod's labels or annotations may have."""
 
     def __init__(
-        self, folder: Path, sources: SourceReader, tokens: PodTokens, pod: Document, tell: Tell
-    ) -> None:
+        self, folder: Path, sources: SourceReader, tokens: PodTokens, pod: Document, tell: Tell,
+        *, claims: ClaimFolders,
+    ) -> None:  # fmt: skip
         self.folder = folder
         self._sources = sources
+        self._claims = claims
         self._tokens = tokens
         self._pod = pod
         self._tell = tell
@@ -89,12 +93,13 @@ class PodVolumes:
         return True
 
     async def _write(self, volume: Document, address: str) -> None:
-        place = place_of(volume, self.folder)
+        namespace, place = self._pod["metadata"]["namespace"], place_of(volume, self.folder)
         if not has_files(volume):
             if kind_of(volume) == "emptyDir":
                 place.mkdir(parents=True, exist_ok=True)
+            elif kind_of(volume) == CLAIM:
+                point(place, await self._claims.folder_of(namespace, volume[CLAIM]["claimName"]))
             return
-        namespace = self._pod["metadata"]["namespace"]
         sources = await self._sources.read(namespace, references_of(volume))
         tokens = {wish: await self._tokens.get(self._pod, wish) for wish in wishes_of(volume)}
         write_files(place, payload_of(volume, self._pod, address, sources, tokens))

@@ -6,11 +6,14 @@ from datetime import datetime
 from kthena_sandbox.client import Client
 from kthena_sandbox.controllers.conditions import with_condition
 from kthena_sandbox.controllers.loop import Reconciler
+from kthena_sandbox.controllers.volumeusers import names_of_claims
 from kthena_sandbox.events import EventRecorder, timestamp
-from kthena_sandbox.kinds import PODS, Document, Key, is_leaving, key_of
-from kthena_sandbox.kubelet.fitting import unfit_reason
+from kthena_sandbox.kinds import CLAIMS, PODS, Document, Key, is_leaving, key_of
+from kthena_sandbox.kubelet.fitting import claims_reason, unfit_reason
 from kthena_sandbox.kubelet.node import NODE_NAME
 from kthena_sandbox.mirror import Mirror
+
+_CLAIMS_SECONDS = 0.2  # until a pod is looked at again that waits for its volumes
 
 
 class Scheduler:
@@ -51,6 +54,9 @@ class Scheduler:
         if why := unfit_reason(pod, self._nodes.objects.get(Key("", NODE_NAME))):
             await self._say_unfit(pod, why)
             return None
+        if why := await self._claims_reason(pod):
+            await self._say_unfit(pod, why)
+            return _CLAIMS_SECONDS
         began = self._wall_clock()
         binding = {
             "apiVersion": "v1",
@@ -62,6 +68,15 @@ class Scheduler:
         text = f"Successfully assigned {key} to {NODE_NAME}"
         self._events.tell(pod, "Scheduled", text, at=began)  # before what the kubelet has to tell
         return None
+
+    async def _claims_reason(self, pod: Document) -> str:
+        namespace = pod["metadata"]["namespace"]
+        claims = {
+            name: await self._client.find(CLAIMS, Key(namespace, name))
+            for name in names_of_claims(pod)
+        }
+        placed = (other for other in self._pods.objects.values() if other["spec"].get("nodeName"))
+        return claims_reason(pod, claims, placed)
 
     async def _say_unfit(self, pod: Document, why: str) -> None:
         condition = {

@@ -57,3 +57,12 @@ def _link_names(folder: Path, names: set[str]) -> None:
     for name in names:
         if not (folder / name).is_symlink():
             (folder / name).symlink_to(f"{_DATA}/{name}")
+
+
+def point(place: Path, target: Path) -> None:
+    """Make *place* the way to a folder that outlives the pod."""
+    if place.is_symlink() and place.readlink() == target:
+        return
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.unlink(missing_ok=True)
+    place.symlink_to(target)

@@ -15,11 +15,12 @@ from kthena_sandbox.kubelet.environment import expand
 from kthena_sandbox.kubelet.fields import file_of, resource_of
 from kthena_sandbox.kubelet.references import ConfigError, Reference, Sources, content_of
 
-_FOLDERS = ("emptyDir", "hostPath")
+CLAIM = "persistentVolumeClaim"
+_FOLDERS = ("emptyDir", "hostPath", CLAIM)
 _FILES = ("configMap", "secret", "downwardAPI", "projected")
 _DEFAULT_MODE = 0o644
 _TOKEN_SECONDS = 3600
-_PLUGINS = {"emptyDir": "empty-dir", "downwardAPI": "downward-api"}
+_PLUGINS = {"emptyDir": "empty-dir", "downwardAPI": "downward-api", CLAIM: "local-volume"}
 
 
 @dataclass(frozen=True)

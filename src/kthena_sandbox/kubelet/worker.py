@@ -12,6 +12,7 @@ from kthena_sandbox.events import EventRecorder
 from kthena_sandbox.kinds import PODS, Document, key_of, uid_of
 from kthena_sandbox.kubelet import images
 from kthena_sandbox.kubelet.addresses import ANNOTATION, AddressPool, NoAddress
+from kthena_sandbox.kubelet.claimfolders import ClaimFolders
 from kthena_sandbox.kubelet.containers import Container
 from kthena_sandbox.kubelet.initials import run_in_order, stop_sidecars
 from kthena_sandbox.kubelet.podstatus import ContainerState, status_of
@@ -67,7 +68,7 @@ class PodWorker:
         self._wall_clock = wall_clock
         self._volumes = PodVolumes(
             runtime.host.folder_of(pod), runtime.sources, PodTokens(client, wall_clock),
-            pod, self._tell,
+            pod, self._tell, claims=ClaimFolders(client),
         )  # fmt: skip
         self._address = ""
         self._started = wall_clock()

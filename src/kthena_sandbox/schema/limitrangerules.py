@@ -100,7 +100,11 @@ class _Limits:
 
     def __init__(self, item: Document, name: str, path: str) -> None:
         self._name, self._path = name, path
-        self._texts = {table: (item.get(table) or {}).get(name) for table in _TABLES}
+        unread = {"default", "defaultRequest"} if item.get("type") == "Pod" else set()
+        self._texts = {
+            table: None if table in unread else (item.get(table) or {}).get(name)
+            for table in _TABLES
+        }
 
     def _value(self, table: str) -> Decimal | None:
         text = self._texts[table]

@@ -6,6 +6,8 @@ Every function takes an object that has its schema's plain defaults; fields may 
 import base64
 from typing import Any
 
+from kthena_sandbox.schema.volumerules import claim_template_defaults
+
 Document = dict[str, Any]
 _VOLUME_FIELDS = frozenset({"name"})
 
@@ -59,8 +61,13 @@ def deployment_defaults(deployment: Document) -> Document:
 
 
 def stateful_set_defaults(stateful_set: Document) -> Document:
-    """A StatefulSet: its template, and where a rolling update stops."""
-    return _with_strategy(template_defaults(stateful_set), {"partition": 0})
+    """A StatefulSet: its template, its claims, and where a rolling update stops."""
+    filled = _with_strategy(template_defaults(stateful_set), {"partition": 0})
+    spec = _map(filled.get("spec"))
+    if not isinstance(spec.get("volumeClaimTemplates"), list):
+        return filled
+    claims = [claim_template_defaults(entry) for entry in spec["volumeClaimTemplates"]]
+    return filled | {"spec": spec | {"volumeClaimTemplates": claims}}
 
 
 def daemon_set_defaults(daemon_set: Document) -> Document:

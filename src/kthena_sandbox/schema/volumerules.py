@@ -51,6 +51,13 @@ def claim_defaults(claim: Document) -> Document:
     }
 
 
+def claim_template_defaults(claim: Any) -> Any:
+    """A claim in a StatefulSet, which says what it is."""
+    if not isinstance(claim, dict):
+        return claim
+    return {"apiVersion": "v1", "kind": "PersistentVolumeClaim"} | claim_defaults(claim)
+
+
 def volume_rules(volume: Document) -> list[FieldError]:
     """A PersistentVolume."""
     spec = volume.get("spec") or {}
@@ -85,16 +92,12 @@ def _attributes_class(spec: Document) -> list[FieldError]:
 
 
 def _access_modes(spec: Document, missing: FieldError) -> list[FieldError]:
-    given = spec.get("accessModes") or []
+    given, path = spec.get("accessModes") or [], missing.path
     found = [] if given else [missing]
-    found += [
-        errors.not_supported("spec.accessModes", mode, _MODES)
-        for mode in given
-        if mode not in _MODES
-    ]
+    found += [errors.not_supported(path, mode, _MODES) for mode in given if mode not in _MODES]
     if _ALONE in given and len({mode for mode in given if mode in _MODES}) > 1:
         detail = f"may not use {_ALONE} with other access modes"
-        found.append(errors.forbidden("spec.accessModes", detail))
+        found.append(errors.forbidden(path, detail))
     return found
 
 
@@ -201,39 +204,43 @@ def _csi(source: Document) -> list[FieldError]:
     )
 
 
-def _class_name(spec: Document, field: str) -> list[FieldError]:
+def _class_name(spec: Document, field: str, at: str = "spec") -> list[FieldError]:
     name = spec.get(field)
     if not name:
         return []
-    path = f"spec.{field}"
+    path = f"{at}.{field}"
     return [errors.invalid(path, name, why) for why in names.subdomain_problems(name)]
 
 
-def _volume_mode(spec: Document) -> list[FieldError]:
+def _volume_mode(spec: Document, at: str = "spec") -> list[FieldError]:
     mode = spec.get("volumeMode", "Filesystem")
     if mode in _VOLUME_MODES:
         return []
-    return [errors.not_supported("spec.volumeMode", mode, _VOLUME_MODES)]
+    return [errors.not_supported(f"{at}.volumeMode", mode, _VOLUME_MODES)]
 
 
 def claim_rules(claim: Document) -> list[FieldError]:
     """A PersistentVolumeClaim."""
-    spec = claim.get("spec") or {}
-    selector = spec.get("selector")
-    found = [] if selector is None else selector_rules(selector, "spec.selector")
-    missing = errors.required("spec.accessModes", "at least 1 access mode is required")
-    found += _access_modes(spec, missing)
-    wanted = ((spec.get("resources") or {}).get("requests") or {}).get("storage")
-    path = "spec.resources[storage]"
-    found += [errors.required(path)] if wanted is None else _positive(path, wanted)
-    found += _class_name(spec, "storageClassName") + _volume_mode(spec)
-    for field in ("dataSource", "dataSourceRef"):
-        found += _data_source(spec.get(field), f"spec.{field}")
-    found += _same_source(spec) + _class_name(spec, "volumeAttributesClassName")
+    found = claim_spec_rules(claim.get("spec") or {}, "spec")
     capacity = (claim.get("status") or {}).get("capacity") or {}
     for name, text in sorted(capacity.items()):
         found += amount_rules(f"status.capacity[{name}]", text)
     return found
+
+
+def claim_spec_rules(spec: Document, path: str) -> list[FieldError]:
+    """What a claim, or the template of one, asks for."""
+    selector = spec.get("selector")
+    found = [] if selector is None else selector_rules(selector, f"{path}.selector")
+    missing = errors.required(f"{path}.accessModes", "at least 1 access mode is required")
+    found += _access_modes(spec, missing)
+    wanted = ((spec.get("resources") or {}).get("requests") or {}).get("storage")
+    place = f"{path}.resources[storage]"
+    found += [errors.required(place)] if wanted is None else _positive(place, wanted)
+    found += _class_name(spec, "storageClassName", path) + _volume_mode(spec, path)
+    for field in ("dataSource", "dataSourceRef"):
+        found += _data_source(spec.get(field), f"{path}.{field}")
+    return found + _same_source(spec, path) + _class_name(spec, "volumeAttributesClassName", path)
 
 
 def _data_source(source: Document | None, path: str) -> list[FieldError]:
@@ -250,10 +257,10 @@ def _data_source(source: Document | None, path: str) -> list[FieldError]:
     return found + [errors.invalid(f"{path}.apiGroup", group, why) for why in problems]
 
 
-def _same_source(spec: Document) -> list[FieldError]:
+def _same_source(spec: Document, path: str) -> list[FieldError]:
     one, other = spec.get("dataSource"), spec.get("dataSourceRef")
     if one is None or other is None:
         return []
     if all(one.get(field) == other.get(field) for field in ("apiGroup", "kind", "name")):
         return []
-    return [errors.invalid("spec", {}, "must match dataSourceRef")]
+    return [errors.invalid(path, {}, "must match dataSourceRef")]

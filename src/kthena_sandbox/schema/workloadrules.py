@@ -13,6 +13,7 @@ from kthena_sandbox.schema.fielderrors import FieldError
 from kthena_sandbox.schema.labels import selects
 from kthena_sandbox.schema.podrules import pod_spec_rules
 from kthena_sandbox.schema.selectorrules import label_rules, selector_rules
+from kthena_sandbox.schema.volumerules import claim_spec_rules
 
 Document = dict[str, Any]
 _UNSUPPORTED = ("backoffLimitPerIndex", "maxFailedIndexes", "podFailurePolicy", "successPolicy")
@@ -63,7 +64,25 @@ def stateful_set_rules(stateful_set: Document) -> list[FieldError]:
     start = (spec.get("ordinals") or {}).get("start", 0)
     if start < 0:
         found.append(errors.invalid("spec.ordinals.start", start, _NEGATIVE))
-    return found + _selected_template(spec, "statefulset", "StatefulSet")
+    for index, claim in enumerate(spec.get("volumeClaimTemplates") or []):
+        path = f"spec.volumeClaimTemplates[{index}].spec"
+        found += claim_spec_rules((claim or {}).get("spec") or {}, path)
+    return found + _selected_template(_with_claims(spec), "statefulset", "StatefulSet")
+
+
+def _with_claims(spec: Document) -> Document:
+    """With the volumes that pods will have for their claims, before others and in place of those of the same names."""
+    names = [
+        ((claim or {}).get("metadata") or {}).get("name", "")
+        for claim in spec.get("volumeClaimTemplates") or []
+    ]
+    template = spec.get("template") or {}
+    inner = template.get("spec") or {}
+    if not names:
+        return spec
+    kept = [entry for entry in inner.get("volumes") or [] if (entry or {}).get("name") not in names]
+    own = [{"name": name, "persistentVolumeClaim": {"claimName": name}} for name in names]
+    return spec | {"template": template | {"spec": inner | {"volumes": [*own, *kept]}}}
 
 
 def _stateful_choices(spec: Document) -> list[FieldError]:

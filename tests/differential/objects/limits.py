@@ -34,7 +34,7 @@ LIMITS = (
         patches=(
             {"spec": {"limits": [{"type": "Pod"}]}}, {"spec": {"limits": None}},
             {"spec": {"limits": [{"type": "example.com/other", "max": {"storage": "64Gi"}}, {"type": "example.com/own"}]}},
-            {"spec": {"limits": [{"type": "example.com/own", "min": {"memory": "0.5"}, "maxLimitRequestRatio": {"memory": "2"}}]}},
+            {"spec": {"limits": [{"type": "example.com/own", "min": {"memory": "512Mi"}, "maxLimitRequestRatio": {"memory": "2"}}]}},
         ),
         spoilt=(
             {"spec": {"limits": [{"type": ""}]}}, {"spec": {"limits": [{"type": "Odd"}]}}, {"spec": {"limits": [{"type": "Pod"}, {"type": "Pod"}]}},

@@ -2,6 +2,10 @@
 
 from tests.differential.objects.kind import CONTAINER, SELECTOR, TEMPLATE, Kind
 
+_CLAIM = {
+    "metadata": {"name": "data"},
+    "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+}
 WORKLOADS = (
     Kind(
         "deployments", "Deployment", "apps/v1", {"spec": {"replicas": 2, "selector": SELECTOR, "template": TEMPLATE}},
@@ -24,8 +28,8 @@ WORKLOADS = (
     Kind(
         "statefulsets", "StatefulSet", "apps/v1",
         {"spec": {"replicas": 1, "serviceName": "s", "selector": SELECTOR, "template": TEMPLATE}},
-        patches=({"spec": {"replicas": 3}}, {"spec": {"minReadySeconds": 4}}, {"spec": {"podManagementPolicy": "Parallel"}}),
-        spoilt=({"spec": {"replicas": -1}}, {"spec": {"podManagementPolicy": "Odd"}}, {"spec": {"selector": {"matchLabels": {"app": "b"}}}}, {"spec": {"serviceName": 3}}),
+        patches=({"spec": {"replicas": 3}}, {"spec": {"minReadySeconds": 4}}, {"spec": {"podManagementPolicy": "Parallel"}}, {"spec": {"volumeClaimTemplates": [_CLAIM]}}),
+        spoilt=({"spec": {"volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": {}}]}}, {"spec": {"replicas": -1}}, {"spec": {"podManagementPolicy": "Odd"}}, {"spec": {"selector": {"matchLabels": {"app": "b"}}}}, {"spec": {"serviceName": 3}}),
         status=True, scale=True,
     ),
     Kind(

@@ -4,7 +4,16 @@ from typing import Any
 from tests.sandbox.house import Cluster, engine_pod, running
 
 from kthena_sandbox.controllers.conditions import is_true
-from kthena_sandbox.kinds import EVENTS, PODS, STATEFUL_SETS, Document, Key, is_leaving, uid_of
+from kthena_sandbox.kinds import (
+    EVENTS,
+    PODS,
+    STATEFUL_SETS,
+    Document,
+    Key,
+    Kind,
+    is_leaving,
+    uid_of,
+)
 
 WEB = Key("default", "web")
 HASH = "controller-revision-hash"
@@ -91,9 +100,13 @@ async def test_an_update_stops_at_its_partition(tmp_path: Path) -> None:
         assert after != set(before)
 
 
-async def test_volumes_that_nobody_can_give_are_refused_in_words(tmp_path: Path) -> None:
+async def test_claims_that_are_refused_keep_pods_from_being_made(tmp_path: Path) -> None:
     async with running(tmp_path, controllers=True) as cluster:
-        claim = {"metadata": {"name": "data"}, "spec": {"accessModes": ["ReadWriteOnce"]}}
+        spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+        claim = {"metadata": {"name": "data"}, "spec": spec}
+        limits = [{"type": "PersistentVolumeClaim", "max": {"storage": "500Mi"}}]
+        ranges = Kind("", "v1", "LimitRange", "limitranges")
+        await cluster.create(ranges, "small", spec={"limits": limits})
         await cluster.create(STATEFUL_SETS, "web", spec=_spec(volumeClaimTemplates=[claim]))
 
         async def told() -> list[str]:
@@ -101,5 +114,9 @@ async def test_volumes_that_nobody_can_give_are_refused_in_words(tmp_path: Path)
             return [entry["message"] for entry in events if entry["reason"] == "FailedCreate"]
 
         (message,) = await cluster.until(told)
-        assert "volumeClaimTemplates are not supported by this sandbox" in message
+        assert message == (
+            "create Claim data-web-0 Pod web-0 in StatefulSet web failed error: "
+            'persistentvolumeclaims "data-web-0" is forbidden: maximum storage usage per '
+            "PersistentVolumeClaim is 500Mi, but request is 1Gi"
+        )
         assert await _pods(cluster) == []

@@ -134,15 +134,17 @@ def test_volumes_that_cannot_be_made(volume: dict[str, Any], why: str) -> None:
 
 
 def test_kinds_of_volumes() -> None:
-    assert not is_supported({"name": "v", "persistentVolumeClaim": {"claimName": "c"}})
+    assert not is_supported({"name": "v", "nfs": {"server": "s", "path": "/"}})
     folder = Path("/pods/u")
+    claim = {"name": "v", "persistentVolumeClaim": {"claimName": "c"}}
+    assert place_of(claim, folder) == folder / "volumes/kubernetes.io~local-volume/v"
     assert place_of({"name": "v"}, folder) == folder / "volumes/kubernetes.io~empty-dir/v"
     assert place_of({"name": "v", "hostPath": {"path": "/srv"}}, folder) == Path("/srv")
 
 
 def test_mount_paths_are_pointed_to_where_they_are() -> None:
     pod = {"spec": {"volumes": [{"name": "v", "configMap": {"name": "settings"}},
-                                {"name": "w", "persistentVolumeClaim": {"claimName": "c"}}]}}  # fmt: skip
+                                {"name": "w", "nfs": {"server": "s", "path": "/"}}]}}  # fmt: skip
     container = {
         "volumeMounts": [
             {"name": "v", "mountPath": "/etc/config/"},

@@ -1,6 +1,6 @@
 """The DaemonSet controller: one pod on every node that takes it; updates replace one after the other."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from datetime import datetime
 from typing import Any
@@ -95,22 +95,50 @@ def plan(
     now: datetime,
 ) -> tuple[list[str], list[Document]]:
     """The nodes on which to make a pod, and the pods to delete. Pure."""
-    present = {node_of(pod): pod for pod in pods}
-    create = [name for name in nodes if name not in present]
+    placed = _by_node(pods)
+    create = [name for name in nodes if name not in placed]
     delete = [
-        pod for name, pod in present.items()
+        pod for name, listed in placed.items() for pod in listed
         if not is_leaving(pod) and (name not in nodes or not is_active(pod))
     ]  # fmt: skip
     if create or delete or not _is_rolling(daemon_set):
         return create, delete
     least = int(daemon_set["spec"].get("minReadySeconds") or 0)
-    unwell = sum(is_leaving(pod) or not is_available(pod, least, now) for pod in present.values())
-    room = max(0, _most_unavailable(daemon_set, len(nodes)) - unwell)
-    stale = [
-        pod for pod in present.values() if revision_of(pod) != revision and not is_leaving(pod)
-    ]
-    useless = [pod for pod in stale if not is_available(pod, least, now)]
+    unwell = [pod for pod in pods if is_leaving(pod) or not is_available(pod, least, now)]
+    if surge := _most(daemon_set, "maxSurge", 0, len(nodes)):
+        return _surging(placed, revision, surge, unwell)
+    room = max(0, max(1, _most(daemon_set, "maxUnavailable", 1, len(nodes))) - len(unwell))
+    stale = [pod for pod in pods if revision_of(pod) != revision and not is_leaving(pod)]
+    useless = [pod for pod in stale if pod in unwell]
     return [], useless or stale[:room]
+
+
+def _by_node(pods: Iterable[Document]) -> dict[str, list[Document]]:
+    found: dict[str, list[Document]] = {}
+    for pod in pods:
+        found.setdefault(node_of(pod), []).append(pod)
+    return found
+
+
+def _surging(
+    placed: Mapping[str, list[Document]], revision: str, surge: int, unwell: list[Document]
+) -> tuple[list[str], list[Document]]:
+    """New pods beside the old ones, on *surge* nodes at a time; old ones go when those are available."""
+    delete: list[Document] = []
+    at_once: list[str] = []
+    waiting: list[str] = []
+    under_way = 0
+    for name, listed in placed.items():
+        staying = [pod for pod in listed if not is_leaving(pod)]
+        new = [pod for pod in staying if revision_of(pod) == revision]
+        old = [pod for pod in staying if pod not in new]
+        if old and not new:
+            (at_once if all(pod in unwell for pod in old) else waiting).append(name)
+        elif old and all(pod in unwell for pod in new):
+            under_way += 1
+        elif old:
+            delete += old
+    return [*at_once, *waiting[: max(0, surge - under_way)]], delete
 
 
 def _is_rolling(daemon_set: Document) -> bool:
@@ -118,12 +146,13 @@ def _is_rolling(daemon_set: Document) -> bool:
     return bool(strategy.get("type", "RollingUpdate") == "RollingUpdate")
 
 
-def _most_unavailable(daemon_set: Document, count: int) -> int:
+def _most(daemon_set: Document, field: str, default: int, count: int) -> int:
+    """A number of pods, or a share of all of them."""
     rolling = (daemon_set["spec"].get("updateStrategy") or {}).get("rollingUpdate") or {}
-    value = rolling.get("maxUnavailable", 1)
+    value = rolling.get(field, default)
     if isinstance(value, str):
         value = -(-int(value.rstrip("%")) * count // 100)
-    return max(1, int(value))
+    return int(value)
 
 
 def status_of(
@@ -135,12 +164,13 @@ def status_of(
 ) -> Document:
     """The status to write. Pure."""
     least = int(daemon_set["spec"].get("minReadySeconds") or 0)
-    placed = [pod for pod in pods if node_of(pod) in nodes and not is_leaving(pod)]
+    staying = [pod for pod in pods if node_of(pod) in nodes and not is_leaving(pod)]
+    placed = [min(listed, key=_age) for listed in _by_node(staying).values()]
     available = sum(is_available(pod, least, now) for pod in placed)
     status: Document = {
         "observedGeneration": daemon_set["metadata"]["generation"],
         "desiredNumberScheduled": len(nodes),
-        "currentNumberScheduled": len({node_of(pod) for pod in placed}),
+        "currentNumberScheduled": len(placed),
         "numberMisscheduled": sum(node_of(pod) not in nodes for pod in pods),
         "numberReady": sum(is_true(pod, "Ready") for pod in placed),
     }
@@ -150,6 +180,10 @@ def status_of(
         "numberUnavailable": len(nodes) - available,
     }
     return status | {name: count for name, count in counts.items() if count}
+
+
+def _age(pod: Document) -> str:
+    return str(pod["metadata"].get("creationTimestamp", ""))
 
 
 class DaemonSets:

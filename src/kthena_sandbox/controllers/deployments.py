@@ -1,9 +1,9 @@
 """The Deployment controller: ReplicaSets for the present and the past templates, scaled step by step."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from kthena_sandbox.client import ApiError
-from kthena_sandbox.controllers import rollout
+from kthena_sandbox.controllers import proportions, rollout
 from kthena_sandbox.controllers.loop import Reconciler
 from kthena_sandbox.controllers.ownership import controller_of, controller_uid
 from kthena_sandbox.controllers.parts import Parts
@@ -49,8 +49,8 @@ class Deployments:
         owned = [entry for entry in owned if not is_leaving(entry)]
         if is_leaving(deployment):
             return await self._write_status(deployment, current_of(deployment, owned), owned)
-        if deployment["spec"].get("paused"):
-            return await self._keep_scale(deployment, owned)
+        if deployment["spec"].get("paused") or proportions.is_resized(deployment, owned):
+            return await self._resize(deployment, owned)
         return await self._roll(deployment, owned)
 
     async def _roll(self, deployment: Document, owned: list[Document]) -> float | None:
@@ -73,15 +73,34 @@ class Deployments:
         deployment = await self._mark(deployment, revision)
         return await self._write_status(deployment, current, [current, *old])
 
-    async def _keep_scale(self, deployment: Document, owned: list[Document]) -> float | None:
-        """A paused Deployment rolls nothing out, but its size follows."""
-        active = [entry for entry in owned if replicas_of(entry)]
+    async def _resize(self, deployment: Document, owned: list[Document]) -> float | None:
+        """Follow the size alone: nothing is rolled out while it changes, or while the Deployment is paused."""
         current = current_of(deployment, owned)
-        wanted = deployment["spec"].get("replicas", 1)
-        if len(active) == 1 and replicas_of(active[0]) != wanted:
-            scaled = await self._scale(deployment, active[0], wanted)
-            owned = [scaled if entry is active[0] else entry for entry in owned]
-        return await self._write_status(deployment, current, owned)
+        sizes = proportions.resized(deployment, current, owned)
+        changed = [await self._size(deployment, entry, sizes) for entry in owned]
+        present = next(
+            (new for new, old in zip(changed, owned, strict=True) if old is current), None
+        )
+        return await self._write_status(deployment, present, changed)
+
+    async def _size(
+        self, deployment: Document, replica_set: Document, sizes: Mapping[str, int]
+    ) -> Document:
+        """Give a ReplicaSet its new size, and note for which size of the Deployment that is."""
+        before = replicas_of(replica_set)
+        size = sizes.get(str(replica_set["metadata"]["name"]), before)
+        noted = replica_set["metadata"].get("annotations") or {}
+        wanted = noted | rollout.sized_annotations(deployment) if before or size else noted
+        if size == before and wanted == noted:
+            return replica_set
+        metadata = {
+            "resourceVersion": replica_set["metadata"]["resourceVersion"], "annotations": wanted,
+        }  # fmt: skip
+        change = {"metadata": metadata, "spec": {"replicas": size}}
+        changed = await self._client.patch(REPLICA_SETS, key_of(replica_set), change)
+        if size != before:
+            self._tell_scaled(deployment, changed, before, size)
+        return self._replica_sets.note(changed)
 
     def _pods_of(self, replica_sets: Sequence[Document]) -> int:
         """How many pods are still there, the leaving ones included."""

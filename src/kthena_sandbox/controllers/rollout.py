@@ -14,8 +14,8 @@ from kthena_sandbox.kinds import Document
 HASH_LABEL = "pod-template-hash"
 REVISION = "deployment.kubernetes.io/revision"
 _PAST_REVISIONS = "deployment.kubernetes.io/revision-history"
-_DESIRED = "deployment.kubernetes.io/desired-replicas"
-_MOST = "deployment.kubernetes.io/max-replicas"
+DESIRED = "deployment.kubernetes.io/desired-replicas"
+MOST = "deployment.kubernetes.io/max-replicas"
 _LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 _HASH_LENGTH = 10
 
@@ -85,18 +85,23 @@ def annotations_of_current(
     deployment: Document, current: Document | None, revision: int
 ) -> dict[str, str]:
     """What the present ReplicaSet is told: the Deployment's own annotations, its revisions and its size."""
-    own = {_PAST_REVISIONS, _DESIRED, _MOST, REVISION}
+    own = {_PAST_REVISIONS, DESIRED, MOST, REVISION}
     skipped = own | {"kubectl.kubernetes.io/last-applied-configuration"}
     given = deployment["metadata"].get("annotations") or {}
     copied = {name: value for name, value in given.items() if name not in skipped}
-    replicas = int(deployment["spec"].get("replicas", 1))
-    sizes = {_DESIRED: str(replicas), _MOST: str(replicas + limits(deployment)[0])}
+    sizes = sized_annotations(deployment)
     before = (current["metadata"].get("annotations") or {}) if current is not None else {}
     past = [entry for entry in before.get(_PAST_REVISIONS, "").split(",") if entry]
     if current is not None and revision_of(current) not in {0, revision}:
         past.append(before[REVISION])
     history = {_PAST_REVISIONS: ",".join(past)} if past else {}
     return before | copied | sizes | history | {REVISION: str(revision)}
+
+
+def sized_annotations(deployment: Document) -> dict[str, str]:
+    """What ReplicaSets are told of the size of the Deployment for which they were sized."""
+    replicas = int(deployment["spec"].get("replicas", 1))
+    return {DESIRED: str(replicas), MOST: str(replicas + limits(deployment)[0])}
 
 
 def limits(deployment: Document) -> tuple[int, int]:

@@ -2,7 +2,9 @@ from pathlib import Path
 
 from tests.sandbox.house import Cluster, engine_pod, running
 
+from kthena_sandbox.controllers.daemonsets import plan
 from kthena_sandbox.controllers.revisions import HASH
+from kthena_sandbox.controllers.run import utc_now
 from kthena_sandbox.kinds import DAEMON_SETS, NODES, Document, Key, is_leaving, uid_of
 
 WEB = Key("default", "web")
@@ -55,3 +57,33 @@ async def test_a_node_that_does_not_match_has_none(tmp_path: Path) -> None:
         label = {"metadata": {"labels": {"disk": "fast"}}}
         await cluster.client.patch(NODES, Key("", "sandbox"), label)
         await cluster.until(lambda: _available(cluster))
+
+
+def _pod(node: str, revision: str, *, ready: bool) -> Document:
+    status = {
+        "type": "Ready",
+        "status": "True" if ready else "False",
+        "lastTransitionTime": "2026-01-01T00:00:00Z",
+    }
+    return {
+        "metadata": {"name": f"{node}-{revision}", "labels": {HASH: revision}},
+        "spec": {"nodeName": node}, "status": {"phase": "Running", "conditions": [status]},
+    }  # fmt: skip
+
+
+def test_with_a_surge_new_pods_come_beside_the_old_ones() -> None:
+    rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "50%", "maxUnavailable": 0}}
+    owner: Document = {"spec": {"updateStrategy": rolling}}
+    nodes = ["a", "b", "c"]
+    old = {node: _pod(node, "old", ready=node != "c") for node in nodes}
+
+    def next_steps(*pods: Document) -> tuple[list[str], list[Document]]:
+        return plan(owner, pods, nodes, "new", utc_now())
+
+    assert next_steps(*old.values()) == (["c", "a", "b"], [])
+    starting = [_pod(node, "new", ready=False) for node in nodes]
+    assert next_steps(*old.values(), *starting) == ([], [])
+    assert next_steps(*old.values(), starting[0]) == (["c", "b"], [])
+    done = _pod("a", "new", ready=True)
+    assert next_steps(*old.values(), done, *starting[1:]) == ([], [old["a"]])
+    assert next_steps(done, *(_pod(node, "new", ready=True) for node in "bc")) == ([], [])

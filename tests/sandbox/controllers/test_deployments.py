@@ -86,6 +86,29 @@ async def test_scaling_up_and_down(tmp_path: Path) -> None:
             await cluster.until(settled)
 
 
+async def test_a_size_that_changes_in_the_middle_keeps_the_proportions(tmp_path: Path) -> None:
+    """Nothing runs the pods here, so that the roll-out stands still."""
+
+    async def sizes() -> list[int]:
+        sets = await cluster.client.list(REPLICA_SETS, "default")
+        return sorted(int(entry["spec"]["replicas"]) for entry in sets)
+
+    async def until_sizes(*wanted: int) -> None:
+        async def reached() -> bool:
+            return await sizes() == [*wanted]
+
+        await cluster.until(reached)
+
+    async with running(tmp_path, controllers=True) as cluster:
+        await cluster.create(DEPLOYMENTS, "web", spec=deployment(4))
+        await until_sizes(4)
+        labels = {"metadata": {"labels": {"app": "a", "changed": "yes"}}}
+        await cluster.client.patch(DEPLOYMENTS, WEB, {"spec": {"template": labels}})
+        await until_sizes(2, 3)
+        await cluster.client.patch(DEPLOYMENTS, WEB, {"spec": {"replicas": 8}})
+        await until_sizes(4, 6)
+
+
 async def test_a_new_template_replaces_the_pods_and_the_old_one_can_come_back(
     tmp_path: Path,
 ) -> None:

@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from kthena_sandbox.controllers.proportions import is_resized, resized
 from kthena_sandbox.controllers.rollout import (
     annotations_of_current,
     current_of,
@@ -145,3 +146,46 @@ def test_history_is_limited() -> None:
     ]
     gone = obsolete(_deployment(1, revisionHistoryLimit=1), [*sets, _set("used", 1, 1)])
     assert [entry["metadata"]["name"] for entry in gone] == ["rs1", "rs2", "rs3"]
+
+
+def _sized(name: str, replicas: int, desired: int, most: int, available: int = 0) -> Document:
+    kind = "deployment.kubernetes.io"
+    noted = {f"{kind}/desired-replicas": str(desired), f"{kind}/max-replicas": str(most)}
+    return _set(name, replicas, available, annotations=noted)
+
+
+ROLLING = {"strategy": {"rollingUpdate": {"maxSurge": 3, "maxUnavailable": 2}}}
+
+
+@pytest.mark.parametrize(
+    ("replicas", "expected"),
+    [
+        (15, {"new": 7, "older": 11}),  # the example of the documentation
+        (5, {"new": 3, "older": 5}),
+        (0, {"new": 0, "older": 0}),
+        (10, {"new": 5, "older": 8}),
+    ],
+)
+def test_sizes_keep_their_proportions(replicas: int, expected: dict[str, int]) -> None:
+    deployment = _deployment(replicas, **ROLLING)
+    new, old = _sized("new", 5, 10, 13), _sized("older", 8, 10, 13)
+    assert is_resized(deployment, [new, old]) == (replicas != 10)
+    assert resized(deployment, new, [new, old]) == expected
+
+
+def test_what_a_rounding_leaves_over_goes_to_the_largest() -> None:
+    deployment = _deployment(4, strategy={"rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}})
+    sets = [_sized("1", 1, 3, 3), _sized("22", 1, 3, 3), _sized("333", 1, 3, 3)]
+    assert resized(deployment, sets[2], sets) == {"1": 1, "22": 1, "333": 2}
+
+
+def test_with_one_set_alone_the_size_is_its_size() -> None:
+    new, old = _sized("new", 0, 3, 4), _sized("older", 3, 3, 4)
+    assert resized(_deployment(5), new, [new, old]) == {"older": 5}
+    assert resized(_deployment(5), new, [new]) == {"new": 5}
+    assert resized(_deployment(5), None, []) == {}
+
+
+def test_when_the_new_set_is_complete_the_others_are_emptied() -> None:
+    new, old = _sized("new", 3, 3, 4, available=3), _sized("older", 1, 2, 3)
+    assert resized(_deployment(3), new, [new, old]) == {"older": 0}

@@ -1,0 +1,1 @@
+"""The published conformance suites, run by hand against the router in the sandbox."""

@@ -1,0 +1,132 @@
+"""`python -m tests.conformance gateway|inference [flags of the suite]`: a published suite against the router in the sandbox.
+
+Needs Go and the modules of `go.mod` beside this file (`go mod download` gets them), and the right to open ports below
+1024. The whole output goes to a file; what is printed are the results. The suite's own flags may follow, such as
+`-run-test=NAME`, `-all-features` or `-conformance-profiles=GATEWAY-HTTP`; `-despite-setup` goes on where the base objects
+do not become ready, and `-timeout-config-overrides` shortens the waiting for what does not come.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.conformance.results import read_results, summary
+from tests.support.stack import free_ports
+
+_HERE = Path(__file__).parent
+_INFRASTRUCTURE = _HERE / "infrastructure.yaml"
+# The test that runs a suite, and what it is asked to look at unless it is told otherwise.
+_SUITES = {
+    "gateway": ("TestGatewayAPI", ("-conformance-profiles=GATEWAY-HTTP",)),
+    "inference": ("TestInferenceExtension", ()),
+}
+_DEFINITIONS = (  # module, and path in it
+    ("sigs.k8s.io/gateway-api", "config/crd/standard"),
+    ("sigs.k8s.io/gateway-api-inference-extension", "config/crd/bases"),
+)
+_READY = "sandbox ready"
+_LOOK_SECONDS = 0.1
+
+
+class CannotRunError(Exception):
+    """Something that the run needs is not here, or does not start; the text says what."""
+
+
+def _go(*arguments: str) -> str:
+    """The output of a go command that downloads nothing. Raises CannotRunError."""
+    environ = os.environ | {"GOPROXY": "off", "GOFLAGS": "-mod=readonly"}
+    try:
+        done = subprocess.run(
+            ["go", *arguments], cwd=_HERE, env=environ, capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError as error:
+        raise CannotRunError("there is no go command on the PATH") from error
+    if done.returncode:
+        hint = f"`go mod download` in {_HERE} gets the modules"
+        raise CannotRunError(f"go {arguments[0]} failed; {hint}:\n{done.stderr.strip()}")
+    return done.stdout.strip()
+
+
+def _definitions() -> list[Path]:
+    return [
+        Path(_go("list", "-m", "-f", "{{.Dir}}", module)) / path for module, path in _DEFINITIONS
+    ]
+
+
+@contextmanager
+def _sandbox(
+    folder: Path, log: Path, applied: Sequence[Path], router_args: Sequence[str]
+) -> Iterator[Path]:
+    """The kubeconfig of a running sandbox with a router. Raises CannotRunError."""
+    kubeconfig = folder / "kubeconfig"
+    router, management, metrics, gateway = free_ports(4)
+    command = [
+        sys.executable, "-m", "kthena_router", "sandbox", "--api-port=0",
+        f"--kubeconfig={kubeconfig}", f"--router-port={router}", f"--management-port={management}",
+        f"--metrics-port={metrics}", f"--gateway-port={gateway}",
+        *(f"--apply={path}" for path in applied),
+        *(f"--router-arg={argument}" for argument in router_args),
+    ]  # fmt: skip
+    with (
+        log.open("w") as output,
+        subprocess.Popen(command, stdout=output, stderr=output) as sandbox,
+    ):
+        try:
+            while _READY not in log.read_text():
+                if sandbox.poll() is not None:
+                    raise CannotRunError(f"the sandbox did not start: see {log}")
+                time.sleep(_LOOK_SECONDS)
+            yield kubeconfig
+        finally:
+            sandbox.terminate()
+
+
+def run(
+    suite: str, flags: Sequence[str], folder: Path, router_args: Sequence[str]
+) -> Mapping[str, str]:
+    """Run a suite; its output and the sandbox's are left in *folder*. Raises CannotRunError."""
+    binary = folder / "conformance.test"
+    print("building the suites", flush=True)
+    _go("test", "-c", "-o", str(binary), ".")
+    applied = [*_definitions(), *([_INFRASTRUCTURE] if suite == "inference" else [])]
+    output = folder / f"{suite}.log"
+    test, usual = _SUITES[suite]
+    with (
+        _sandbox(folder, folder / "sandbox.log", applied, router_args) as kubeconfig,
+        output.open("w") as file,
+    ):
+        print(f"running {test}: {output}", flush=True)
+        subprocess.run(
+            [binary, f"-test.run=^{test}$", "-test.v", "-test.timeout=0",
+             "-gateway-class=kthena-router", *usual, *flags],
+            env=os.environ | {"KUBECONFIG": str(kubeconfig)}, stdout=file, stderr=file, check=False,
+        )  # fmt: skip
+    return read_results(output.read_text().splitlines())
+
+
+def main(argv: Sequence[str]) -> int:
+    """Return 0 where every test passed or was skipped, 1 where one failed or none ran, 2 where something is missing."""
+    parser = argparse.ArgumentParser(prog="python -m tests.conformance", allow_abbrev=False)
+    parser.add_argument("suite", choices=sorted(_SUITES))
+    parser.add_argument("--output", type=Path, help="folder for the logs; default: a new one")
+    parser.add_argument("--router-arg", action="append", default=[], metavar="ARG")
+    given, flags = parser.parse_known_args(argv)
+    folder = given.output or Path(tempfile.mkdtemp(prefix="conformance-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        results = run(given.suite, flags, folder, given.router_arg)
+    except CannotRunError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print("\n".join(summary(results)))
+    return 1 if "FAIL" in results.values() or "PASS" not in results.values() else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

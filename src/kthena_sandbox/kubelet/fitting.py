@@ -1,7 +1,5 @@
 """Whether a pod may run on a node: cordons, taints, selectors and required affinity, in the scheduler's order; and
-whether its claims have their volumes. Pure.
-
-Requests for resources are not counted: a mock engine needs none of them.
+whether its claims have their volumes, and the others leave it room. Pure.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,7 +7,9 @@ from collections.abc import Iterable, Mapping
 from kthena_sandbox.controllers.ownership import labels_of, selects
 from kthena_sandbox.controllers.volumeusers import is_used
 from kthena_sandbox.kinds import Document, is_leaving, uid_of
+from kthena_sandbox.kubelet.crowding import crowded, has_ended
 
+_NO_VICTIMS = "No preemption victims found for incoming pod"
 _UNSCHEDULABLE = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
 _KEEPS_OUT = {"NoSchedule", "NoExecute"}
 _ALONE = (
@@ -26,11 +26,17 @@ def unfit_reason(pod: Document, node: Document | None) -> str:
     return _unavailable(f"1 node(s) {why}") if why else ""
 
 
-def _unavailable(why: str) -> str:
-    return (
-        f"0/1 nodes are available: {why}. preemption: 0/1 nodes are available: "
-        "1 Preemption is not helpful for scheduling."
-    )
+def crowded_reason(pod: Document, node: Document, others: Iterable[Document]) -> str:
+    """Why there is no room for it beside *others*, which are on the node; "" where there is."""
+    found = crowded(pod, node, [other for other in others if not has_ended(other)])
+    if found is None:
+        return ""
+    listed = ", ".join(f"1 {reason}" for reason in sorted(found.reasons))
+    return _unavailable(listed) if found.final else _unavailable(listed, _NO_VICTIMS)
+
+
+def _unavailable(why: str, preemption: str = "Preemption is not helpful for scheduling") -> str:
+    return f"0/1 nodes are available: {why}. preemption: 0/1 nodes are available: 1 {preemption}."
 
 
 def claims_reason(

@@ -6,10 +6,12 @@ from datetime import datetime
 from kthena_sandbox.client import Client
 from kthena_sandbox.controllers.conditions import with_condition
 from kthena_sandbox.controllers.loop import Reconciler
+from kthena_sandbox.controllers.ownership import labels_of
 from kthena_sandbox.controllers.volumeusers import names_of_claims
 from kthena_sandbox.events import EventRecorder, timestamp
-from kthena_sandbox.kinds import CLAIMS, PODS, Document, Key, is_leaving, key_of
-from kthena_sandbox.kubelet.fitting import claims_reason, unfit_reason
+from kthena_sandbox.kinds import CLAIMS, PODS, Document, Key, is_leaving, key_of, uid_of
+from kthena_sandbox.kubelet.crowding import has_ended
+from kthena_sandbox.kubelet.fitting import claims_reason, crowded_reason, unfit_reason
 from kthena_sandbox.kubelet.node import NODE_NAME
 from kthena_sandbox.mirror import Mirror
 
@@ -32,6 +34,8 @@ class Scheduler:
         self._nodes = nodes
         self._events = events
         self._wall_clock = wall_clock
+        self._crowded_out: set[Key] = set()
+        self._assumed: set[str] = set()  # bound by us, which the mirror does not show yet
         self.loop: Reconciler[Key] = Reconciler("scheduler", self._place)
         pods.subscribe(self._changed)
         nodes.subscribe(self._node_changed)
@@ -39,6 +43,12 @@ class Scheduler:
     def _changed(self, before: Document | None, after: Document | None) -> None:
         if after is not None and needs_node(after):
             self.loop.add(key_of(after))
+            return
+        self._assumed.discard(uid_of(after or before or {}))
+        if after is None or has_ended(after) or _labels_changed(before, after):
+            waiting, self._crowded_out = self._crowded_out, set()
+            for key in waiting:
+                self.loop.add(key)
 
     def _node_changed(self, before: Document | None, after: Document | None) -> None:
         for key, pod in self._pods.objects.items():
@@ -54,6 +64,10 @@ class Scheduler:
         if why := unfit_reason(pod, self._nodes.objects.get(Key("", NODE_NAME))):
             await self._say_unfit(pod, why)
             return None
+        if why := self._crowded_reason(pod):
+            self._crowded_out.add(key)
+            await self._say_unfit(pod, why)
+            return None
         if why := await self._claims_reason(pod):
             await self._say_unfit(pod, why)
             return _CLAIMS_SECONDS
@@ -65,9 +79,23 @@ class Scheduler:
             "target": {"apiVersion": "v1", "kind": "Node", "name": NODE_NAME},
         }
         await self._client.call("POST", PODS.path(*key, "binding"), body=binding)
+        self._assumed.add(uid_of(pod))
         text = f"Successfully assigned {key} to {NODE_NAME}"
         self._events.tell(pod, "Scheduled", text, at=began)  # before what the kubelet has to tell
         return None
+
+    def _crowded_reason(self, pod: Document) -> str:
+        node = self._nodes.objects.get(Key("", NODE_NAME))
+        if node is None:
+            return ""
+        return crowded_reason(pod, node, self._placed())
+
+    def _placed(self) -> list[Document]:
+        return [
+            other
+            for other in self._pods.objects.values()
+            if other["spec"].get("nodeName") == NODE_NAME or uid_of(other) in self._assumed
+        ]
 
     async def _claims_reason(self, pod: Document) -> str:
         namespace = pod["metadata"]["namespace"]
@@ -90,6 +118,10 @@ class Scheduler:
         self._events.tell(pod, "FailedScheduling", why, "Warning")
         change = {"status": {"conditions": conditions}}
         self._pods.note(await self._client.patch(PODS, key_of(pod), change, "status"))
+
+
+def _labels_changed(before: Document | None, after: Document) -> bool:
+    return before is not None and labels_of(before) != labels_of(after)
 
 
 def needs_node(pod: Document) -> bool:

@@ -1,5 +1,7 @@
 """The garbage collector: deletes what no living owner owns, and finishes foreground and orphan deletions."""
 
+from collections.abc import Callable
+
 import trio
 
 from kthena_sandbox.client import ApiAway, ApiError, Client
@@ -13,6 +15,7 @@ from kthena_sandbox.mirror import Listener, Mirror
 _IGNORED = {(EVENTS.group, EVENTS.plural), ("events.k8s.io", "events")}
 _DISCOVERY_SECONDS = 30.0
 _SETTLE_SECONDS = 0.1
+Follower = Callable[[Kind, Document | None, Document | None], None]
 
 
 class GarbageCollector:
@@ -24,8 +27,32 @@ class GarbageCollector:
         self._followed: dict[Kind, tuple[Mirror, trio.CancelScope]] = {}
         self._kinds: dict[tuple[str, str], Kind] = {}
         self._definitions_changed = trio.Event()
+        self._followers: list[Follower] = []
         self.loop: Reconciler[str] = Reconciler("garbage", self._collect)
         definitions.subscribe(lambda before, after: self._definitions_changed.set())
+
+    def follow(self, follower: Follower) -> None:
+        """Tell *follower* of each change of an object of any kind, of which it sees the metadata."""
+        self._followers.append(follower)
+
+    def serves(self, place: tuple[str, str]) -> bool:
+        """Whether there is such a kind, by group and plural, as far as that is known."""
+        return not self._kinds or self._mirror_of(place) is not None
+
+    def count(self, place: tuple[str, str], namespace: str) -> int | None:
+        """How many objects of a kind there are in a namespace; None where that is not known."""
+        mirror = self._mirror_of(place)
+        if mirror is None or not mirror.synced.is_set():
+            return None
+        return sum(key.namespace == namespace for key in mirror.objects)
+
+    def _mirror_of(self, place: tuple[str, str]) -> Mirror | None:
+        found = (
+            mirror
+            for kind, (mirror, _) in self._followed.items()
+            if (kind.group, kind.plural) == place
+        )
+        return next(found, None)
 
     async def run(self) -> None:
         """Collect until cancelled."""
@@ -62,6 +89,8 @@ class GarbageCollector:
 
     def _listener(self, kind: Kind) -> Listener:
         def changed(before: Document | None, after: Document | None) -> None:
+            for follower in self._followers:
+                follower(kind, before, after)
             if after is None:
                 self._gone(uid_of(before or {}))
                 return

@@ -18,6 +18,7 @@ from kthena_sandbox.controllers.jobs import Jobs
 from kthena_sandbox.controllers.namespaces import Namespaces
 from kthena_sandbox.controllers.parts import Parts
 from kthena_sandbox.controllers.protection import Protection
+from kthena_sandbox.controllers.quotas import Quotas
 from kthena_sandbox.controllers.replicasets import ReplicaSets
 from kthena_sandbox.controllers.rootca import RootCertificates
 from kthena_sandbox.controllers.serviceaccounts import ServiceAccounts
@@ -37,6 +38,7 @@ from kthena_sandbox.kinds import (
     JOBS,
     NAMESPACES,
     NODES,
+    QUOTAS,
     REPLICA_SETS,
     REVISIONS,
     SERVICE_ACCOUNTS,
@@ -83,12 +85,13 @@ async def run_controllers(
     kinds = (
         DEPLOYMENTS, REPLICA_SETS, NAMESPACES, DEFINITIONS, SERVICE_ACCOUNTS, SERVICES,
         ENDPOINT_SLICES, ENDPOINTS, NODES, STATEFUL_SETS, DAEMON_SETS, REVISIONS, JOBS,
-        BUDGETS, CLAIMS, VOLUMES, STORAGE_CLASSES,
+        BUDGETS, CLAIMS, VOLUMES, STORAGE_CLASSES, QUOTAS,
     )  # fmt: skip
     mirrors = {kind: Mirror(client, kind) for kind in kinds}
     mirrors[CONFIG_MAPS] = Mirror(client, CONFIG_MAPS, metadata_only=True)
     recorders = {name: EventRecorder(client, name, wall_clock) for name in _COMPONENTS}
     parts = Parts(client, mirrors, pods, recorders, wall_clock)
+    collector = GarbageCollector(client, mirrors[DEFINITIONS])
     accounts = ServiceAccounts(client, mirrors[NAMESPACES], mirrors[SERVICE_ACCOUNTS])
     async with trio.open_nursery() as nursery:
         loops = (
@@ -98,7 +101,8 @@ async def run_controllers(
             Namespaces(client, mirrors[NAMESPACES], wall_clock).loop,
             accounts.loop,
             RootCertificates(client, mirrors[NAMESPACES], mirrors[CONFIG_MAPS]).loop,
-            GarbageCollector(client, mirrors[DEFINITIONS]),
+            collector,
+            Quotas(parts, collector).loop,
         )
         for runner in (*recorders.values(), *loops, *mirrors.values()):
             nursery.start_soon(runner.run)

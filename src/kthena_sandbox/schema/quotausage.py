@@ -53,6 +53,12 @@ def places_of(hard: Mapping[str, Any]) -> set[Place]:
     return found
 
 
+def is_used_by(name: str, place: Place) -> bool:
+    """Whether objects of a kind use what has that name; devices are asked for, and not had without."""
+    known = place in places_of({name: None})
+    return known and (place != _PODS or not is_extended(name) or name == count_name(_PODS))
+
+
 def usage_of(place: Place, document: Document) -> Amounts:
     """What one object uses."""
     counted = {count_name(place): ONE}

@@ -23,6 +23,7 @@ from kthena_sandbox.controllers.replicasets import ReplicaSets
 from kthena_sandbox.controllers.rootca import RootCertificates
 from kthena_sandbox.controllers.serviceaccounts import ServiceAccounts
 from kthena_sandbox.controllers.statefulsets import StatefulSets
+from kthena_sandbox.controllers.tokensecrets import TokenSecrets
 from kthena_sandbox.controllers.volume_plan import PROVISIONER
 from kthena_sandbox.controllers.volumes import VolumeController
 from kthena_sandbox.events import EventRecorder
@@ -41,6 +42,7 @@ from kthena_sandbox.kinds import (
     QUOTAS,
     REPLICA_SETS,
     REVISIONS,
+    SECRETS,
     SERVICE_ACCOUNTS,
     SERVICES,
     STATEFUL_SETS,
@@ -88,7 +90,7 @@ async def run_controllers(
         BUDGETS, CLAIMS, VOLUMES, STORAGE_CLASSES, QUOTAS,
     )  # fmt: skip
     mirrors = {kind: Mirror(client, kind) for kind in kinds}
-    mirrors[CONFIG_MAPS] = Mirror(client, CONFIG_MAPS, metadata_only=True)
+    mirrors |= {kind: Mirror(client, kind, metadata_only=True) for kind in (CONFIG_MAPS, SECRETS)}
     recorders = {name: EventRecorder(client, name, wall_clock) for name in _COMPONENTS}
     parts = Parts(client, mirrors, pods, recorders, wall_clock)
     collector = GarbageCollector(client, mirrors[DEFINITIONS])
@@ -100,6 +102,7 @@ async def run_controllers(
             *_storage(parts, volumes),
             Namespaces(client, mirrors[NAMESPACES], wall_clock).loop,
             accounts.loop,
+            TokenSecrets(client, mirrors[SERVICE_ACCOUNTS], mirrors[SECRETS]).loop,
             RootCertificates(client, mirrors[NAMESPACES], mirrors[CONFIG_MAPS]).loop,
             collector,
             Quotas(parts, collector).loop,

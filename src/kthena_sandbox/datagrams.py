@@ -1,14 +1,15 @@
 """Sockets for UDP."""
 
-import trio
+import socket
 
 
-async def open_datagrams(address: str, port: int) -> trio.socket.SocketType:
+def bind_datagrams(address: str, port: int) -> socket.socket:
     """A socket at the address. Raises OSError."""
-    bound = trio.socket.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM)
+    bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     try:
-        await bound.bind((address, port))
+        bound.bind((address, port))
     except OSError as error:
         bound.close()
         raise OSError(error.errno, f"listen udp {address}:{port}: {error.strerror}") from error
+    bound.setblocking(False)
     return bound

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import trio
 
-from kthena_sandbox.datagrams import open_datagrams
+from kthena_sandbox.datagrams import bind_datagrams
 from kthena_sandbox.dns.corefile import Zone, zone_of
 from kthena_sandbox.dns.messages import (
     NOT_IMPLEMENTED,
@@ -31,7 +31,7 @@ class NameServer:
         """Answer until cancelled. Raises OSError where a port cannot be had."""
         async with trio.open_nursery() as nursery:
             for port in sorted({zone.port for zone in self._zones}):
-                bound = await open_datagrams(self._address, port)
+                bound = trio.socket.from_stdlib_socket(bind_datagrams(self._address, port))
                 nursery.start_soon(self._serve, bound, [one for one in self._zones if one.port == port])  # fmt: skip
             for zone in self._zones:
                 self._say(f"{zone.name}:{zone.port}")

@@ -9,7 +9,7 @@ from typing import Any
 import trio
 
 from kthena_sandbox.connections import Connections, HandshakeError, as_in_go, with_tls
-from kthena_sandbox.datagrams import open_datagrams
+from kthena_sandbox.datagrams import bind_datagrams
 from kthena_sandbox.echo.app import EchoApp, Tries
 from kthena_sandbox.echo.calls import echo_calls
 from kthena_sandbox.echo.datagrams import serve_datagrams
@@ -75,9 +75,9 @@ class EchoServer:
         await self._serve(port, stream, stream, http2=True)
 
     async def _datagrams(self, task_status: trio.TaskStatus[None]) -> None:
-        bound = await open_datagrams(self._address, self._settings.http_port)
-        with bound:
-            self._say(f"UDP server listening on :{self._settings.http_port}")
+        port = self._settings.http_port
+        with trio.socket.from_stdlib_socket(bind_datagrams(self._address, port)) as bound:
+            self._say(f"UDP server listening on :{port}")
             task_status.started()
             await serve_datagrams(bound, self._settings, self._say)
 

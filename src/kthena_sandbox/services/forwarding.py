@@ -3,11 +3,11 @@
 import errno
 import socket
 import struct
-from collections.abc import Iterator
 
 import trio
 
 from kthena_sandbox.services.frontends import Endpoint, Route
+from kthena_sandbox.services.turns import Turns
 
 _PIECE = 65536
 _CONNECT_SECONDS = 5.0
@@ -17,14 +17,12 @@ _RESET = struct.pack("ii", 1, 0)
 
 
 class Forwarder:
-    """Accepts on *bound* until it is closed; `route` may be replaced at any time and counts for new connections."""
+    """Accepts on *bound* until it is closed; what `turns` say counts for new connections."""
 
     def __init__(self, bound: socket.socket, route: Route) -> None:
-        self.route = route
+        self.turns = Turns(route)
         self._listening = trio.socket.from_stdlib_socket(bound)
         self._closed = False
-        self._turn = 0
-        self._clients: dict[str, tuple[Endpoint, float]] = {}
 
     def close(self) -> None:
         """Stop listening; connections that are open go on."""
@@ -56,28 +54,15 @@ class Forwarder:
 
     async def _connect(self, client: str) -> trio.SocketStream | None:
         """To the endpoint whose turn it is, or to the next one that can be reached."""
-        for endpoint in self._in_turn(client):
+        for endpoint in self.turns.order(client):
             try:
                 with trio.fail_after(_CONNECT_SECONDS):
                     stream = await _open(endpoint)
             except (OSError, trio.TooSlowError):
                 continue
-            if self.route.affinity_seconds:
-                self._clients[client] = (endpoint, trio.current_time())
+            self.turns.note(client, endpoint)
             return stream
         return None
-
-    def _in_turn(self, client: str) -> Iterator[Endpoint]:
-        endpoints = self.route.endpoints
-        if not endpoints:
-            return
-        last, since = self._clients.get(client, (None, 0.0))
-        kept = last in endpoints and trio.current_time() - since < self.route.affinity_seconds
-        start = endpoints.index(last) if kept and last is not None else self._turn
-        if not kept:
-            self._turn += 1
-        for step in range(len(endpoints)):
-            yield endpoints[(start + step) % len(endpoints)]
 
 
 async def _open(endpoint: Endpoint) -> trio.SocketStream:

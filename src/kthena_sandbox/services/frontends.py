@@ -13,6 +13,7 @@ from kthena_sandbox.kinds import Document
 NODE_ADDRESS = "127.0.0.1"
 LOOPBACK = IPv4Network("127.0.0.0/8")
 BALANCERS = IPv4Network("127.4.0.0/16")
+_PROTOCOLS = ("TCP", "UDP")
 
 
 class Endpoint(NamedTuple):
@@ -27,6 +28,7 @@ class Frontend(NamedTuple):
 
     host: str
     port: int
+    protocol: str = "TCP"
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
@@ -49,8 +51,8 @@ def routes_of(service: Document, slices: Sequence[Document]) -> dict[Frontend, R
     found: dict[Frontend, Route] = {}
     seconds = _affinity_seconds(spec)
     for port in spec.get("ports") or []:
-        endpoints = endpoints_of(port.get("name", ""), slices)
-        if port.get("protocol", "TCP") != "TCP" or not endpoints:
+        endpoints = endpoints_of(port.get("name", ""), slices, _protocol(port))
+        if _protocol(port) not in _PROTOCOLS or not endpoints:
             continue
         route = Route(port.get("name") or str(port["port"]), endpoints, seconds)
         found |= dict.fromkeys(_frontends(service, port), route)
@@ -63,9 +65,9 @@ def unforwarded(service: Document) -> list[str]:
     if spec.get("type") == "ExternalName":
         return []
     problems = [
-        f"port {port.get('name') or port['port']}/{port['protocol']}: the sandbox forwards TCP only"
+        f"port {port.get('name') or port['port']}/{port['protocol']}: the sandbox forwards TCP and UDP only"
         for port in spec.get("ports") or []
-        if port.get("protocol", "TCP") != "TCP"
+        if _protocol(port) not in _PROTOCOLS
     ]
     problems += [
         f"externalIPs: {address} is not an address of the loopback, where all Services of the sandbox are"
@@ -78,14 +80,18 @@ def unforwarded(service: Document) -> list[str]:
 
 
 def _frontends(service: Document, port: Document) -> Iterable[Frontend]:
-    spec = service["spec"]
+    spec, protocol = service["spec"], _protocol(port)
     if is_loopback(spec["clusterIP"]):
-        yield Frontend(spec["clusterIP"], port["port"])
+        yield Frontend(spec["clusterIP"], port["port"], protocol)
     if port.get("nodePort"):
-        yield Frontend(NODE_ADDRESS, port["nodePort"])
+        yield Frontend(NODE_ADDRESS, port["nodePort"], protocol)
     balancers = [entry for entry in balancer_addresses(service) if is_balancer(entry)]
     for address in [*balancers, *filter(is_loopback, spec.get("externalIPs") or [])]:
-        yield Frontend(address, port["port"])
+        yield Frontend(address, port["port"], protocol)
+
+
+def _protocol(port: Document) -> str:
+    return str(port.get("protocol", "TCP"))
 
 
 def _affinity_seconds(spec: Document) -> float:
@@ -95,12 +101,14 @@ def _affinity_seconds(spec: Document) -> float:
     return float(config.get("timeoutSeconds", 10800))
 
 
-def endpoints_of(port: str, slices: Iterable[Document]) -> tuple[Endpoint, ...]:
+def endpoints_of(
+    port: str, slices: Iterable[Document], protocol: str = "TCP"
+) -> tuple[Endpoint, ...]:
     """The endpoints that get new connections to a port of this name."""
     ready: dict[Endpoint, None] = {}
     leaving: dict[Endpoint, None] = {}
     for document in slices:
-        number = _number(port, document)
+        number = _number(port, protocol, document)
         for entry in (document.get("endpoints") or []) if number else []:
             conditions = entry.get("conditions") or {}
             found = {Endpoint(host, number): None for host in entry["addresses"][:1]}
@@ -111,9 +119,9 @@ def endpoints_of(port: str, slices: Iterable[Document]) -> tuple[Endpoint, ...]:
     return tuple(ready or leaving)
 
 
-def _number(port: str, document: Document) -> int:
+def _number(port: str, protocol: str, document: Document) -> int:
     for entry in document.get("ports") or []:
-        if (entry.get("name") or "") == port and entry.get("protocol", "TCP") == "TCP":
+        if (entry.get("name") or "") == port and _protocol(entry) == protocol:
             return int(entry.get("port") or 0)
     return 0
 

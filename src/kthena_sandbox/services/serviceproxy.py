@@ -1,16 +1,17 @@
 """Keeps the listening sockets of all Services as their ports, types and endpoints change, like kube-proxy."""
 
 import os
-import socket
 
 import trio
 
 from kthena_sandbox.controllers.endpoints_plan import service_of
 from kthena_sandbox.controllers.loop import Reconciler
+from kthena_sandbox.datagrams import bind_datagrams
 from kthena_sandbox.events import EventRecorder
 from kthena_sandbox.httpd.server import bind
 from kthena_sandbox.kinds import Document, Key, is_leaving, key_of
 from kthena_sandbox.mirror import Mirror
+from kthena_sandbox.services.datagrams import DatagramForwarder
 from kthena_sandbox.services.forwarding import Forwarder
 from kthena_sandbox.services.frontends import Frontend, Route, routes_of, unforwarded
 
@@ -24,7 +25,7 @@ class ServiceProxy:
         self._services = services
         self._slices = slices
         self._events = events
-        self._open: dict[Key, dict[Frontend, Forwarder]] = {}
+        self._open: dict[Key, dict[Frontend, Forwarder | DatagramForwarder]] = {}
         self._told: dict[Key, set[str]] = {}
         self._nursery: trio.Nursery | None = None
         self._loop: Reconciler[Key] = Reconciler("serviceproxy", self._reconcile)
@@ -67,27 +68,24 @@ class ServiceProxy:
         return _AGAIN_SECONDS if taken else None
 
     def _listen(
-        self, forwarders: dict[Frontend, Forwarder], wanted: dict[Frontend, Route]
-    ) -> set[str]:
+        self, forwarders: dict[Frontend, Forwarder | DatagramForwarder],
+        wanted: dict[Frontend, Route],
+    ) -> set[str]:  # fmt: skip
         """Open what is missing; what could not be had, in words."""
         problems = set()
         for frontend, route in wanted.items():
             if frontend in forwarders:
-                forwarders[frontend].route = route
+                forwarders[frontend].turns.route = route
                 continue
             try:
-                bound = bind(*frontend)
+                forwarder = _forwarder(frontend, route)
             except OSError as error:
                 problems.add(_problem(frontend, route, error))
                 continue
-            forwarders[frontend] = self._start(bound, route)
+            forwarders[frontend] = forwarder
+            assert self._nursery is not None  # noqa: S101  reconciled only while it runs
+            self._nursery.start_soon(forwarder.run, self._nursery)
         return problems
-
-    def _start(self, bound: socket.socket, route: Route) -> Forwarder:
-        forwarder = Forwarder(bound, route)
-        assert self._nursery is not None  # noqa: S101  reconciled only while it runs
-        self._nursery.start_soon(forwarder.run, self._nursery)
-        return forwarder
 
     def _tell(self, key: Key, service: Document | None, problems: set[str]) -> None:
         """An Event for every problem that is new."""
@@ -104,6 +102,14 @@ class ServiceProxy:
             if service_of(entry) == key.name and entry["metadata"]["namespace"] == key.namespace
         ]  # fmt: skip
         return sorted(found, key=lambda entry: str(entry["metadata"]["name"]))
+
+
+def _forwarder(frontend: Frontend, route: Route) -> Forwarder | DatagramForwarder:
+    """With its socket bound. Raises OSError."""
+    host, port, protocol = frontend
+    if protocol == "UDP":
+        return DatagramForwarder(bind_datagrams(host, port), route)
+    return Forwarder(bind(host, port), route)
 
 
 def _problem(frontend: Frontend, route: Route, error: OSError) -> str:

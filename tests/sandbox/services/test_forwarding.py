@@ -87,7 +87,7 @@ async def test_an_endpoint_that_cannot_be_reached_is_passed_over() -> None:
     dead.close()
     async with _servers("a") as (alive,), _forwarding(nobody, alive) as (forwarder, client):
         assert await _names(client, 3) == b"aaa"
-        forwarder.route = Route("http", (nobody,))
+        forwarder.turns.route = Route("http", (nobody,))
         async with await client() as stream:
             with pytest.raises(trio.BrokenResourceError):
                 await stream.receive_some(1)
@@ -100,7 +100,7 @@ async def test_an_open_connection_outlives_its_endpoint_and_the_socket() -> None
         await client() as stream,
     ):
         assert await _name(stream) == b"a"
-        forwarder.route = Route("http", (second,))
+        forwarder.turns.route = Route("http", (second,))
         assert await _names(client, 2) == b"bb"
         forwarder.close()
         with pytest.raises(OSError, match="all attempts to connect"):
@@ -117,5 +117,5 @@ async def test_a_client_stays_with_its_endpoint_for_a_while(mock_clock: MockCloc
         assert await _names(client, 3) == b"aaa"
         mock_clock.jump(11)
         assert await _names(client, 2) == b"bb"
-        forwarder.route = Route("http", endpoints[:1], 10)
+        forwarder.turns.route = Route("http", endpoints[:1], 10)
         assert await _names(client, 1) == b"a"

@@ -71,18 +71,33 @@ def test_services_without_sockets() -> None:
 
 
 def test_what_is_not_forwarded_has_a_name() -> None:
-    dns = {"name": "dns", "port": 53, "protocol": "UDP"}
+    dns = {"name": "dns", "port": 53, "protocol": "SCTP"}
     asked = _service(
         HTTP, dns, externalIPs=["127.5.0.1", "192.0.2.1"], loadBalancerSourceRanges=["10.0.0.0/8"]
     )
     assert unforwarded(asked) == [
-        "port dns/UDP: the sandbox forwards TCP only",
+        "port dns/SCTP: the sandbox forwards TCP and UDP only",
         "externalIPs: 192.0.2.1 is not an address of the loopback, where all Services of the sandbox are",
         "loadBalancerSourceRanges are not applied by the sandbox",
     ]
     assert Frontend("127.5.0.1", 80) in routes_of(asked, [_slice(READY)])
     assert unforwarded(_service(HTTP)) == []
     assert routes_of(_service(dns), [_slice(READY, name="dns")]) == {}
+
+
+def test_a_port_may_be_for_both_protocols() -> None:
+    ports = [{"name": "dns", "port": 53, "protocol": "UDP"}, {"name": "dns-tcp", "port": 53}]
+    service = _service(*ports)
+    slices = [
+        {"ports": [{"name": "dns", "port": 5353, "protocol": "UDP"},
+                   {"name": "dns-tcp", "port": 5354, "protocol": "TCP"}],
+         "endpoints": [{"addresses": ["127.1.0.9"], "conditions": {"ready": True}}]},
+    ]  # fmt: skip
+    routes = routes_of(service, slices)
+    assert {frontend: route.endpoints for frontend, route in routes.items()} == {
+        Frontend("127.96.1.2", 53, "UDP"): (Endpoint("127.1.0.9", 5353),),
+        Frontend("127.96.1.2", 53, "TCP"): (Endpoint("127.1.0.9", 5354),),
+    }
 
 
 def test_affinity_has_a_time() -> None:

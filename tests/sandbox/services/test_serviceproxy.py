@@ -165,3 +165,32 @@ async def test_endpoints_written_by_hand(tmp_path: Path) -> None:
 
         await cluster.until(greeted)
         nursery.cancel_scope.cancel()
+
+
+async def test_datagrams_reach_pods(tmp_path: Path) -> None:
+    async with running(tmp_path, kubelet=True, controllers=True) as cluster:
+        container = {
+            "name": "c", "image": "registry.k8s.io/gateway-api/echo-basic:v1.6.0",
+            "env": [{"name": "UDP_ECHO_SERVER", "value": "1"}, {"name": "POD_NAME", "value": "p"}],
+        }  # fmt: skip
+        await cluster.create(
+            PODS, "udp", metadata={"labels": {"app": "a"}}, spec={"containers": [container]}
+        )
+        ports = [{"port": 8071, "targetPort": 8080, "protocol": "UDP"}]
+        made = await cluster.create(
+            SERVICES, "web", spec={"selector": {"app": "a"}, "ports": ports}
+        )
+        with trio.socket.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM) as asking:
+            await asking.connect((made["spec"]["clusterIP"], 8071))
+
+            async def answered() -> bytes | None:
+                try:
+                    await asking.send(b"hello")
+                    with trio.move_on_after(0.1):
+                        return await asking.recv(1024)
+                except ConnectionRefusedError:  # its port is not open yet
+                    pass
+                return None
+
+            answer = await cluster.until(answered)
+    assert answer == b'{"request":"hello","namespace":"","ingress":"","service":"","pod":"p"}'

@@ -27,10 +27,6 @@ def _type(
 
 
 ABSENT = (
-    _type("", "ReplicationController", "replicationcontrollers rc +all"),
-    _type("autoscaling", "HorizontalPodAutoscaler", "horizontalpodautoscalers hpa +all", version="v1"),
-    _type("autoscaling", "HorizontalPodAutoscaler", "horizontalpodautoscalers hpa +all", version="v2"),
-    _type("batch", "CronJob", "cronjobs cj +all"),
     _type("storage.k8s.io", "CSIDriver", "csidrivers", cluster=True),
     _type("storage.k8s.io", "CSINode", "csinodes", cluster=True),
     _type("storage.k8s.io", "CSIStorageCapacity", "csistoragecapacities"),

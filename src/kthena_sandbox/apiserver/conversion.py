@@ -1,9 +1,10 @@
-"""Objects of one collection in another version: CRDs by strategy None, and the two Event groups."""
+"""Objects of one collection in another version: CRDs by strategy None, the two Event groups, and autoscalers."""
 
 from typing import Any
 
 from kthena_sandbox.apiserver.storage import Key
 from kthena_sandbox.resources import ResourceType
+from kthena_sandbox.schema.autoscalers import OLD, to_new, to_old
 
 Document = dict[str, Any]
 
@@ -40,6 +41,8 @@ def to_storage(resource: ResourceType, document: Document) -> Document:
     """The object as it is kept."""
     if resource.group == "events.k8s.io":
         return _renamed(document, _TO_CORE) | {"apiVersion": "v1"}
+    if document.get("apiVersion") == OLD:
+        return to_new(document)
     if resource.storage_version and resource.storage_version != resource.version:
         return document | {"apiVersion": f"{resource.group}/{resource.storage_version}"}
     return document
@@ -49,6 +52,8 @@ def from_storage(resource: ResourceType, document: Document) -> Document:
     """The object in the version it is asked for in."""
     if document.get("apiVersion") == resource.api_version:
         return document
+    if resource.api_version == OLD:
+        return to_old(document)
     if resource.group == "events.k8s.io":
         document = _renamed(document, _FROM_CORE)
     return document | {"apiVersion": resource.api_version}

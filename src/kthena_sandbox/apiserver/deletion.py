@@ -21,8 +21,8 @@ _RETURNED = frozenset({
     ("", "persistentvolumeclaims"), ("", "persistentvolumes"), ("", "pods"), ("", "podtemplates"), ("", "resourcequotas"),
     ("", "serviceaccounts"), ("", "services"), ("storage.k8s.io", "storageclasses"),
 })  # fmt: skip
-# Where nothing is said, Jobs leave their pods behind, as they always did in batch/v1.
-_DEFAULTS = {("batch", "jobs"): "Orphan"}
+# Where nothing is said, these leave their pods behind, as they always did.
+_DEFAULTS = {("batch", "jobs"): "Orphan", ("", "replicationcontrollers"): "Orphan"}
 # Kinds that are marked before they are removed, even at once, which shows in the answer.
 _IN_TWO_STEPS = frozenset({("", "pods"), ("", "namespaces")})
 _ORPHANED = (
@@ -62,7 +62,7 @@ def _only_marked(resource: ResourceType, old: Document) -> bool:
 
 def warnings(resource: ResourceType, options: DeleteOptions) -> tuple[str, ...]:
     """What is said where nothing was, of Jobs, whose pods stay then."""
-    if options.propagation or _place(resource) not in _DEFAULTS:
+    if options.propagation or _place(resource) != ("batch", "jobs"):
         return ()
     return (_ORPHANED,)
 

@@ -27,6 +27,7 @@ _FIELDS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("", "Namespace"): ("status.phase",),
     ("", "Node"): ("spec.unschedulable",),
     ("", "Service"): ("spec.clusterIP", "spec.type"),
+    ("", "ReplicationController"): ("status.replicas",),
     ("batch", "Job"): ("status.successful",),
 }
 

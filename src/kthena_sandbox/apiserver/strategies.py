@@ -13,9 +13,11 @@ from kthena_sandbox.apiserver.errors import Cause, cause_of
 from kthena_sandbox.apiserver.options import forbidden_cause
 from kthena_sandbox.apiserver.surroundings import Surroundings
 from kthena_sandbox.resources import ResourceType
+from kthena_sandbox.schema.autoscalers import OLD, to_new, to_old
 from kthena_sandbox.schema.classrules import priority_class_rules
 from kthena_sandbox.schema.golang import shown
 from kthena_sandbox.schema.nativedefaults import namespace_defaults
+from kthena_sandbox.schema.workloadrules import replica_count_rules
 
 Document = dict[str, Any]
 CLEANUP_FINALIZER = "customresourcecleanup.apiextensions.k8s.io"
@@ -168,7 +170,36 @@ def _update_definition(document: Document, old: Document, surroundings: Surround
     return kept | {"status": _definition_status(kept, surroundings)}
 
 
+def _create_autoscaler(document: Document, _: Surroundings) -> Document:
+    """A new one has a status of its version."""
+    seen = {"currentReplicas": 0} if document.get("apiVersion") == OLD else {"currentMetrics": None}
+    return _told_anew(document | {"status": {"desiredReplicas": 0} | seen})
+
+
+def _update_autoscaler(document: Document, _: Document, __: Surroundings) -> Document:
+    return _told_anew(document)
+
+
+def _told_anew(autoscaler: Document) -> Document:
+    """What annotations of one of v1 say, in the words in which it will be read; what says nothing goes."""
+    return to_old(to_new(autoscaler)) if autoscaler.get("apiVersion") == OLD else autoscaler
+
+
+def _check_counts(document: Document, *_: object) -> list[Cause]:
+    return [cause_of(error) for error in replica_count_rules(document)]
+
+
+def _check_cron_job(document: Document, old: Document | None, _: Surroundings) -> list[Cause]:
+    """The Jobs of a CronJob have eleven characters more in their names, and these are labels."""
+    name = document["metadata"].get("name", "")
+    if old is not None or len(name) <= _LONGEST_CRON_JOB:
+        return []
+    why = f"must be no more than {_LONGEST_CRON_JOB} characters"
+    return [Cause("FieldValueInvalid", f"Invalid value: {shown(name)}: {why}", "metadata.name")]
+
+
 _SPEC = ("spec",)
+_LONGEST_CRON_JOB = 52
 _SELECTOR_STAYS = _fixed("spec.selector")
 _DEFINITION_STAYS = _fixed("spec.group", "spec.scope", "spec.names.plural", "spec.names.kind")
 _WHOLE: tuple[Part, ...] = ("core", "own", "whole", "rules", "last")
@@ -183,7 +214,8 @@ STRATEGIES: Mapping[tuple[str, str], Strategy] = {
         _create_namespace, _update_namespace, status={"phase": "Active"}, on_update=_WHOLE
     ),
     ("", "pods"): Strategy(
-        pods.create, pods.update, check_last=pods.check, generation=_SPEC, status=None, on_update=_WHOLE
+        pods.create, pods.update, check_last=pods.check, warnings=workloads.name_warnings,
+        generation=_SPEC, status=None, on_update=_WHOLE,
     ),
     ("", "nodes"): Strategy(status=None, on_update=_WHOLE),  # a kubelet registers its node with a status
     ("", "persistentvolumes"): Strategy(
@@ -203,6 +235,16 @@ STRATEGIES: Mapping[tuple[str, str], Strategy] = {
     ("", "configmaps"): Strategy(check=_check_data, on_update=_WHOLE),
     ("", "serviceaccounts"): Strategy(on_update=_WHOLE),
     ("", "endpoints"): Strategy(on_update=_WHOLE),
+    ("", "replicationcontrollers"): Strategy(
+        check=_check_counts, warnings=workloads.name_warnings, generation=_SPEC, status={"replicas": 0},
+        on_update=_RULES_FIRST,
+    ),
+    ("autoscaling", "horizontalpodautoscalers"): Strategy(
+        _create_autoscaler, _update_autoscaler, status=None
+    ),
+    ("batch", "cronjobs"): Strategy(
+        check=_check_cron_job, warnings=workloads.name_warnings, generation=_SPEC
+    ),
     ("", "podtemplates"): Strategy(generation=("template",)),
     **{
         ("rbac.authorization.k8s.io", plural): Strategy(on_update=_TWICE)
@@ -210,10 +252,10 @@ STRATEGIES: Mapping[tuple[str, str], Strategy] = {
     },
     ("", "services"): Strategy(services.create, services.update, services.check, status=None),
     ("apps", "deployments"): Strategy(
-        check_last=_SELECTOR_STAYS, generation=_SPEC, annotations_count=True
+        check_last=_SELECTOR_STAYS, warnings=workloads.name_warnings, generation=_SPEC, annotations_count=True
     ),
     ("apps", "replicasets"): Strategy(
-        check_last=_SELECTOR_STAYS, generation=_SPEC, status={"replicas": 0}
+        check_last=_SELECTOR_STAYS, warnings=workloads.name_warnings, generation=_SPEC, status={"replicas": 0}
     ),
     ("apps", "statefulsets"): Strategy(
         check_last=workloads.check_stateful_set, generation=_SPEC,
@@ -227,7 +269,7 @@ STRATEGIES: Mapping[tuple[str, str], Strategy] = {
     ("apps", "controllerrevisions"): Strategy(check=workloads.check_revision, on_update=_WHOLE),
     ("batch", "jobs"): Strategy(
         workloads.create_job, check=workloads.check_job_labels, check_last=workloads.check_job,
-        generation=_SPEC, on_update=_OF_JOBS,
+        warnings=workloads.name_warnings, generation=_SPEC, on_update=_OF_JOBS,
     ),
     ("networking.k8s.io", "ingresses"): Strategy(
         check_last=networks.check_ingress, warnings=networks.ingress_warnings, generation=_SPEC,

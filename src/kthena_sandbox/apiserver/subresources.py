@@ -53,7 +53,9 @@ def scale_of(resource: ResourceType, document: Document) -> Document:
     if resource.custom:
         selector = at(document, paths.selector.lstrip(".")) if paths.selector else ""
     else:
-        selector = selector_text(table_of(document, "spec.selector"))
+        chosen = table_of(document, "spec.selector")
+        plain = resource.kind == "ReplicationController"  # which knows labels alone
+        selector = selector_text({"matchLabels": chosen} if plain else chosen)
     if selector:
         shown["selector"] = selector
     return {

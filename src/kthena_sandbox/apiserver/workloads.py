@@ -5,7 +5,7 @@ from typing import Any
 from kthena_sandbox.apiserver.errors import Cause
 from kthena_sandbox.apiserver.surroundings import Surroundings
 from kthena_sandbox.schema.golang import shown
-from kthena_sandbox.schema.names import label_problems
+from kthena_sandbox.schema.names import host_problems, label_problems
 
 Document = dict[str, Any]
 _CHANGEABLE = frozenset({
@@ -19,6 +19,18 @@ _STATEFUL_SET_UPDATES = (
 )
 _FIXED_JOB = ("completions", "selector", "template", "completionMode")
 _PREFIX = "batch.kubernetes.io/"
+
+
+def name_warnings(document: Document, old: Document | None) -> list[str]:
+    """A new object whose pods are called after it should have a name that can be a host's."""
+    metadata = document["metadata"]
+    problems = host_problems(metadata["name"]) if old is None else []
+    if not problems:
+        return []
+    used = "the Pod's hostname" if document.get("kind") == "Pod" else "Pod names and hostnames"
+    listed = " ".join(problems)
+    why = f"which can result in surprising behavior; a DNS label is recommended: [{listed}]"
+    return [f"metadata.name: this is used in {used}, {why}"]
 
 
 def check_stateful_set(document: Document, old: Document | None, _: Surroundings) -> list[Cause]:

@@ -13,6 +13,7 @@ from kthena_sandbox.kinds import (
     BUDGETS,
     DEPLOYMENTS,
     REPLICA_SETS,
+    REPLICATION_CONTROLLERS,
     STATEFUL_SETS,
     Document,
     Key,
@@ -22,7 +23,7 @@ from kthena_sandbox.kinds import (
 
 _FORGOTTEN = timedelta(minutes=2)  # an eviction that did not lead to a deletion
 
-_SCALED = (REPLICA_SETS, STATEFUL_SETS, DEPLOYMENTS)
+_SCALED = (REPLICA_SETS, STATEFUL_SETS, DEPLOYMENTS, REPLICATION_CONTROLLERS)
 
 
 def share(value: int | str, count: int) -> int:

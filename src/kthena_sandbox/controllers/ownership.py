@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kthena_sandbox.kinds import Document, is_leaving, uid_of
+from kthena_sandbox.kinds import REPLICATION_CONTROLLERS, Document, is_leaving, uid_of
 
 
 def controller_of(document: Document) -> Document | None:
@@ -33,6 +33,14 @@ def reference_to(owner: Document) -> Document:
 def labels_of(document: Document) -> Mapping[str, str]:
     """Its labels."""
     return document["metadata"].get("labels") or {}
+
+
+def selector_of(owner: Document) -> Document | None:
+    """The label selector of an owner; that of a ReplicationController is a map of labels."""
+    selector: Document | None = owner["spec"].get("selector")
+    if owner["kind"] != REPLICATION_CONTROLLERS.name:
+        return selector
+    return {"matchLabels": selector or {}}
 
 
 def selects(selector: Mapping[str, Any] | None, labels: Mapping[str, str]) -> bool:
@@ -77,7 +85,7 @@ class Claims:
 
 def claim(owner: Document, candidates: Iterable[Document]) -> Claims:
     """Sort the objects of the owner's namespace by its `spec.selector` and their references."""
-    selector, uid = owner["spec"].get("selector"), uid_of(owner)
+    selector, uid = selector_of(owner), uid_of(owner)
     namespace = owner["metadata"].get("namespace")
     owned: list[Document] = []
     adopt: list[Document] = []

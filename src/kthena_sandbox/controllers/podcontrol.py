@@ -44,7 +44,7 @@ def follow_owned(mirror: Mirror, kind: Kind, owners: Mirror, add: Callable[[Key]
 def _possible_owners(document: Document, owners: Mirror) -> Iterable[Key]:
     for key, owner in owners.objects.items():
         same = key.namespace == document["metadata"]["namespace"]
-        selector = owner["spec"].get("selector")
+        selector = ownership.selector_of(owner)
         if same and ownership.selects(selector, ownership.labels_of(document)):
             yield key
 

@@ -1,4 +1,4 @@
-"""The ReplicaSet controller: as many pods as wanted, and a status that counts them."""
+"""The controller of ReplicaSets, and of ReplicationControllers: as many pods as wanted, and a status that counts them."""
 
 from kthena_sandbox.client import ApiError
 from kthena_sandbox.controllers.loop import Reconciler
@@ -11,23 +11,25 @@ from kthena_sandbox.controllers.replicaset_plan import (
     status_of,
     surplus,
 )
-from kthena_sandbox.kinds import PODS, REPLICA_SETS, Document, Key
+from kthena_sandbox.kinds import PODS, REPLICA_SETS, REPLICATION_CONTROLLERS, Document, Key, Kind
 
 
 class ReplicaSets:
-    """Reconciles ReplicaSets from the mirrors of theirs and of the pods."""
+    """Reconciles ReplicaSets, or what is like them, from the mirrors of theirs and of the pods."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(
+        self, parts: Parts, kind: Kind = REPLICA_SETS, component: str = "replicaset-controller"
+    ) -> None:
+        self._parts, self._kind = parts, kind
         self._client, self._pods, self._wall_clock = parts.client, parts.pods, parts.wall_clock
-        events = parts.recorders["replicaset-controller"]
+        events = parts.recorders[component]
         self._control = PodControl(parts.client, parts.pods, events)
-        self.loop: Reconciler[Key] = Reconciler("replicasets", self._reconcile)
-        self._replica_sets = parts.follow(REPLICA_SETS, self.loop.add)
-        follow_owned(parts.pods, REPLICA_SETS, self._replica_sets, self.loop.add)
+        self.loop: Reconciler[Key] = Reconciler(kind.plural, self._reconcile)
+        self._replica_sets = parts.follow(kind, self.loop.add)
+        follow_owned(parts.pods, kind, self._replica_sets, self.loop.add)
 
     async def _reconcile(self, key: Key) -> float | None:
-        if not self._parts.are_synced(REPLICA_SETS):
+        if not self._parts.are_synced(self._kind):
             return 0.05
         owner = self._replica_sets.objects.get(key)
         if owner is None:
@@ -52,7 +54,12 @@ class ReplicaSets:
         status = status_of(owner, active, self._wall_clock(), failure)
         present = owner.get("status") or {}
         if present != status:
-            written = await self._client.replace(REPLICA_SETS, owner | {"status": status}, "status")
+            written = await self._client.replace(self._kind, owner | {"status": status}, "status")
             self._replica_sets.note(written)
         waiting = status.get("readyReplicas", 0) > status.get("availableReplicas", 0)
         return 1.0 if waiting else None
+
+
+def replication_controllers(parts: Parts) -> ReplicaSets:
+    """The controller of what came before ReplicaSets."""
+    return ReplicaSets(parts, REPLICATION_CONTROLLERS, "replication-controller")

@@ -9,7 +9,9 @@ import trio
 
 from kthena_sandbox.client import Client
 from kthena_sandbox.controllers.apiendpoints import ApiEndpoints
+from kthena_sandbox.controllers.autoscalers import Autoscalers
 from kthena_sandbox.controllers.budgets import Budgets
+from kthena_sandbox.controllers.cronjobs import CronJobs
 from kthena_sandbox.controllers.daemonsets import DaemonSets
 from kthena_sandbox.controllers.deployments import Deployments
 from kthena_sandbox.controllers.endpointslices import Endpoints
@@ -19,7 +21,7 @@ from kthena_sandbox.controllers.namespaces import Namespaces
 from kthena_sandbox.controllers.parts import Parts
 from kthena_sandbox.controllers.protection import Protection
 from kthena_sandbox.controllers.quotas import Quotas
-from kthena_sandbox.controllers.replicasets import ReplicaSets
+from kthena_sandbox.controllers.replicasets import ReplicaSets, replication_controllers
 from kthena_sandbox.controllers.rootca import RootCertificates
 from kthena_sandbox.controllers.serviceaccounts import ServiceAccounts
 from kthena_sandbox.controllers.statefulsets import StatefulSets
@@ -28,9 +30,11 @@ from kthena_sandbox.controllers.volume_plan import PROVISIONER
 from kthena_sandbox.controllers.volumes import VolumeController
 from kthena_sandbox.events import EventRecorder
 from kthena_sandbox.kinds import (
+    AUTOSCALERS,
     BUDGETS,
     CLAIMS,
     CONFIG_MAPS,
+    CRON_JOBS,
     DAEMON_SETS,
     DEFINITIONS,
     DEPLOYMENTS,
@@ -41,6 +45,7 @@ from kthena_sandbox.kinds import (
     NODES,
     QUOTAS,
     REPLICA_SETS,
+    REPLICATION_CONTROLLERS,
     REVISIONS,
     SECRETS,
     SERVICE_ACCOUNTS,
@@ -55,10 +60,21 @@ from kthena_sandbox.services.serviceproxy import ServiceProxy
 
 _COMPONENTS = (
     "deployment-controller", "replicaset-controller", "statefulset-controller",
-    "daemonset-controller", "job-controller", "service-controller", "kube-proxy",
-    "persistentvolume-controller", PROVISIONER,
+    "daemonset-controller", "job-controller", "replication-controller", "cronjob-controller",
+    "horizontal-pod-autoscaler", "service-controller", "kube-proxy", "persistentvolume-controller",
+    PROVISIONER,
 )  # fmt: skip
-_WORKLOADS = (Deployments, ReplicaSets, StatefulSets, DaemonSets, Jobs, Budgets)
+_WORKLOADS = (
+    Deployments,
+    ReplicaSets,
+    replication_controllers,
+    StatefulSets,
+    DaemonSets,
+    Jobs,
+    CronJobs,
+    Autoscalers,
+    Budgets,
+)
 _ACCOUNT_SECONDS = 5.0
 
 
@@ -87,7 +103,8 @@ async def run_controllers(
     kinds = (
         DEPLOYMENTS, REPLICA_SETS, NAMESPACES, DEFINITIONS, SERVICE_ACCOUNTS, SERVICES,
         ENDPOINT_SLICES, ENDPOINTS, NODES, STATEFUL_SETS, DAEMON_SETS, REVISIONS, JOBS,
-        BUDGETS, CLAIMS, VOLUMES, STORAGE_CLASSES, QUOTAS,
+        BUDGETS, CLAIMS, VOLUMES, STORAGE_CLASSES, QUOTAS, REPLICATION_CONTROLLERS, CRON_JOBS,
+        AUTOSCALERS,
     )  # fmt: skip
     mirrors = {kind: Mirror(client, kind) for kind in kinds}
     mirrors |= {kind: Mirror(client, kind, metadata_only=True) for kind in (CONFIG_MAPS, SECRETS)}

@@ -18,12 +18,19 @@ from kthena_sandbox.schema import (
     volumerules,
 )
 from kthena_sandbox.schema.admissionrules import policy_rules, webhook_rules
+from kthena_sandbox.schema.autoscalerrules import (
+    autoscaler_defaults,
+    autoscaler_rules,
+    old_autoscaler_defaults,
+    old_autoscaler_rules,
+)
 from kthena_sandbox.schema.classrules import (
     priority_class_defaults,
     runtime_class_rules,
 )
 from kthena_sandbox.schema.compiled import Definitions, Schema
 from kthena_sandbox.schema.crdrules import validate_crd
+from kthena_sandbox.schema.cronrules import cron_job_defaults, cron_job_rules
 from kthena_sandbox.schema.fielderrors import FieldError
 from kthena_sandbox.schema.ingressrules import ingress_class_rules, ingress_rules
 from kthena_sandbox.schema.notation import full_name, read_definitions
@@ -35,12 +42,15 @@ from kthena_sandbox.schema.workloadrules import (
     pod_rules,
     pod_template_rules,
     replica_set_rules,
+    replication_controller_rules,
     stateful_set_rules,
 )
 
 Document = dict[str, Any]
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _GROUPS = {
+    "autoscaling": "autoscaling",
+    "autoscalingv2": "autoscaling",
     "admissionregistration": "admissionregistration.k8s.io",
     "core": "",
     "apps": "apps",
@@ -133,6 +143,8 @@ _CORE = (
     _type("core", "PodTemplate", "podtemplates",
           defaulter=defaults.pod_template_defaults, rule=pod_template_rules),
     _type("core", "ResourceQuota", "resourcequotas quota", "status", rule=quotarules.quota_rules),
+    _type("core", "ReplicationController", "replicationcontrollers rc +all", "status", "scale",
+          defaulter=defaults.replication_controller_defaults, rule=replication_controller_rules),
     _type("core", "Secret", "secrets", defaulter=defaults.secret_defaults, rule=rules.secret_rules),
     _type("core", "Service", "services svc +all", "status", "proxy",
           defaulter=defaults.service_defaults, rule=rules.service_rules),
@@ -184,6 +196,18 @@ BUILTIN: tuple[ResourceType, ...] = (
     _type("apiextensions", "CustomResourceDefinition", "customresourcedefinitions crd crds", "status",
           cluster=True, defaulter=defaults.definition_defaults, rule=validate_crd),
     *_APPS,
+    replace(
+        _type("autoscaling", "HorizontalPodAutoscaler", "horizontalpodautoscalers hpa +all", "status",
+              defaulter=old_autoscaler_defaults, rule=old_autoscaler_rules),
+        storage_version="v2",
+    ),
+    replace(
+        _type("autoscalingv2", "HorizontalPodAutoscaler", "horizontalpodautoscalers hpa +all", "status",
+              defaulter=autoscaler_defaults, rule=autoscaler_rules),
+        version="v2",
+    ),
+    _type("batch", "CronJob", "cronjobs cj +all", "status",
+          defaulter=cron_job_defaults, rule=cron_job_rules),
     _type("batch", "Job", "jobs +all", "status",
           defaulter=defaults.job_defaults, rule=job_rules),
     _type("coordination", "Lease", "leases", rule=rules.lease_rules),

@@ -71,9 +71,7 @@ def _reserved(name: str, value: int) -> str:
 def runtime_class_rules(runtime_class: Document) -> list[FieldError]:
     """A RuntimeClass: its handler, and what its pods cost and where they may be."""
     handler = runtime_class.get("handler", "")
-    dotted = ["must not contain dots"] if "." in handler else []
-    problems = dotted or names.label_problems(handler)
-    found = [errors.invalid("handler", handler, why) for why in problems]
+    found = [errors.invalid("handler", handler, why) for why in names.host_problems(handler)]
     for name, text in sorted(((runtime_class.get("overhead") or {}).get("podFixed") or {}).items()):
         quantity = parse_quantity(str(text))
         if quantity is not None and quantity < 0:

@@ -5,7 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from kthena_sandbox.schema import admissionrows, networkrows, objectrows, storagerows, workloadrows
+from kthena_sandbox.schema import (
+    admissionrows,
+    autoscalerrows,
+    networkrows,
+    objectrows,
+    storagerows,
+    workloadrows,
+)
 
 Document = dict[str, Any]
 Row = Callable[[Document, datetime], tuple[list[Any], list[Document]]]
@@ -130,6 +137,18 @@ _LAYOUTS: Mapping[tuple[str, str], tuple[tuple[Column, ...], Row]] = {
         _plain(networkrows.endpoint_slice),
     ),
     ("events.k8s.io", "Event"): (_columns(_EVENT), _plain(objectrows.event)),
+    ("", "ReplicationController"): (
+        _columns(f"Name|Desired#|Current#|Ready#|{_WORKLOAD}"),
+        _plain(workloadrows.replication_controller),
+    ),
+    ("autoscaling", "HorizontalPodAutoscaler"): (
+        _columns("Name|Reference|Targets|MinPods|MaxPods|Replicas|Age"),
+        _plain(autoscalerrows.autoscaler),
+    ),
+    ("batch", "CronJob"): (
+        _columns(f"Name|Schedule|Timezone|Suspend?|Active#|Last Schedule|{_WORKLOAD}"),
+        _plain(workloadrows.cron_job),
+    ),
     ("", "PodTemplate"): (
         _columns("Name|Containers|Images|Pod Labels"),
         _plain(workloadrows.pod_template),

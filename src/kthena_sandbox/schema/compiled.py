@@ -24,6 +24,8 @@ _NULLS = {
     "DaemonSetCondition": ("lastTransitionTime",),
     "DeploymentCondition": ("lastTransitionTime", "lastUpdateTime"),
     "JobCondition": ("lastProbeTime", "lastTransitionTime"),
+    "HorizontalPodAutoscalerCondition": ("lastTransitionTime",),
+    "HorizontalPodAutoscalerStatus": ("currentMetrics",),
     "LimitRangeSpec": ("limits",),
     "NamespaceCondition": ("lastTransitionTime",),
     "NodeCondition": ("lastHeartbeatTime", "lastTransitionTime"),
@@ -31,6 +33,7 @@ _NULLS = {
     "PodCondition": ("lastProbeTime", "lastTransitionTime"),
     "ReplicaSetCondition": ("lastTransitionTime",),
     "StatefulSetCondition": ("lastTransitionTime",),
+    "ReplicationControllerCondition": ("lastTransitionTime",),
     "TypedLocalObjectReference": ("apiGroup",),
     "TypedObjectReference": ("apiGroup",),
 }
@@ -45,11 +48,12 @@ class Node:
     """One schema in the tree. `limits` holds the value validations that are present.
 
     `written` are the fields that Go writes also when they are empty, and `nulls` those it then writes as null.
-    `name` is that of the Go struct, "" for what has none. A list without a list type of its own takes the one that
+    `name` is that of the Go struct, "" for what has none, and `version` that of the package it is in. A list without a list type of its own takes the one that
     its patch strategy implies.
     """
 
     name: str = ""
+    version: str = ""
     types: frozenset[str] = frozenset()
     type_name: str = ""
     nullable: bool = False
@@ -108,8 +112,10 @@ class Definitions(Mapping[str, Mapping[str, Any]]):
         if name not in self._nodes:
             # entered first, since types may contain themselves
             self._nodes[name] = node = Node(name=_struct_name(name, self._documents[name]))
-            node.nulls = _NULLS.get(node.name, ())
+            node.version = name.rpartition(".")[0].rpartition(".")[2]
             _fill(node, self._documents[name], self)
+            nulls = _NULLS.get(node.name, ())
+            node.nulls = tuple(field for field in nulls if field in node.properties)
         return self._nodes[name]
 
 

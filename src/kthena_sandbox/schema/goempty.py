@@ -58,6 +58,7 @@ _EMPTY: Mapping[str, Document] = {
     "PodTemplate": {"template": _TEMPLATE},
     "PodDisruptionBudget": {"spec": {}, "status": {}},
     "PriorityClass": {"value": 0},
+    "ReplicationController": {"spec": {}, "status": {}},
     "ReplicaSet": {"spec": {"selector": None, "template": _TEMPLATE}, "status": {}},
     "Role": {"rules": None},
     "RoleBinding": _BINDING,

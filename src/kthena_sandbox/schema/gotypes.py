@@ -184,7 +184,7 @@ def _field_of(place: _Place) -> str:
 
 def _go_type(node: Node, place: _Place | None = None) -> str:
     if node.name:
-        return f"v1.{node.name}"
+        return f"{node.version}.{node.name}"
     if node.items is not None:
         return f"[]{_go_type(node.items, place)}"
     if node.additional is not None and node.additional.quantity:

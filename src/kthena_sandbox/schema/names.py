@@ -90,6 +90,14 @@ def subdomain_problems(name: str) -> list[str]:
     return problems if _SUBDOMAIN.fullmatch(name) else [*problems, _SUBDOMAIN_TEXT]
 
 
+def host_problems(name: str) -> list[str]:
+    """Why a text is no DNS-1123 label, with one word for all dots."""
+    problems = ["must be no more than 63 characters"] if len(name) > 63 else []
+    if "." in name:
+        return [*problems, "must not contain dots"]
+    return problems if _LABEL.fullmatch(name) else [*problems, _LABEL_TEXT]
+
+
 def wildcard_problems(name: str) -> list[str]:
     """Why a text is no DNS-1123 subdomain below a `*`."""
     problems = ["must be no more than 253 characters"] if len(name) > 253 else []

@@ -54,6 +54,21 @@ def pod_template_defaults(pod_template: Document) -> Document:
     return filled
 
 
+def replication_controller_defaults(controller: Document) -> Document:
+    """A ReplicationController: its template, from whose labels it takes its own and its selector where it has none."""
+    filled = template_defaults(controller)
+    spec = _map(filled.get("spec"))
+    labels = _map(_map(_map(spec.get("template")).get("metadata")).get("labels"))
+    if not labels:
+        return filled
+    if not spec.get("selector"):
+        filled = filled | {"spec": spec | {"selector": labels}}
+    metadata = _map(filled.get("metadata"))
+    return (
+        filled if metadata.get("labels") else filled | {"metadata": metadata | {"labels": labels}}
+    )
+
+
 def deployment_defaults(deployment: Document) -> Document:
     """A Deployment: its template, and the limits of a rolling update."""
     rolling = {"maxSurge": "25%", "maxUnavailable": "25%"}
@@ -97,7 +112,7 @@ def job_defaults(job: Document) -> Document:
     completions = {} if {"completions", "parallelism"} & set(spec) else {"completions": 1}
     usual = {
         "parallelism": 1, "backoffLimit": 6, "podReplacementPolicy": "TerminatingOrFailed",
-        "manualSelector": False,
+        "manualSelector": False, "suspend": False, "completionMode": "NonIndexed",
     }  # fmt: skip
     filled = filled | {"spec": completions | usual | spec}
     labels = _map(_map(_map(spec.get("template")).get("metadata")).get("labels"))

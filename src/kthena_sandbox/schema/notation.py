@@ -14,6 +14,7 @@ from typing import Any
 from kthena_sandbox.schema.compiled import ENFORCED_ONLY, PUBLISHED_ONLY, REF, Definitions
 
 PREFIXES: Mapping[str, str] = {
+    "autoscalingv2": "io.k8s.api.autoscaling.v2",
     "apiextensions": "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1",
     "meta": "io.k8s.apimachinery.pkg.apis.meta.v1",
 }
@@ -57,7 +58,7 @@ _ATOMIC = frozenset(
         "ConfigMapKeySelector", "FileKeySelector", "LabelSelector", "LocalObjectReference", "NodeSelector",
         "NodeSelectorTerm", "ObjectFieldSelector", "ObjectReference", "OwnerReference", "ResourceFieldSelector", "RoleRef",
         "ScopeSelector", "SecretKeySelector", "SecretReference", "Subject", "TopologySelectorTerm",
-        "TypedLocalObjectReference", "EndpointAddress", "EndpointPort", "ServiceBackendPort",
+        "TypedLocalObjectReference", "EndpointAddress", "EndpointPort", "ServiceBackendPort", "autoscaling.CrossVersionObjectReference",
     }
 )  # fmt: skip
 
@@ -72,7 +73,8 @@ def read_definitions(groups: Mapping[str, Types]) -> Definitions:
     documents: dict[str, Mapping[str, Any]] = dict(_NAMED)
     for group, types in groups.items():
         for name, fields in types.items():
-            atomic = {"x-kubernetes-map-type": "atomic"} if name in _ATOMIC else {}
+            is_atomic = not _ATOMIC.isdisjoint({name, f"{group}.{name}"})
+            atomic = {"x-kubernetes-map-type": "atomic"} if is_atomic else {}
             documents[full_name(group, name)] = _object(group, fields) | atomic
     return Definitions(documents)
 

@@ -63,9 +63,8 @@ def _choice(document: Document, path: str, field: str, supported: list[str]) -> 
 
 
 def _host_name(name: str, path: str) -> list[FieldError]:
-    if "." in name and path.endswith("hostname"):
-        return [errors.invalid(path, name, "must not contain dots")]
-    problems = names.label_problems(name) if name else []
+    told = names.host_problems if path.endswith("hostname") else names.label_problems
+    problems = told(name) if name else []
     return [errors.invalid(path, name, why) for why in problems]
 
 

@@ -8,7 +8,7 @@ _META = frozenset({"apiVersion", "kind", "metadata"})
 _POINTERS = frozenset({
     "appProtocol", "fsType", "holderIdentity", "ingressClassName", "localhostProfile", "preferredHolder",
     "reclaimPolicy", "resourceClaimName", "resourceClaimTemplateName", "runtimeClassName", "schedulerName",
-    "storageClassName", "strategy", "volumeAttributesClassName", "volumeBindingMode", "volumeMode",
+    "storageClassName", "strategy", "timeZone", "volumeAttributesClassName", "volumeBindingMode", "volumeMode",
 })  # fmt: skip
 _ANYTHING = Node(preserve=True)
 

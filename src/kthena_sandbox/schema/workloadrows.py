@@ -138,6 +138,30 @@ def replica_set(entry: Document, now: datetime) -> list[Any]:
     return [name_of(entry), *counts, *_workload(entry, now)]
 
 
+def replication_controller(entry: Document, now: datetime) -> list[Any]:
+    """ReplicationController."""
+    selector = table_of(entry, "spec.selector")
+    shown = ",".join(f"{key}={selector[key]}" for key in sorted(selector)) or "<none>"
+    return [*replica_set(entry, now)[:-1], shown]
+
+
+def cron_job(entry: Document, now: datetime) -> list[Any]:
+    """CronJob."""
+    last = at(entry, "status.lastScheduleTime")
+    suspended = at(entry, "spec.suspend")
+    return [
+        name_of(entry),
+        text(entry, "spec.schedule"),
+        text(entry, "spec.timeZone", "<none>"),
+        "<unset>" if suspended is None else str(suspended),
+        len(maps(entry, "status.active")),
+        "<none>" if last is None else age(last, now),
+        age_of(entry, now),
+        *_containers(table_of(entry, "spec.jobTemplate.spec.template")),
+        selector_text(table_of(entry, "spec.jobTemplate.spec.selector")) or "<none>",
+    ]
+
+
 def stateful_set(entry: Document, now: datetime) -> list[Any]:
     """StatefulSet."""
     ready = f"{whole(entry, 'status.readyReplicas')}/{whole(entry, 'spec.replicas')}"

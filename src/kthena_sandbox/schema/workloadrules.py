@@ -131,32 +131,8 @@ def daemon_set_rules(daemon_set: Document) -> list[FieldError]:
 def job_rules(job: Document) -> list[FieldError]:
     """A Job, whose selector is made by the API server."""
     spec = job.get("spec") or {}
-    counted = (
-        "parallelism", "completions", "activeDeadlineSeconds", "backoffLimit",
-        "ttlSecondsAfterFinished",
-    )  # fmt: skip
-    found = _not_negative(spec, counted)
-    found += [
-        errors.forbidden(f"spec.{field}", "is not supported by this sandbox")
-        for field in _UNSUPPORTED if field in spec
-    ]  # fmt: skip
-    for field, known in _JOB_CHOICES.items():
-        if field in spec and spec[field] not in known:
-            found.append(errors.not_supported(f"spec.{field}", spec[field], known))
-    if spec.get("completionMode") == "Indexed" and "completions" not in spec:
-        detail = "when completion mode is Indexed"
-        found.append(errors.required("spec.completions", detail))
-    return found + _job_template(spec)
-
-
-def _job_template(spec: Document) -> list[FieldError]:
-    template = spec.get("template") or {}
-    labels = (template.get("metadata") or {}).get("labels") or {}
-    found = _described(template, "spec.template")
-    if (template.get("spec") or {}).get("restartPolicy", "Always") == "Always":
-        detail = 'valid values: "OnFailure", "Never"'
-        found.append(errors.required("spec.template.spec.restartPolicy", detail))
-    selector = spec.get("selector")
+    labels = ((spec.get("template") or {}).get("metadata") or {}).get("labels") or {}
+    found, selector = job_spec_rules(spec, "spec"), spec.get("selector")
     if selector is None:
         found.append(errors.required("spec.selector"))
     else:
@@ -164,9 +140,65 @@ def _job_template(spec: Document) -> list[FieldError]:
     return found + _unselected(selector, labels)
 
 
-def _not_negative(spec: Document, fields: Iterable[str]) -> list[FieldError]:
+def job_spec_rules(spec: Document, path: str) -> list[FieldError]:
+    """What a Job does, at that path; its selector is another matter."""
+    counted = (
+        "parallelism", "completions", "activeDeadlineSeconds", "backoffLimit",
+        "ttlSecondsAfterFinished",
+    )  # fmt: skip
+    found = _not_negative(spec, counted, path)
+    found += [
+        errors.forbidden(f"{path}.{field}", "is not supported by this sandbox")
+        for field in _UNSUPPORTED if field in spec
+    ]  # fmt: skip
+    for field, known in _JOB_CHOICES.items():
+        if field in spec and spec[field] not in known:
+            found.append(errors.not_supported(f"{path}.{field}", spec[field], known))
+    if spec.get("completionMode") == "Indexed" and "completions" not in spec:
+        detail = "when completion mode is Indexed"
+        found.append(errors.required(f"{path}.completions", detail))
+    template = spec.get("template") or {}
+    found += _described(template, f"{path}.template")
+    if (template.get("spec") or {}).get("restartPolicy", "Always") == "Always":
+        detail = 'valid values: "OnFailure", "Never"'
+        found.append(errors.required(f"{path}.template.spec.restartPolicy", detail))
+    return found
+
+
+def replication_controller_rules(controller: Document) -> list[FieldError]:
+    """A ReplicationController."""
+    spec = controller.get("spec") or {}
+    found = _not_negative(spec, ("minReadySeconds", "replicas"))
+    selector, template = spec.get("selector") or {}, spec.get("template")
+    if not selector:
+        found.append(errors.required("spec.selector"))
+    if template is None:
+        return [*found, errors.required("spec.template")]
+    labels = (template.get("metadata") or {}).get("labels") or {}
+    if selector and not selector.items() <= labels.items():
+        detail = "`selector` does not match template `labels`"
+        found.append(errors.invalid("spec.template.metadata.labels", labels or None, detail))
+    return found + _template(template, "ReplicationController")
+
+
+def replica_count_rules(controller: Document) -> list[FieldError]:
+    """The numbers in the status of a ReplicationController."""
+    status = controller.get("status") or {}
+    whole = status.get("replicas", 0)
+    found = [] if whole >= 0 else [errors.invalid("status.replicas", whole, _NEGATIVE)]
+    for field in ("fullyLabeledReplicas", "readyReplicas", "availableReplicas"):
+        count = status.get(field, 0)
+        if count < 0:
+            found.append(errors.invalid(f"status.{field}", count, _NEGATIVE))
+        if count > whole:
+            detail = "cannot be greater than status.replicas"
+            found.append(errors.invalid(f"status.{field}", count, detail))
+    return found
+
+
+def _not_negative(spec: Document, fields: Iterable[str], path: str = "spec") -> list[FieldError]:
     return [
-        errors.invalid(f"spec.{field}", spec[field], _NEGATIVE)
+        errors.invalid(f"{path}.{field}", spec[field], _NEGATIVE)
         for field in fields
         if spec.get(field, 0) < 0
     ]

@@ -1,6 +1,7 @@
 """The kinds of objects that the requests are about, by API group."""
 
 from tests.differential.objects.access import ACCESS
+from tests.differential.objects.autoscaling import AUTOSCALING
 from tests.differential.objects.classes import CLASSES
 from tests.differential.objects.core import CORE
 from tests.differential.objects.custom import CUSTOM
@@ -12,4 +13,4 @@ from tests.differential.objects.workloads import WORKLOADS
 
 __all__ = ["KINDS", "NAMESPACE", "Document", "Kind"]
 
-KINDS = (*CORE, *WORKLOADS, *ACCESS, *NETWORKS, *CLASSES, *STORAGE, *LIMITS, *CUSTOM)
+KINDS = (*CORE, *WORKLOADS, *ACCESS, *AUTOSCALING, *NETWORKS, *CLASSES, *STORAGE, *LIMITS, *CUSTOM)

@@ -38,4 +38,28 @@ WORKLOADS = (
         spoilt=({"spec": {"parallelism": -1}}, {"spec": {"template": {"spec": {"restartPolicy": "Always"}}}}, {"spec": {"completions": "x"}}),
         status=True,
     ),
+    Kind(
+        "cronjobs", "CronJob", "batch/v1",
+        {"spec": {"schedule": "@hourly", "jobTemplate": {"spec": {"template": {"spec": {"restartPolicy": "Never", "containers": [CONTAINER]}}}}}},
+        patches=(
+            {"spec": {"schedule": "*/5 1-3,22 * jan MON-fri"}}, {"spec": {"timeZone": "Europe/Berlin"}}, {"spec": {"concurrencyPolicy": "Forbid"}}, {"spec": {"suspend": True}},
+            {"spec": {"startingDeadlineSeconds": 0}}, {"spec": {"successfulJobsHistoryLimit": 0}}, {"spec": {"jobTemplate": {"metadata": {"labels": {"a": "b"}}, "spec": {"parallelism": 2}}}},
+        ),
+        spoilt=(
+            {"spec": {"schedule": "60 * * * *"}}, {"spec": {"schedule": "* * *"}}, {"spec": {"schedule": "@often"}}, {"spec": {"schedule": "TZ=UTC * * * * *"}}, {"spec": {"schedule": 3}},
+            {"spec": {"timeZone": "Nowhere"}}, {"spec": {"timeZone": "Local"}}, {"spec": {"concurrencyPolicy": "Odd"}}, {"spec": {"failedJobsHistoryLimit": -1}}, {"spec": {"suspend": "x"}},
+            {"spec": {"jobTemplate": {"spec": {"manualSelector": True, "parallelism": -1}}}}, {"spec": {"jobTemplate": {"spec": {"template": {"spec": {"restartPolicy": "Always"}}}}}},
+            {"spec": {"jobTemplate": None}},
+        ),
+        status=True,
+    ),
+    Kind(
+        "replicationcontrollers", "ReplicationController", "v1", {"spec": {"replicas": 2, "template": TEMPLATE}},
+        patches=({"spec": {"replicas": 3}}, {"spec": {"minReadySeconds": 4}}, {"spec": {"selector": {"app": "a"}}}, {"spec": {"template": {"spec": {"containers": [{"name": "main", "image": "nginx:2"}]}}}}),
+        spoilt=(
+            {"spec": {"replicas": -1}}, {"spec": {"selector": {"app": "b"}}}, {"spec": {"template": None}}, {"spec": {"template": {"spec": {"restartPolicy": "Never"}}}}, {"spec": {"selector": "x"}},
+            {"spec": {"minReadySeconds": -3}}, {"spec": {"template": {"spec": {"activeDeadlineSeconds": 3}}}},
+        ),
+        status=True, scale=True,
+    ),
 )  # fmt: skip

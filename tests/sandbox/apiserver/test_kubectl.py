@@ -298,8 +298,9 @@ def test_pruning_and_kinds_that_are_not_run(kubectl: Kubectl, tmp_path: Path) ->
     pruned = kubectl.run("apply", "-f", str(tmp_path), "--prune", "-l", "app=pruned")
     assert "configmap/a unchanged\n" in pruned
     assert "configmap/b pruned\n" in pruned
-    refused = kubectl.run("create", "cronjob", "c", "--image=i", "--schedule=@daily", code=1)
-    assert "cronjobs.batch are not supported by this sandbox" in refused
+    driver = '{"apiVersion": "storage.k8s.io/v1", "kind": "CSIDriver", "metadata": {"name": "d"}}'
+    refused = kubectl.run("create", "-f", "-", stdin=driver, code=1)
+    assert "csidrivers.storage.k8s.io are not supported by this sandbox" in refused
     assert "No resource quota." in kubectl.run("describe", "ns", kubectl.namespace)
 
 

@@ -15,6 +15,16 @@ spec:
   - from: [{podSelector: {}}]
     ports: [{port: 8000}]
 """
+CONTROLLER = """
+apiVersion: v1
+kind: ReplicationController
+metadata: {name: old}
+spec:
+  replicas: 2
+  template:
+    metadata: {labels: {app: old}}
+    spec: {containers: [{name: c, image: i}]}
+"""
 
 
 def test_ingress(kubectl: Kubectl) -> None:
@@ -57,3 +67,52 @@ def test_priority_class(kubectl: Kubectl) -> None:
     assert row[1:3] == ["9", "false"]
     refused = kubectl.run("create", "priorityclass", "system-own", "--value=1", code=1)
     assert "priority class names with 'system-' prefix are reserved" in refused
+
+
+def test_cron_job(kubectl: Kubectl) -> None:
+    created = kubectl.run("create", "cronjob", "nightly", "--image=i", "--schedule=0 3 * * *")
+    assert created == "cronjob.batch/nightly created\n"
+    heads, row = kubectl.run("get", "cj").splitlines()
+    assert heads.split() == [
+        "NAME", "SCHEDULE", "TIMEZONE", "SUSPEND", "ACTIVE", "LAST", "SCHEDULE", "AGE",
+    ]  # fmt: skip
+    assert row.split()[:9] == ["nightly", "0", "3", "*", "*", "*", "<none>", "False", "0"]
+    described = kubectl.run("describe", "cronjob", "nightly")
+    assert "Successful Job History Limit:  3\n" in described
+    made = kubectl.run("create", "job", "now", "--from=cronjob/nightly")
+    assert made == "job.batch/now created\n"
+    job = kubectl.json("get", "job", "now")
+    assert job["metadata"]["ownerReferences"][0]["name"] == "nightly"
+    assert job["metadata"]["annotations"] == {"cronjob.kubernetes.io/instantiate": "manual"}
+    refused = kubectl.run("create", "cronjob", "c", "--image=i", "--schedule=often", code=1)
+    assert "expected exactly 5 fields, found 1: [often]" in refused
+
+
+def test_autoscaler(kubectl: Kubectl) -> None:
+    kubectl.run("create", "deployment", "web", "--image=i")
+    scaled = kubectl.run("autoscale", "deployment", "web", "--min=2", "--max=5", "--cpu-percent=70")
+    assert "horizontalpodautoscaler.autoscaling/web autoscaled\n" in scaled
+    heads, row = kubectl.run("get", "hpa").splitlines()
+    assert heads.split() == [
+        "NAME",
+        "REFERENCE",
+        "TARGETS",
+        "MINPODS",
+        "MAXPODS",
+        "REPLICAS",
+        "AGE",
+    ]
+    assert row.split()[:7] == ["web", "Deployment/web", "cpu:", "<unknown>/70%", "2", "5", "0"]
+    assert "Min replicas:" in kubectl.run("describe", "hpa", "web")
+    old = kubectl.json("get", "horizontalpodautoscalers.v1.autoscaling", "web")
+    assert old["spec"]["targetCPUUtilizationPercentage"] == 70
+
+
+def test_replication_controller(kubectl: Kubectl) -> None:
+    kubectl.run("apply", "-f", "-", stdin=CONTROLLER)
+    heads, row = kubectl.run("get", "rc").splitlines()
+    assert heads.split() == ["NAME", "DESIRED", "CURRENT", "READY", "AGE"]
+    assert row.split()[:4] == ["old", "2", "0", "0"]
+    assert "scaled" in kubectl.run("scale", "rc", "old", "--replicas=3")
+    assert kubectl.json("get", "rc", "old")["spec"]["replicas"] == 3
+    assert "Selector:     app=old\n" in kubectl.run("describe", "rc", "old")

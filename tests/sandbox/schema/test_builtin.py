@@ -57,6 +57,7 @@ def test_the_kinds_that_every_cluster_has() -> None:
         "rolebindings.rbac.authorization.k8s.io", "clusterroles.rbac.authorization.k8s.io",
         "clusterrolebindings.rbac.authorization.k8s.io", "statefulsets.apps", "daemonsets.apps",
         "controllerrevisions.apps", "jobs.batch", "poddisruptionbudgets.policy",
+        "cronjobs.batch", "horizontalpodautoscalers.autoscaling", "replicationcontrollers",
         "ingresses.networking.k8s.io", "ingressclasses.networking.k8s.io",
         "networkpolicies.networking.k8s.io", "podtemplates", "priorityclasses.scheduling.k8s.io",
         "runtimeclasses.node.k8s.io",
@@ -309,7 +310,7 @@ def test_what_a_status_says_is_not_judged() -> None:
 STRANGE: list[Any] = [None, 1, "x", [], {}, [1], {"a": 1}, [{"name": 1}], {"containers": [None, 1]}]
 
 
-@pytest.mark.parametrize("resource", BUILTIN, ids=lambda kind: f"{kind.group}/{kind.kind}")
+@pytest.mark.parametrize("resource", BUILTIN, ids=lambda kind: f"{kind.api_version}/{kind.kind}")
 def test_nothing_raises_for_strange_objects(resource: ResourceType) -> None:
     assert resource.schema is not None
     for name in resource.schema["properties"]:

@@ -1,10 +1,12 @@
 """What the API server itself does to StatefulSets, Jobs and revisions when they are created or changed."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from kthena_sandbox.apiserver.errors import Cause
 from kthena_sandbox.apiserver.surroundings import Surroundings
 from kthena_sandbox.schema.golang import shown
+from kthena_sandbox.schema.jobrules import shown_failure, shown_success
 from kthena_sandbox.schema.names import host_problems, label_problems
 
 Document = dict[str, Any]
@@ -17,7 +19,14 @@ _STATEFUL_SET_UPDATES = (
     "'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and "
     "'minReadySeconds' are forbidden"
 )
-_FIXED_JOB = ("completions", "selector", "template", "completionMode")
+_FIXED_JOB = (
+    "completions", "selector", "template", "completionMode", "podFailurePolicy",
+    "backoffLimitPerIndex", "successPolicy",
+)  # fmt: skip
+_SHOWN_IN_JOB: Mapping[str, Callable[[Any], str]] = {
+    "podFailurePolicy": lambda policy: "null" if policy is None else shown_failure(policy),
+    "successPolicy": lambda policy: "null" if policy is None else shown_success(policy),
+}
 _PREFIX = "batch.kubernetes.io/"
 
 
@@ -101,7 +110,7 @@ def check_job_labels(job: Document, _: Document | None, __: Surroundings) -> lis
 
 
 def check_job(document: Document, old: Document | None, _: Surroundings) -> list[Cause]:
-    """Completions, selector and template stay; a Job that is suspended may have another template."""
+    """Completions, selector, template and policies stay; a Job that is suspended may have another template."""
     if old is None:
         return []
     spec, before = document.get("spec"), old["spec"]
@@ -109,7 +118,8 @@ def check_job(document: Document, old: Document | None, _: Surroundings) -> list
     suspended = before.get("suspend") is True
     return [
         Cause("FieldValueInvalid",
-              f"Invalid value: {shown(fields.get(name))}: field is immutable", f"spec.{name}")
+              f"Invalid value: {_SHOWN_IN_JOB.get(name, shown)(fields.get(name))}: field is immutable",
+              f"spec.{name}")
         for name in _FIXED_JOB
         if fields.get(name) != before.get(name) and not (name == "template" and suspended)
     ]  # fmt: skip

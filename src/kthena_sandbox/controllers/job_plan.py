@@ -3,11 +3,12 @@
 After "Jobs" in the Kubernetes documentation and KEP-2307 (pods are counted once, by a finalizer).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from kthena_sandbox.controllers.conditions import (
     condition_of,
@@ -15,17 +16,22 @@ from kthena_sandbox.controllers.conditions import (
     parse_time,
     with_condition,
 )
-from kthena_sandbox.controllers.ownership import labels_of, reference_to
+from kthena_sandbox.controllers.indexes import INDEX, index_of, read_indexes, write_indexes
+from kthena_sandbox.controllers.job_policies import success_rule
+from kthena_sandbox.controllers.ownership import reference_to
 from kthena_sandbox.events import timestamp
 from kthena_sandbox.kinds import Document, is_leaving, uid_of
 
 TRACKING = "batch.kubernetes.io/job-tracking"
 JOB_NAME = "batch.kubernetes.io/job-name"
-_INDEX = "batch.kubernetes.io/job-completion-index"
 _FIRST_PAUSE = 10.0
 _LONGEST_PAUSE = 600.0
+_NO_PAUSES: Mapping[int, float] = MappingProxyType({})
 _REACHED = ("CompletionsReached", "Reached expected number of succeeded pods")
+_FAILURE_POLICY = "PodFailurePolicy"
 _REFUSED = {
+    "FailedIndexes": "Job has failed indexes",
+    "MaxFailedIndexesExceeded": "Job has exceeded the specified maximal number of failed indexes",
     "BackoffLimitExceeded": "Job has reached the specified backoff limit",
     "DeadlineExceeded": "Job was active longer than specified deadline",
 }
@@ -40,6 +46,15 @@ class Tally:
     active: tuple[Document, ...]
     leaving: int
     done: frozenset[int] = frozenset()
+    given_up: frozenset[int] = frozenset()
+
+
+class Aim(NamedTuple):
+    """How the Job is going to end, and why."""
+
+    fails: bool
+    reason: str
+    message: str
 
 
 @dataclass
@@ -80,35 +95,9 @@ def ended_condition(job: Document) -> Document | None:
     return next((entry for entry in found if entry and entry["status"] == "True"), None)
 
 
-def index_of(pod: Document) -> int | None:
-    """The completion index of a pod of an indexed Job."""
-    text = labels_of(pod).get(_INDEX, "")
-    return int(text) if text.isdecimal() else None
-
-
 def is_indexed(job: Document) -> bool:
     """Whether every completion has a number."""
     return bool(job["spec"].get("completionMode") == "Indexed")
-
-
-def read_indexes(text: str) -> frozenset[int]:
-    """`0-2,5` as numbers."""
-    found: set[int] = set()
-    for part in filter(None, text.split(",")):
-        first, _, last = part.partition("-")
-        found |= set(range(int(first), int(last or first) + 1))
-    return frozenset(found)
-
-
-def write_indexes(indexes: Iterable[int]) -> str:
-    """Numbers as `0-2,5`."""
-    runs: list[list[int]] = []
-    for index in sorted(indexes):
-        if runs and index == runs[-1][1] + 1:
-            runs[-1][1] = index
-        else:
-            runs.append([index, index])
-    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in runs)
 
 
 def tally(job: Document, pods: Sequence[Document]) -> Tally:
@@ -117,8 +106,14 @@ def tally(job: Document, pods: Sequence[Document]) -> Tally:
     active = tuple(pod for pod in pods if is_at_work(pod))
     leaving = sum(is_leaving(pod) and not has_failed(pod) for pod in pods)
     done = read_indexes(status.get("completedIndexes", ""))
+    given_up = read_indexes(status.get("failedIndexes", "")) - done
     return Tally(
-        int(status.get("succeeded", 0)), int(status.get("failed", 0)), active, leaving, done
+        int(status.get("succeeded", 0)),
+        int(status.get("failed", 0)),
+        active,
+        leaving,
+        done,
+        given_up,
     )
 
 
@@ -178,12 +173,30 @@ def refusal(job: Document, found: Tally, now: datetime) -> str:
     return ""
 
 
-def is_enough(job: Document, found: Tally) -> bool:
-    """Whether the Job has what it wanted."""
+def aim_now(job: Document, found: Tally, now: datetime) -> Aim | None:
+    """How the Job ends, None while it goes on."""
+    if why := refusal(job, found, now) or _too_many_indexes(job, found):
+        return Aim(True, why, _REFUSED[why])
+    if (rule := success_rule(job, found.done)) is not None:
+        return Aim(False, "SuccessPolicy", f"Matched rules at index {rule}")
+    if not _is_enough(job, found):
+        return None
+    why = "FailedIndexes"
+    return Aim(True, why, _REFUSED[why]) if found.given_up else Aim(False, *_REACHED)
+
+
+def _too_many_indexes(job: Document, found: Tally) -> str:
+    most = job["spec"].get("maxFailedIndexes")
+    exceeded = most is not None and len(found.given_up) > int(most)
+    return "MaxFailedIndexesExceeded" if exceeded else ""
+
+
+def _is_enough(job: Document, found: Tally) -> bool:
+    """Whether nothing is left to be done."""
     wanted = job["spec"].get("completions")
     if wanted is None:
         return found.succeeded > 0 and not found.active
-    return found.succeeded >= int(wanted)
+    return found.succeeded + len(found.given_up) >= int(wanted)
 
 
 def pause_after(failures: int) -> float:
@@ -193,12 +206,18 @@ def pause_after(failures: int) -> float:
     )
 
 
-def steps_of(job: Document, found: Tally, waits: float) -> Steps:
-    """How to get to the wanted number of pods at work, *waits* seconds from now at the earliest."""
+def steps_of(
+    job: Document, found: Tally, waits: float, paused: Mapping[int, float] = _NO_PAUSES
+) -> Steps:
+    """How to get to the wanted number of pods at work, *waits* seconds from now at the earliest.
+
+    *paused* are indexes that wait for themselves, with the seconds that are left.
+    """
     spec = job["spec"]
     parallel = int(spec.get("parallelism", 1))
     wanted = spec.get("completions")
-    room = parallel if wanted is None else min(parallel, int(wanted) - found.succeeded)
+    left = 0 if wanted is None else int(wanted) - found.succeeded - len(found.given_up)
+    room = parallel if wanted is None else min(parallel, left)
     if wanted is None and found.succeeded:
         room = min(parallel, len(found.active))
     missing = room - len(found.active) - found.leaving
@@ -208,13 +227,13 @@ def steps_of(job: Document, found: Tally, waits: float) -> Steps:
         return Steps(again=waits)
     if not is_indexed(job):
         return Steps(create=[None] * missing)
-    busy = found.done | {index_of(pod) for pod in found.active}
+    busy = found.done | found.given_up | {index_of(pod) for pod in found.active} | paused.keys()
     free = [index for index in range(int(wanted or 0)) if index not in busy]
-    return Steps(create=list(free[:missing]))
+    return Steps(create=list(free[:missing]), again=min(paused.values(), default=None))
 
 
-def new_pod(job: Document, index: int | None) -> Document:
-    """A pod from the template, held by the finalizer until it is counted."""
+def new_pod(job: Document, index: int | None, notes: Mapping[str, str] | None = None) -> Document:
+    """A pod from the template, held by the finalizer until it is counted. *notes*: annotations of its own."""
     template = deepcopy(job["spec"]["template"])
     given = template.get("metadata") or {}
     name, spec = job["metadata"]["name"], template["spec"]
@@ -222,7 +241,8 @@ def new_pod(job: Document, index: int | None) -> Document:
     prefix = f"{name}-"
     if index is not None:
         prefix = f"{name}-{index}-"
-        labels[_INDEX] = annotations[_INDEX] = str(index)
+        labels[INDEX] = annotations[INDEX] = str(index)
+        annotations |= notes or {}
         spec = spec | {"hostname": f"{name}-{index}"}
         variable = {"name": "JOB_COMPLETION_INDEX", "value": str(index)}
         spec["containers"] = [
@@ -253,23 +273,29 @@ def _with(
     return status | {"conditions": with_condition(status.get("conditions") or [], condition)}
 
 
-def with_end(job: Document, status: Document, found: Tally, why: str, now: datetime) -> Document:
+def with_failure(status: Document, why: str, now: datetime) -> Document:
+    """The status of a Job that its policy ends."""
+    return _with(status, "FailureTarget", (_FAILURE_POLICY, why), now) if why else status
+
+
+def with_end(status: Document, found: Tally, aim: Aim, now: datetime) -> Document:
     """The status of a Job that ends: first its aim, and when no pod is left, that it has ended."""
-    told = (why, _REFUSED[why]) if why else _REACHED
-    aim, end = ("FailureTarget", "Failed") if why else ("SuccessCriteriaMet", "Complete")
-    status = _with(status, aim, told, now)
+    told = (aim.reason, aim.message)
+    first, last = ("FailureTarget", "Failed") if aim.fails else ("SuccessCriteriaMet", "Complete")
+    status = _with(status, first, told, now)
     if found.active or found.leaving:
         return status
-    status = _with(status, end, told, now)
-    return status if why else {"completionTime": timestamp(now)} | status
+    status = _with(status, last, told, now)
+    return status if aim.fails else {"completionTime": timestamp(now)} | status
 
 
-def aim_of(job: Document) -> str | None:
-    """Why the Job is going to fail, "" if it is going to be complete, None while it goes on."""
-    failing = condition_of(job, "FailureTarget")
-    if failing is not None and failing["status"] == "True":
-        return str(failing["reason"])
-    return "" if is_true(job, "SuccessCriteriaMet") else None
+def aim_of(job: Document) -> Aim | None:
+    """How the Job is going to end by what its status says, None while it goes on."""
+    for kind, fails in (("FailureTarget", True), ("SuccessCriteriaMet", False)):
+        found = condition_of(job, kind)
+        if found is not None and found["status"] == "True":
+            return Aim(fails, str(found["reason"]), str(found["message"]))
+    return None
 
 
 def with_work(job: Document, status: Document, now: datetime) -> Document:

@@ -3,7 +3,8 @@
 from datetime import datetime, timedelta
 
 from kthena_sandbox.client import ApiError
-from kthena_sandbox.controllers import job_plan as planning
+from kthena_sandbox.controllers import job_plan as planning, job_policies as policies
+from kthena_sandbox.controllers.indexes import index_of
 from kthena_sandbox.controllers.loop import Reconciler
 from kthena_sandbox.controllers.ownership import controller_uid, labels_of
 from kthena_sandbox.controllers.parts import Parts
@@ -80,12 +81,17 @@ class Jobs:
     async def _count(self, job: Document, pods: list[Document]) -> Document:
         """Remember those that ended, let them go, then count them: a restart in between changes nothing."""
         good, bad = planning.to_count(job, pods)
-        if bad:
+        judgement = policies.judged(job, bad)
+        if judgement.counted:
             failures, _ = self._failures.get(uid_of(job), (0, None))
-            self._failures[uid_of(job)] = (failures + len(bad), self._wall_clock())
+            failures += len(judgement.counted)
+            self._failures[uid_of(job)] = (failures, self._wall_clock())
         if good:
             self._failures.pop(uid_of(job), None)
-        job = await self._write(job, planning.counting(job.get("status") or {}, good, bad))
+        status = planning.counting(job.get("status") or {}, good, judgement.counted)
+        status = policies.with_failed_indexes(job, status, judgement.failed_indexes)
+        status = planning.with_failure(status, judgement.why, self._wall_clock())
+        job = await self._write(job, status)
         for pod in [*good, *bad]:
             await self._release(pod)
         return await self._write(job, planning.counted(job))
@@ -93,22 +99,19 @@ class Jobs:
     async def _work(self, job: Document, pods: list[Document]) -> float | None:
         now = self._wall_clock()
         found = planning.tally(job, pods)
-        aim = planning.aim_of(job)
-        if aim is None:
-            refused = planning.refusal(job, found, now)
-            aim = refused or ("" if planning.is_enough(job, found) else None)
+        aim = planning.aim_of(job) or planning.aim_now(job, found, now)
         status, again = job.get("status") or {}, None
         steps = planning.Steps(delete=list(found.active))
         if aim is not None:
-            status = planning.with_end(job, status, found, aim, now)
+            status = planning.with_end(status, found, aim, now)
         else:
             status = planning.with_work(job, status, now)
             if not job["spec"].get("suspend"):
-                steps = planning.steps_of(job, found, self._waits(job, now))
+                steps = self._steps(job, found, pods, now)
                 deadline = planning.seconds_to_deadline(job, status, now)
                 again = min(filter(None, (steps.again, deadline)), default=None)
         self._tell_end(job, status, aim)
-        made = [planning.new_pod(job, index) for index in steps.create]
+        made = [planning.new_pod(job, index, _notes(job, pods, index)) for index in steps.create]
         pods += [await self._control.create(job, pod) for pod in made]
         for pod in steps.delete:
             await self._control.delete(job, pod)
@@ -116,17 +119,33 @@ class Jobs:
         await self._write(job, planning.with_numbers(status, pods))
         return again
 
+    def _steps(
+        self, job: Document, found: planning.Tally, pods: list[Document], now: datetime
+    ) -> planning.Steps:
+        if job["spec"].get("backoffLimitPerIndex") is None:
+            return planning.steps_of(job, found, self._waits(job, now))
+
+        open_ones = set(range(int(job["spec"]["completions"]))) - found.done - found.given_up
+        paused: dict[int, float] = {}
+        for index in open_ones - {index_of(pod) for pod in found.active}:
+            since = policies.last_failure(pods, index)
+            if since is not None:
+                failures = int(_notes(job, pods, index)[policies.FAILURES])
+                left = planning.pause_after(failures) - (now - since).total_seconds()
+                paused |= {index: left} if left > 0 else {}
+        return planning.steps_of(job, found, 0.0, paused)
+
     def _waits(self, job: Document, now: datetime) -> float:
         failures, since = self._failures.get(uid_of(job), (0, now))
         ends = since + timedelta(seconds=planning.pause_after(failures))
         return max(0.0, (ends - now).total_seconds())
 
-    def _tell_end(self, job: Document, status: Document, aim: str | None) -> None:
+    def _tell_end(self, job: Document, status: Document, aim: planning.Aim | None) -> None:
         ended = planning.ended_condition({"status": status})
-        if ended is None:
+        if ended is None or aim is None:
             return
-        if aim:
-            self._events.tell(job, aim, str(ended["message"]), "Warning")
+        if aim.fails:
+            self._events.tell(job, aim.reason, str(ended["message"]), "Warning")
         else:
             self._events.tell(job, "Completed", "Job completed")
 
@@ -144,3 +163,7 @@ class Jobs:
             return job
         written = await self._client.replace(JOBS, job | {"status": status}, "status")
         return self._jobs.note(written)
+
+
+def _notes(job: Document, pods: list[Document], index: int | None) -> dict[str, str]:
+    return {} if index is None else policies.failure_notes(job, pods, index)

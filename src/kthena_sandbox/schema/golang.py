@@ -95,3 +95,8 @@ def plain(value: Any) -> str:
             return f"map[{' '.join(f'{key}:{plain(value[key])}' for key in sorted(value))}]"
         case _:
             return shown(value)
+
+
+def as_struct(value: dict[str, Any]) -> str:
+    """A struct in a field error, whose fields stand in their own order."""
+    return json.dumps(value, separators=(",", ":"))

@@ -9,6 +9,7 @@ from typing import Any
 from kthena_sandbox.schema.volumerules import claim_template_defaults
 
 Document = dict[str, Any]
+_NO_LIMIT = 2**31 - 1
 _VOLUME_FIELDS = frozenset({"name"})
 
 
@@ -110,11 +111,18 @@ def job_defaults(job: Document) -> Document:
     if not isinstance(spec, dict):
         return filled
     completions = {} if {"completions", "parallelism"} & set(spec) else {"completions": 1}
-    usual = {
-        "parallelism": 1, "backoffLimit": 6, "podReplacementPolicy": "TerminatingOrFailed",
+    policy = spec.get("podFailurePolicy")
+    usual: Document = {
+        "parallelism": 1, "backoffLimit": 6 if spec.get("backoffLimitPerIndex") is None else _NO_LIMIT,
+        "podReplacementPolicy": "TerminatingOrFailed" if policy is None else "Failed",
         "manualSelector": False, "suspend": False, "completionMode": "NonIndexed",
     }  # fmt: skip
-    filled = filled | {"spec": completions | usual | spec}
+    spec = {**completions, **usual, **spec}
+    if isinstance(policy, dict) and isinstance(policy.get("rules"), list):
+        spec["podFailurePolicy"] = policy | {
+            "rules": [_failure_rule(rule) for rule in policy["rules"]]
+        }
+    filled = filled | {"spec": spec}
     labels = _map(_map(_map(spec.get("template")).get("metadata")).get("labels"))
     metadata = _map(filled.get("metadata"))
     return filled | (
@@ -122,6 +130,17 @@ def job_defaults(job: Document) -> Document:
         if labels and not metadata.get("labels")
         else {}
     )
+
+
+def _failure_rule(rule: Any) -> Any:
+    """A condition is one that holds where nothing else is said."""
+    if not isinstance(rule, dict) or not isinstance(rule.get("onPodConditions"), list):
+        return rule
+    patterns = [
+        {"status": "True"} | entry if isinstance(entry, dict) else entry
+        for entry in rule["onPodConditions"]
+    ]
+    return rule | {"onPodConditions": patterns}
 
 
 def _pod_spec(spec: Document) -> Document:

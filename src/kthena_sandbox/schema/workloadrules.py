@@ -3,20 +3,20 @@
 They are asked only about objects whose fields have the types of the schema.
 """
 
-import json
 import re
 from collections.abc import Iterable
 from typing import Any
 
 from kthena_sandbox.schema import fielderrors as errors, names
 from kthena_sandbox.schema.fielderrors import FieldError
+from kthena_sandbox.schema.golang import as_struct
+from kthena_sandbox.schema.jobrules import job_policy_rules
 from kthena_sandbox.schema.labels import selects
 from kthena_sandbox.schema.podrules import pod_spec_rules
 from kthena_sandbox.schema.selectorrules import label_rules, selector_rules
 from kthena_sandbox.schema.volumerules import claim_spec_rules
 
 Document = dict[str, Any]
-_UNSUPPORTED = ("backoffLimitPerIndex", "maxFailedIndexes", "podFailurePolicy", "successPolicy")
 _JOB_CHOICES = {
     "completionMode": ["NonIndexed", "Indexed"],
     "podReplacementPolicy": ["Failed", "TerminatingOrFailed"],
@@ -107,20 +107,15 @@ def _stateful_updates(strategy: Document) -> list[FieldError]:
     if rolling is not None:
         inner = {"Partition": rolling.get("partition", 0), "MaxUnavailable": rolling.get("maxUnavailable")}  # fmt: skip
     if kind not in {"RollingUpdate", "OnDelete"}:
-        shown = _as_struct({"Type": kind, "RollingUpdate": inner})
+        shown = as_struct({"Type": kind, "RollingUpdate": inner})
         detail = "must be 'RollingUpdate' or 'OnDelete'"
         return [errors.invalid_shown("spec.updateStrategy", shown, detail)]
     path = "spec.updateStrategy.rollingUpdate"
     if inner is not None and kind == "OnDelete":
         detail = "only allowed for updateStrategy 'RollingUpdate'"
-        return [errors.invalid_shown(path, _as_struct(inner), detail)]
+        return [errors.invalid_shown(path, as_struct(inner), detail)]
     partition = (rolling or {}).get("partition", 0)
     return [errors.invalid(f"{path}.partition", partition, _NEGATIVE)] if partition < 0 else []
-
-
-def _as_struct(value: Document) -> str:
-    """A Go struct in a field error, whose fields stand in their own order."""
-    return json.dumps(value, separators=(",", ":"))
 
 
 def daemon_set_rules(daemon_set: Document) -> list[FieldError]:
@@ -147,16 +142,13 @@ def job_spec_rules(spec: Document, path: str) -> list[FieldError]:
         "ttlSecondsAfterFinished",
     )  # fmt: skip
     found = _not_negative(spec, counted, path)
-    found += [
-        errors.forbidden(f"{path}.{field}", "is not supported by this sandbox")
-        for field in _UNSUPPORTED if field in spec
-    ]  # fmt: skip
     for field, known in _JOB_CHOICES.items():
         if field in spec and spec[field] not in known:
             found.append(errors.not_supported(f"{path}.{field}", spec[field], known))
     if spec.get("completionMode") == "Indexed" and "completions" not in spec:
         detail = "when completion mode is Indexed"
         found.append(errors.required(f"{path}.completions", detail))
+    found += job_policy_rules(spec, path)
     template = spec.get("template") or {}
     found += _described(template, f"{path}.template")
     if (template.get("spec") or {}).get("restartPolicy", "Always") == "Always":
@@ -260,7 +252,7 @@ def _strategy(strategy: Document) -> list[FieldError]:
         inner = None
         if rolling is not None:
             inner = {"MaxUnavailable": rolling.get("maxUnavailable", 0), "MaxSurge": rolling.get("maxSurge", 0)}  # fmt: skip
-        shown = _as_struct({"Type": kind, "RollingUpdate": inner})
+        shown = as_struct({"Type": kind, "RollingUpdate": inner})
         text = f'Unsupported value: {shown}: supported values: "Recreate", "RollingUpdate"'
         return [FieldError("spec.strategy", "FieldValueNotSupported", f"spec.strategy: {text}")]
     if kind == "Recreate":

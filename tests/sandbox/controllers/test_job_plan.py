@@ -4,14 +4,17 @@ from typing import Any
 import pytest
 
 from kthena_sandbox.controllers.conditions import is_true
+from kthena_sandbox.controllers.indexes import read_indexes, write_indexes
 from kthena_sandbox.controllers.job_plan import (
+    Aim,
     Steps,
     Tally,
+    aim_now,
+    aim_of,
     counted,
     counting,
     new_pod,
     pause_after,
-    read_indexes,
     refusal,
     seconds_to_live,
     steps_of,
@@ -19,7 +22,6 @@ from kthena_sandbox.controllers.job_plan import (
     to_count,
     with_end,
     with_work,
-    write_indexes,
 )
 from kthena_sandbox.kinds import Document
 
@@ -108,13 +110,20 @@ def test_why_a_job_fails() -> None:
 
 
 def test_a_job_has_ended_when_no_pod_is_left() -> None:
-    aimed = with_end(_job(), {}, Tally(3, 0, (_pod("a"),), 0), "", NOW)
+    reached = Aim(False, "CompletionsReached", "Reached expected number of succeeded pods")
+    assert aim_now(_job(), Tally(3, 0, (_pod("a"),), 0), NOW) == reached
+    aimed = with_end({}, Tally(3, 0, (_pod("a"),), 0), reached, NOW)
     assert is_true({"status": aimed}, "SuccessCriteriaMet")
     assert not is_true({"status": aimed}, "Complete")
-    ended = with_end(_job(), aimed, Tally(3, 0, (), 0), "", NOW)
+    assert aim_of(_job(aimed)) == reached
+    ended = with_end(aimed, Tally(3, 0, (), 0), reached, NOW)
     assert is_true({"status": ended}, "Complete")
     assert ended["completionTime"] == "2026-01-02T03:04:05Z"
-    failed = with_end(_job(), {}, Tally(0, 7, (), 0), "BackoffLimitExceeded", NOW)
+    refused = aim_now(_job(), Tally(0, 7, (), 0), NOW)
+    assert refused == Aim(
+        True, "BackoffLimitExceeded", "Job has reached the specified backoff limit"
+    )
+    failed = with_end({}, Tally(0, 7, (), 0), refused, NOW)
     assert is_true({"status": failed}, "Failed")
     assert "completionTime" not in failed
     assert seconds_to_live(_job(ended, ttlSecondsAfterFinished=10), NOW) == 10.0
@@ -136,3 +145,32 @@ def test_an_indexed_pod_knows_its_number() -> None:
     assert pod["spec"]["hostname"] == "work-4"
     assert pod["spec"]["containers"][0]["env"] == [{"name": "JOB_COMPLETION_INDEX", "value": "4"}]
     assert tally(_job(), [pod]).active == (pod,)
+
+
+def test_indexes_that_are_given_up() -> None:
+    job = _job(completionMode="Indexed", backoffLimitPerIndex=1)
+    found = tally(_job({"failedIndexes": "1", "completedIndexes": "0", "succeeded": 1}), [])
+    assert found.given_up == {1}
+    assert steps_of(job, found, 0.0) == Steps(create=[2])
+    assert aim_now(job, found, NOW) is None
+    last = tally(_job({"failedIndexes": "1", "completedIndexes": "0,2", "succeeded": 2}), [])
+    assert aim_now(job, last, NOW) == Aim(True, "FailedIndexes", "Job has failed indexes")
+    strict = _job(completionMode="Indexed", backoffLimitPerIndex=1, maxFailedIndexes=0)
+    assert aim_now(strict, found, NOW) == Aim(
+        True, "MaxFailedIndexesExceeded",
+        "Job has exceeded the specified maximal number of failed indexes",
+    )  # fmt: skip
+
+
+def test_each_index_waits_for_itself() -> None:
+    job = _job(completionMode="Indexed", backoffLimitPerIndex=1)
+    steps = steps_of(job, Tally(0, 1, (), 0), 0.0, {0: 7.5})
+    assert steps == Steps(create=[1, 2], again=7.5)
+
+
+def test_a_job_that_has_succeeded_early() -> None:
+    job = _job(completionMode="Indexed", successPolicy={"rules": [
+        {"succeededIndexes": "0,2"}, {"succeededCount": 1, "succeededIndexes": "1"}]})  # fmt: skip
+    assert aim_now(job, Tally(1, 0, (), 0, frozenset({0})), NOW) is None
+    done = Tally(1, 0, (), 0, frozenset({1}))
+    assert aim_now(job, done, NOW) == Aim(False, "SuccessPolicy", "Matched rules at index 1")

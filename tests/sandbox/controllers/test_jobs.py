@@ -7,6 +7,7 @@ from tests.sandbox.house import Cluster, running
 from kthena_sandbox.controllers.conditions import condition_of, is_true
 from kthena_sandbox.kinds import JOBS, PODS, Document, Key
 
+_INDEX = "metadata.annotations['batch.kubernetes.io/job-completion-index']"
 WORK = Key("default", "work")
 _WELL = {"name": "c", "image": "kthena-router", "args": ["--help"]}
 _BADLY = {"name": "c", "image": "kthena-router", "args": ["--no-such-flag"]}
@@ -60,6 +61,45 @@ async def test_a_job_fails_at_its_limits(tmp_path: Path) -> None:
         assert failed["reason"] == "BackoffLimitExceeded"
         assert failed["message"] == "Job has reached the specified backoff limit"
         assert job["status"]["failed"] == 1
+
+
+async def test_a_policy_ends_a_job_at_once(tmp_path: Path) -> None:
+    rule = {"action": "FailJob", "onExitCodes": {"operator": "NotIn", "values": [0]}}
+    async with running(tmp_path, controllers=True, kubelet=True) as cluster:
+        await _job(cluster, _BADLY, podFailurePolicy={"rules": [rule]})
+        job = await _ended(cluster, "Failed")
+        failed = condition_of(job, "Failed") or {}
+        assert failed["reason"] == "PodFailurePolicy"
+        (pod,) = await cluster.pods()
+        name = pod["metadata"]["name"]
+        assert failed["message"] == (
+            f"Container c for pod default/{name} failed with exit code 1 matching FailJob rule at index 0"
+        )
+
+
+async def test_an_index_that_fails_leaves_the_others_alone(tmp_path: Path) -> None:
+    rule = {"action": "FailIndex", "onExitCodes": {"operator": "NotIn", "values": [0]}}
+    flags: Document = {"name": "c", "image": "kthena-router", "args": ["--$(FLAG)"]}
+    flags["env"] = [{"name": "FLAG", "valueFrom": {"fieldRef": {"fieldPath": _INDEX}}}]
+    async with running(tmp_path, controllers=True, kubelet=True) as cluster:
+        await _job(
+            cluster, flags, completionMode="Indexed", completions=2, backoffLimitPerIndex=0,
+            podFailurePolicy={"rules": [rule]},
+        )  # fmt: skip
+        job = await _ended(cluster, "Failed")
+        assert (condition_of(job, "Failed") or {})["reason"] == "FailedIndexes"
+        assert (job["status"]["failedIndexes"], job["status"]["failed"]) == ("0-1", 2)
+
+
+async def test_one_index_can_be_enough(tmp_path: Path) -> None:
+    async with running(tmp_path, controllers=True, kubelet=True) as cluster:
+        await _job(
+            cluster, _WELL, completionMode="Indexed", completions=9, parallelism=1,
+            successPolicy={"rules": [{"succeededIndexes": "0"}]},
+        )  # fmt: skip
+        job = await _ended(cluster, "Complete")
+        done = condition_of(job, "Complete") or {}
+        assert (done["reason"], done["message"]) == ("SuccessPolicy", "Matched rules at index 0")
 
 
 async def test_a_job_that_takes_too_long_is_ended_and_then_forgotten(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from kthena_sandbox.controllers.cronjobs import CronJobs
 from kthena_sandbox.controllers.daemonsets import DaemonSets
 from kthena_sandbox.controllers.deployments import Deployments
 from kthena_sandbox.controllers.endpointslices import Endpoints
+from kthena_sandbox.controllers.ephemeralclaims import EphemeralClaims
 from kthena_sandbox.controllers.garbage import GarbageCollector
 from kthena_sandbox.controllers.jobs import Jobs
 from kthena_sandbox.controllers.namespaces import Namespaces
@@ -62,7 +63,7 @@ _COMPONENTS = (
     "deployment-controller", "replicaset-controller", "statefulset-controller",
     "daemonset-controller", "job-controller", "replication-controller", "cronjob-controller",
     "horizontal-pod-autoscaler", "service-controller", "kube-proxy", "persistentvolume-controller",
-    PROVISIONER,
+    PROVISIONER, "ephemeral_volume",
 )  # fmt: skip
 _WORKLOADS = (
     Deployments,
@@ -143,6 +144,7 @@ def _network(parts: Parts) -> Iterator[_Runner]:
 
 def _storage(parts: Parts, folder: Path) -> Iterator[_Runner]:
     protection = Protection(parts)
+    yield EphemeralClaims(parts).loop
     yield VolumeController(parts, folder)
     yield protection.claims
     yield protection.volumes

@@ -5,15 +5,16 @@ from pathlib import Path
 import trio
 
 from kthena_sandbox.client import ApiAway, ApiError
+from kthena_sandbox.controllers.volumeusers import claim_of
 from kthena_sandbox.kinds import Document
 from kthena_sandbox.kubelet.claimfolders import ClaimFolders
 from kthena_sandbox.kubelet.podstatus import Tell
 from kthena_sandbox.kubelet.references import ConfigError, Reference
 from kthena_sandbox.kubelet.sources import SourceReader
 from kthena_sandbox.kubelet.tokens import PodTokens
-from kthena_sandbox.kubelet.volumefiles import point, write_files
+from kthena_sandbox.kubelet.volumefiles import make_within, point, write_files
 from kthena_sandbox.kubelet.volumes import (
-    CLAIM,
+    folders_within,
     has_files,
     is_supported,
     kind_of,
@@ -95,10 +96,12 @@ class PodVolumes:
     async def _write(self, volume: Document, address: str) -> None:
         namespace, place = self._pod["metadata"]["namespace"], place_of(volume, self.folder)
         if not has_files(volume):
-            if kind_of(volume) == "emptyDir":
+            if claim := claim_of(volume, self._pod):
+                point(place, await self._claims.folder_of(namespace, claim))
+            elif kind_of(volume) == "emptyDir":
                 place.mkdir(parents=True, exist_ok=True)
-            elif kind_of(volume) == CLAIM:
-                point(place, await self._claims.folder_of(namespace, volume[CLAIM]["claimName"]))
+            for within in folders_within(volume, self._pod):
+                make_within(place, within)
             return
         sources = await self._sources.read(namespace, references_of(volume))
         tokens = {wish: await self._tokens.get(self._pod, wish) for wish in wishes_of(volume)}

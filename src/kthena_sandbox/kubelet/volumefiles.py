@@ -66,3 +66,10 @@ def point(place: Path, target: Path) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
     place.unlink(missing_ok=True)
     place.symlink_to(target)
+
+
+def make_within(place: Path, within: str) -> None:
+    """Make a folder in a volume, unless there is something of that name."""
+    inner = place / within
+    if not inner.exists():
+        inner.mkdir(parents=True)

@@ -15,12 +15,12 @@ from kthena_sandbox.kubelet.environment import expand
 from kthena_sandbox.kubelet.fields import file_of, resource_of
 from kthena_sandbox.kubelet.references import ConfigError, Reference, Sources, content_of
 
-CLAIM = "persistentVolumeClaim"
-_FOLDERS = ("emptyDir", "hostPath", CLAIM)
+_CLAIMED = ("persistentVolumeClaim", "ephemeral")
+_FOLDERS = ("emptyDir", "hostPath", *_CLAIMED)
 _FILES = ("configMap", "secret", "downwardAPI", "projected")
 _DEFAULT_MODE = 0o644
 _TOKEN_SECONDS = 3600
-_PLUGINS = {"emptyDir": "empty-dir", "downwardAPI": "downward-api", CLAIM: "local-volume"}
+_PLUGINS = {"emptyDir": "empty-dir", "downwardAPI": "downward-api"}
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def place_of(volume: Document, folder: Path) -> Path:
     kind = kind_of(volume)
     if kind == "hostPath":
         return Path(volume["hostPath"]["path"])
-    plugin = _PLUGINS.get(kind, kind.lower())
+    plugin = "local-volume" if kind in _CLAIMED else _PLUGINS.get(kind, kind.lower())
     return folder / "volumes" / f"kubernetes.io~{plugin}" / str(volume["name"])
 
 
@@ -168,6 +168,14 @@ def mounts_of(
         place = place_of(volume, folder)
         found[mount["mountPath"].rstrip("/") or "/"] = place / within if within else place
     return dict(sorted(found.items(), key=lambda pair: len(pair[0]), reverse=True))
+
+
+def folders_within(volume: Document, pod: Document) -> Iterator[str]:
+    """The folders in a volume that are mounted by themselves, which a kubelet makes."""
+    for container in pod["spec"]["containers"]:
+        for mount in container.get("volumeMounts") or []:
+            if mount["name"] == volume["name"] and mount.get("subPath"):
+                yield str(mount["subPath"])
 
 
 def pointed(text: str, mounts: Mapping[str, Path]) -> str:

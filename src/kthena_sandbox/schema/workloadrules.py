@@ -58,15 +58,17 @@ def deployment_rules(deployment: Document) -> list[FieldError]:
 
 
 def stateful_set_rules(stateful_set: Document) -> list[FieldError]:
-    """A StatefulSet."""
+    """A StatefulSet; of one that is there already the claims cannot change, and are not asked about."""
     spec = stateful_set.get("spec") or {}
-    found = _stateful_choices(spec) + _not_negative(spec, ("replicas", "minReadySeconds"))
+    found = _stateful_choices(spec)
+    if "resourceVersion" not in (stateful_set.get("metadata") or {}):
+        for index, claim in enumerate(spec.get("volumeClaimTemplates") or []):
+            path = f"spec.volumeClaimTemplates[{index}].spec"
+            found += claim_spec_rules((claim or {}).get("spec") or {}, path)
+    found += _not_negative(spec, ("replicas", "minReadySeconds"))
     start = (spec.get("ordinals") or {}).get("start", 0)
     if start < 0:
         found.append(errors.invalid("spec.ordinals.start", start, _NEGATIVE))
-    for index, claim in enumerate(spec.get("volumeClaimTemplates") or []):
-        path = f"spec.volumeClaimTemplates[{index}].spec"
-        found += claim_spec_rules((claim or {}).get("spec") or {}, path)
     return found + _selected_template(_with_claims(spec), "statefulset", "StatefulSet")
 
 

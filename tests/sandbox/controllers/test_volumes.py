@@ -85,8 +85,8 @@ async def _claimed(cluster: Cluster, name: str, **spec: Any) -> Document:
 
 async def _phase(cluster: Cluster, name: str, phase: str) -> Document:
     async def look() -> Document | None:
-        claim = await cluster.client.get(CLAIMS, Key("default", name))
-        return claim if claim["status"]["phase"] == phase else None
+        claim = await cluster.client.find(CLAIMS, Key("default", name))
+        return claim if claim and claim["status"]["phase"] == phase else None
 
     found: Document = await cluster.until(look)
     return found
@@ -234,6 +234,36 @@ async def test_late_claims_wait_for_a_pod_and_are_kept_while_it_runs(tmp_path: P
         await cluster.gone(CLAIMS, Key("default", "cache"))
         await cluster.gone(VOLUMES, Key("", claim["spec"]["volumeName"]))
         assert not folder.exists()
+
+
+async def test_claims_that_a_pod_brings_along_go_with_it(tmp_path: Path) -> None:
+    async with running(tmp_path, controllers=True, kubelet=True) as cluster:
+        await _class_is_there(cluster)
+        template = {
+            "metadata": {"labels": {"a": "b"}},
+            "spec": {"accessModes": ONCE, "resources": GI},
+        }
+        volumes = [{"name": "scratch", "ephemeral": {"volumeClaimTemplate": template}}]
+        mounts = [{"name": "scratch", "mountPath": "/scratch", "subPath": "deep/down"}]
+        spec = engine_pod(volumeMounts=mounts) | {"volumes": volumes}
+        pod = await cluster.create(PODS, "user", spec=spec)
+        claim = await _phase(cluster, "user-scratch", "Bound")
+        (owner,) = claim["metadata"]["ownerReferences"]
+        assert (owner["kind"], owner["name"], claim["metadata"]["labels"]) == (
+            "Pod",
+            "user",
+            {"a": "b"},
+        )
+
+        async def started() -> bool:
+            found = await cluster.client.get(PODS, Key("default", "user"))
+            return bool(found["status"]["phase"] == "Running")
+
+        await cluster.until(started)
+        folder = tmp_path / "volumes" / claim["spec"]["volumeName"]
+        assert (folder / "deep" / "down").is_dir()
+        await cluster.client.delete(PODS, Key("default", "user"), pod["metadata"]["uid"])
+        await cluster.gone(CLAIMS, Key("default", "user-scratch"))
 
 
 async def test_pods_wait_for_their_claims(tmp_path: Path) -> None:

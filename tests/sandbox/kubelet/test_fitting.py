@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from kthena_sandbox.kubelet.fitting import NO_NODES, unfit_reason
+from kthena_sandbox.kubelet.fitting import NO_NODES, claims_reason, unfit_reason
 
 LABELS = {"zone": "a", "cores": "8"}
 TAINT = {"key": "gpu", "value": "a100", "effect": "NoSchedule"}
@@ -89,3 +89,42 @@ def test_selectors_that_fit(spec: dict[str, Any]) -> None:
 )
 def test_selectors_that_do_not(spec: dict[str, Any]) -> None:
     assert reason(spec) == "didn't match Pod's node affinity/selector"
+
+
+def _pod(uid: str, **status: str) -> dict[str, Any]:
+    volumes = [{"name": "v", "persistentVolumeClaim": {"claimName": "c"}}]
+    metadata = {"name": uid, "namespace": "default", "uid": uid}
+    return {"metadata": metadata, "spec": {"volumes": volumes}, "status": status}
+
+
+def _claim(mode: str = "ReadWriteOnce", phase: str = "Bound") -> dict[str, Any]:
+    return {
+        "metadata": {"name": "c", "namespace": "default"},
+        "spec": {"accessModes": [mode]},
+        "status": {"phase": phase},
+    }
+
+
+@pytest.mark.parametrize(
+    ("claim", "why"),
+    [
+        (None, 'persistentvolumeclaim "c" not found'),
+        (_claim(phase="Pending"), "pod has unbound immediate PersistentVolumeClaims"),
+        (_claim() | {"metadata": {"name": "c", "deletionTimestamp": "2026-01-02T03:04:05Z"}},
+         'persistentvolumeclaim "c" is being deleted'),
+        (_claim("ReadWriteOncePod"),
+         "1 node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode"),
+    ],
+)  # fmt: skip
+def test_claims_that_keep_a_pod_waiting(claim: dict[str, Any] | None, why: str) -> None:
+    assert claims_reason(_pod("new"), {"c": claim}, [_pod("old", phase="Running")]) == (
+        f"0/1 nodes are available: {why}. preemption: 0/1 nodes are available: "
+        "1 Preemption is not helpful for scheduling."
+    )
+
+
+def test_claims_that_let_a_pod_go() -> None:
+    others = [_pod("old", phase="Running")]
+    assert claims_reason(_pod("new"), {"c": _claim()}, others) == ""
+    ended = [_pod("old", phase="Succeeded")]
+    assert claims_reason(_pod("new"), {"c": _claim("ReadWriteOncePod")}, ended) == ""

@@ -131,6 +131,12 @@ def _check_priority(document: Document, old: Document | None, _: Surroundings) -
     return causes + _immutable(document, old, "preemptionPolicy")
 
 
+def _create_limit_range(document: Document, _: Surroundings) -> Document:
+    """A LimitRange without a name gets a UUID for one, as in Kubernetes."""
+    metadata = document["metadata"]
+    return document | {"metadata": {"name": metadata["uid"]} | metadata}
+
+
 def _check_scopes(quota: Document, old: Document | None, _: Surroundings) -> list[Cause]:
     """What a quota is about stays."""
     if old is None or set(_at(quota, "spec.scopes") or []) == set(_at(old, "spec.scopes") or []):
@@ -227,7 +233,7 @@ STRATEGIES: Mapping[tuple[str, str], Strategy] = {
         on_update=_OF_CLAIMS,
     ),
     ("", "resourcequotas"): Strategy(check_last=_check_scopes),
-    ("", "limitranges"): Strategy(on_update=("whole", "rules")),
+    ("", "limitranges"): Strategy(_create_limit_range, on_update=("whole", "rules")),
     ("storage.k8s.io", "storageclasses"): Strategy(
         check_last=volumes.check_storage_class, on_update=_OF_CLASSES
     ),

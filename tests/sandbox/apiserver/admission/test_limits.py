@@ -39,6 +39,13 @@ def resources_of(made: Answer) -> list[Resources]:
     return [container["resources"] for container in made.document["spec"]["containers"]]
 
 
+async def test_a_limit_range_without_a_name_gets_one(client: Client) -> None:
+    made = await client.post(RANGES, {"spec": {"limits": []}})
+    metadata = made.document["metadata"]
+    assert (made.code, metadata["name"]) == (201, metadata["uid"])
+    assert made.document["spec"] == {"limits": None}
+
+
 async def test_containers_get_the_usual_limits_and_requests(client: Client) -> None:
     usual = {"default": {"cpu": "1", "memory": "1Gi"}, "defaultRequest": {"cpu": "500m"}}
     await limit(client, {"type": "Container", **usual})

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import trio
 
+from kthena_sandbox.services.forwarding import connected
 from kthena_sandbox.services.frontends import Endpoint, Route
 from kthena_sandbox.services.turns import Turns
 
@@ -66,7 +67,7 @@ class DatagramForwarder:
         if endpoint is None:
             return None
         self.turns.note(client[0], endpoint)
-        far = await _connected(endpoint)
+        far = await connected(endpoint, socket.SOCK_DGRAM)
         flow = self._flows[client] = _Flow(endpoint, far, now)
         flows.start_soon(self._carry_back, client, flow)
         return flow
@@ -83,16 +84,6 @@ class DatagramForwarder:
                         break  # nobody listens there, or this is closed
         if self._flows.get(client) is flow:
             del self._flows[client]
-
-
-async def _connected(endpoint: Endpoint) -> trio.socket.SocketType:
-    far = trio.socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    try:
-        await far.connect(endpoint)
-    except BaseException:
-        far.close()
-        raise
-    return far
 
 
 async def _send(flow: _Flow, datagram: bytes) -> None:

@@ -57,22 +57,23 @@ class Forwarder:
         for endpoint in self.turns.order(client):
             try:
                 with trio.fail_after(_CONNECT_SECONDS):
-                    stream = await _open(endpoint)
+                    far = await connected(endpoint, socket.SOCK_STREAM)
             except (OSError, trio.TooSlowError):
                 continue
             self.turns.note(client, endpoint)
-            return stream
+            return trio.SocketStream(far)
         return None
 
 
-async def _open(endpoint: Endpoint) -> trio.SocketStream:
-    far = trio.socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+async def connected(endpoint: Endpoint, kind: socket.SocketKind) -> trio.socket.SocketType:
+    """A socket to an endpoint. Raises OSError."""
+    far = trio.socket.socket(socket.AF_INET, kind)
     try:
         await far.connect(endpoint)
     except BaseException:
         far.close()
         raise
-    return trio.SocketStream(far)
+    return far
 
 
 async def exchange(near: trio.SocketStream, far: trio.SocketStream) -> None:

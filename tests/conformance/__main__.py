@@ -4,6 +4,9 @@ Needs Go and the modules of `go.mod` beside this file (`go mod download` gets th
 1024. The whole output goes to a file; what is printed are the results. The suite's own flags may follow, such as
 `-run-test=NAME`, `-all-features` or `-conformance-profiles=GATEWAY-HTTP`; `-despite-setup` goes on where the base objects
 do not become ready, and `-timeout-config-overrides` shortens the waiting for what does not come.
+
+Any other implementation can be run in the sandbox too, and be looked at with the same suites: `kthena-router sandbox --no-router`,
+and in this folder `KUBECONFIG=… go test . -run TestGatewayAPI -args -gateway-class=NAME`.
 """
 
 import argparse

@@ -17,6 +17,11 @@ from kthena_sandbox.schema.autoscalers import OLD, to_new, to_old
 from kthena_sandbox.schema.classrules import priority_class_rules
 from kthena_sandbox.schema.golang import shown
 from kthena_sandbox.schema.nativedefaults import namespace_defaults
+from kthena_sandbox.schema.volumewarnings import (
+    claim_warnings,
+    storage_class_warnings,
+    volume_warnings,
+)
 from kthena_sandbox.schema.workloadrules import replica_count_rules
 
 Document = dict[str, Any]
@@ -225,17 +230,17 @@ STRATEGIES: Mapping[tuple[str, str], Strategy] = {
     ),
     ("", "nodes"): Strategy(status=None, on_update=_WHOLE),  # a kubelet registers its node with a status
     ("", "persistentvolumes"): Strategy(
-        volumes.create_volume, check=volumes.check_volume, on_update=_OF_VOLUMES,
+        volumes.create_volume, check=volumes.check_volume, on_update=_OF_VOLUMES, warnings=volume_warnings,
         update_status=volumes.volume_status,
     ),
     ("", "persistentvolumeclaims"): Strategy(
         volumes.create_claim, volumes.update_claim, volumes.check_claim, status={"phase": "Pending"},
-        on_update=_OF_CLAIMS,
+        on_update=_OF_CLAIMS, warnings=claim_warnings,
     ),
     ("", "resourcequotas"): Strategy(check_last=_check_scopes),
     ("", "limitranges"): Strategy(_create_limit_range, on_update=("whole", "rules")),
     ("storage.k8s.io", "storageclasses"): Strategy(
-        check_last=volumes.check_storage_class, on_update=_OF_CLASSES
+        check_last=volumes.check_storage_class, on_update=_OF_CLASSES, warnings=storage_class_warnings
     ),
     ("", "secrets"): Strategy(check=_check_secret, on_update=_WHOLE),
     ("", "configmaps"): Strategy(check=_check_data, on_update=_WHOLE),

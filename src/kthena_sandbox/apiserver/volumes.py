@@ -8,9 +8,9 @@ from kthena_sandbox.schema import godiff
 from kthena_sandbox.schema.golang import shown
 from kthena_sandbox.schema.quantities import whole_value
 from kthena_sandbox.schema.reading import at, table_of, text
+from kthena_sandbox.schema.storageclasses import BETA_CLASS
 
 Document = dict[str, Any]
-BETA_CLASS = "volume.beta.kubernetes.io/storage-class"
 _SNAPSHOT = ("snapshot.storage.k8s.io", "VolumeSnapshot")
 _CLAIM = ("", "PersistentVolumeClaim")
 _FIXED_CLAIM = (

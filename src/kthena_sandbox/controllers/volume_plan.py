@@ -9,12 +9,12 @@ from pathlib import Path
 from kthena_sandbox.controllers.ownership import labels_of, selects
 from kthena_sandbox.kinds import Document, Key, is_leaving, key_of, uid_of
 from kthena_sandbox.schema.quantities import whole_value
+from kthena_sandbox.schema.storageclasses import DEFAULT_CLASS as IS_DEFAULT, class_of
 
 PROVISIONER = "sandbox.kthena.io/folder"
 NO_PROVISIONER = "kubernetes.io/no-provisioner"
 DEFAULT_CLASS = "standard"
 LATE = "WaitForFirstConsumer"
-BETA_CLASS = "volume.beta.kubernetes.io/storage-class"
 _BY_CONTROLLER = "pv.kubernetes.io/bound-by-controller"
 _COMPLETED = "pv.kubernetes.io/bind-completed"
 _PROVISIONED = "pv.kubernetes.io/provisioned-by"
@@ -26,7 +26,7 @@ _PROVISIONERS = (
 
 def default_class() -> Document:
     """The class of claims that name none."""
-    default = {"storageclass.kubernetes.io/is-default-class": "true"}
+    default = {IS_DEFAULT: "true"}
     return {
         "metadata": {"name": DEFAULT_CLASS, "annotations": default},
         "provisioner": PROVISIONER,
@@ -39,12 +39,6 @@ def default_class() -> Document:
 def phase_of(document: Document) -> str:
     """Its phase, "" before it has one."""
     return str((document.get("status") or {}).get("phase", ""))
-
-
-def class_of(document: Document) -> str:
-    """The class of a volume or claim, "" for none."""
-    annotations = document["metadata"].get("annotations") or {}
-    return str(annotations.get(BETA_CLASS) or document["spec"].get("storageClassName") or "")
 
 
 def size_of(table: Mapping[str, str] | None) -> int:

@@ -22,6 +22,7 @@ from kthena_sandbox.kinds import (
     is_leaving,
     key_of,
 )
+from kthena_sandbox.schema.storageclasses import class_of
 
 _WAITING_FOR_CONSUMER = "waiting for first consumer to be created before binding"
 _NO_CLASS = "no persistent volumes available for this claim and no storage class is set"
@@ -166,7 +167,7 @@ class VolumeController:
 
     async def _provide(self, claim: Document) -> None:
         """A volume where we are to make one; otherwise what the claim waits for is told."""
-        name = planning.class_of(claim)
+        name = class_of(claim)
         if not name:
             self._tell(claim, "FailedBinding", _NO_CLASS)
             return

@@ -18,6 +18,7 @@ from kthena_sandbox.schema.podresources import (
 )
 from kthena_sandbox.schema.reading import at, maps, table_of, text, whole
 from kthena_sandbox.schema.resourcenames import COMPUTE, is_extended, is_pages
+from kthena_sandbox.schema.storageclasses import class_of
 
 Document = dict[str, Any]
 Place = tuple[str, str]  # group and plural
@@ -27,7 +28,6 @@ _COUNTED = frozenset({
     "configmaps", "persistentvolumeclaims", "pods", "replicationcontrollers", "resourcequotas", "secrets", "services",
 })  # fmt: skip
 OF_CLASS = ".storageclass.storage.k8s.io/"
-_BETA_CLASS = "volume.beta.kubernetes.io/storage-class"
 _ENDED = frozenset({"Failed", "Succeeded"})
 
 
@@ -98,8 +98,7 @@ def _of_claim(claim: Document) -> Amounts:
     size = table_of(claim, "spec.resources.requests").get("storage")
     if size is not None:
         used["requests.storage"] = amount_of(size)
-    annotations = table_of(claim, "metadata.annotations")
-    name = annotations.get(_BETA_CLASS) or text(claim, "spec.storageClassName")
+    name = class_of(claim)
     return used | ({f"{name}{OF_CLASS}{of}": amount for of, amount in used.items()} if name else {})
 
 

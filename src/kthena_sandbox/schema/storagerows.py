@@ -5,14 +5,10 @@ from typing import Any
 
 from kthena_sandbox.schema.objectrows import age_of, name_of
 from kthena_sandbox.schema.reading import at, table_of, text, texts
+from kthena_sandbox.schema.storageclasses import class_of, is_default
 
 Document = dict[str, Any]
 _UNSET = "<unset>"
-_DEFAULT = (
-    "storageclass.kubernetes.io/is-default-class",
-    "storageclass.beta.kubernetes.io/is-default-class",
-)
-_BETA_CLASS = "volume.beta.kubernetes.io/storage-class"
 _SHORT = {
     "ReadWriteOnce": "RWO", "ReadOnlyMany": "ROX", "ReadWriteMany": "RWX", "ReadWriteOncePod": "RWOP",
 }  # fmt: skip
@@ -67,17 +63,10 @@ def _modes(entry: Document, path: str) -> str:
     return ",".join(short for mode, short in _SHORT.items() if mode in given)
 
 
-def class_of(entry: Document) -> str:
-    """The class of a volume or claim, which may be named by an annotation of old."""
-    annotations = table_of(entry, "metadata.annotations")
-    return str(annotations.get(_BETA_CLASS) or text(entry, "spec.storageClassName"))
-
-
 def storage_class(entry: Document, now: datetime) -> list[Any]:
     """StorageClass."""
     name = name_of(entry)
-    annotations = table_of(entry, "metadata.annotations")
-    if any(annotations.get(key) == "true" for key in _DEFAULT):
+    if is_default(entry):
         name = f"{name} (default)"
     return [
         name,

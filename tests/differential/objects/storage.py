@@ -18,7 +18,7 @@ STORAGE = (
             {"spec": {"capacity": {"storage": "2Gi"}}}, {"spec": {"hostPath": {"path": "/mnt/b"}}}, {"spec": {"hostPath": {"type": "Directory"}}},
             {"spec": {"storageClassName": "slow"}}, {"spec": {"storageClassName": ""}}, {"spec": {"volumeMode": "Block"}},
             {"spec": {"accessModes": ["ReadWriteMany", "ReadOnlyMany"]}}, {"spec": {"claimRef": {"namespace": "x", "name": "y"}}},
-            {"spec": {"persistentVolumeReclaimPolicy": "Delete"}}, {"spec": {"nodeAffinity": _NODES}}, {"spec": {"mountOptions": ["ro"]}},
+            {"spec": {"persistentVolumeReclaimPolicy": "Delete"}}, {"spec": {"persistentVolumeReclaimPolicy": "Recycle"}}, {"spec": {"nodeAffinity": _NODES}}, {"spec": {"mountOptions": ["ro"]}},
             {"spec": {"hostPath": None, "local": {"path": "/mnt/c"}, "nodeAffinity": _NODES}},
             {"spec": {"hostPath": None, "nfs": {"server": "s", "path": "/x"}}},
             {"spec": {"hostPath": None, "csi": {"driver": "d", "volumeHandle": "h", "volumeAttributes": {"b": "c", "a": "d"}}}},

@@ -179,3 +179,26 @@ async def test_what_csi_drivers_would_write_lists_as_empty(client: Client) -> No
     assert (listed["kind"], listed["items"]) == ("CSIDriverList", [])
     refused = await client.post("/apis/storage.k8s.io/v1/csidrivers", {"metadata": {"name": "a"}})
     assert (refused.code, refused.reason) == (405, "MethodNotAllowed")
+
+
+async def test_what_is_of_old_is_taken_with_a_warning(client: Client) -> None:
+    resources = {"requests": {"storage": "0.5"}}
+    assert _said(await make_claim(client, resources=resources)) == (
+        'spec.resources.requests[storage]: fractional byte value \\"500m\\" is invalid, must be an integer'
+    )
+    assert _said(await make_volume(client, persistentVolumeReclaimPolicy="Recycle")) == (
+        "spec.persistentVolumeReclaimPolicy: The Recycle reclaim policy is deprecated. Instead, the "
+        "recommended approach is to use dynamic provisioning."
+    )
+    zone = {"key": "failure-domain.beta.kubernetes.io/zone", "values": ["a"]}
+    made = await make_class(client, "s", allowedTopologies=[{"matchLabelExpressions": [zone]}])
+    assert _said(made) == (
+        "allowedTopologies[0].matchLabelExpressions[0].key: deprecated since v1.17; use "
+        '\\"topology.kubernetes.io/zone\\" instead'
+    )
+
+
+def _said(made: Answer) -> str:
+    """The one warning of an answer."""
+    assert made.code == 201, made.body
+    return made.headers["warning"].removeprefix('299 - "').removesuffix('"')

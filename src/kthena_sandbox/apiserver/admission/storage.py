@@ -6,8 +6,9 @@ from kthena_sandbox.apiserver.cluster import Cluster
 from kthena_sandbox.apiserver.errors import forbidden
 from kthena_sandbox.apiserver.gates import Attempt
 from kthena_sandbox.apiserver.storage import CollectionKey, Key
-from kthena_sandbox.apiserver.volumes import BETA_CLASS, claim_grows
+from kthena_sandbox.apiserver.volumes import claim_grows
 from kthena_sandbox.schema.reading import table_of, text
+from kthena_sandbox.schema.storageclasses import BETA_CLASS, is_default
 
 Document = dict[str, Any]
 _FINALIZERS = {
@@ -15,10 +16,6 @@ _FINALIZERS = {
     ("", "persistentvolumeclaims"): "kubernetes.io/pvc-protection",
 }
 _CLASSES = CollectionKey("storage.k8s.io", "storageclasses")
-_DEFAULT = (
-    "storageclass.kubernetes.io/is-default-class",
-    "storageclass.beta.kubernetes.io/is-default-class",
-)
 _NOT_RESIZED = (
     "only dynamically provisioned pvc can be resized and the storageclass that provisions the pvc must "
     "support resize"
@@ -49,7 +46,7 @@ def _default_class(cluster: Cluster) -> str:
     found = [
         document
         for document in cluster.store.collection(_CLASSES).documents.values()
-        if any(table_of(document, "metadata.annotations").get(key) == "true" for key in _DEFAULT)
+        if is_default(document)
     ]
     if not found:
         return ""

@@ -233,7 +233,7 @@ def test_other_kinds(kind: str, group: str, entry: Document, expected: list[Any]
     assert cells(of(kind, group), entry) == expected
 
 
-@pytest.mark.parametrize("resource", BUILTIN, ids=lambda kind: f"{kind.group}/{kind.kind}")
+@pytest.mark.parametrize("resource", BUILTIN, ids=lambda kind: f"{kind.api_version}/{kind.kind}")
 def test_rows_have_as_many_cells_as_columns_whatever_the_object(resource: ResourceType) -> None:
     for entry in (
         {},

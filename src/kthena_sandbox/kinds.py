@@ -56,6 +56,10 @@ CONFIG_MAPS = Kind("", "v1", "ConfigMap", "configmaps")
 EVENTS = Kind("", "v1", "Event", "events")
 LEASES = Kind("coordination.k8s.io", "v1", "Lease", "leases")
 DEPLOYMENTS = Kind("apps", "v1", "Deployment", "deployments")
+POLICIES = Kind(
+    "admissionregistration.k8s.io", "v1", "ValidatingAdmissionPolicy",
+    "validatingadmissionpolicies", namespaced=False,
+)  # fmt: skip
 REPLICA_SETS = Kind("apps", "v1", "ReplicaSet", "replicasets")
 STATEFUL_SETS = Kind("apps", "v1", "StatefulSet", "statefulsets")
 DAEMON_SETS = Kind("apps", "v1", "DaemonSet", "daemonsets")

@@ -299,6 +299,14 @@ STRATEGIES: Mapping[tuple[str, str], Strategy] = {
         status={"currentHealthy": 0, "desiredHealthy": 0, "disruptionsAllowed": 0,
                 "expectedPods": 0},
     ),
+    **{
+        ("admissionregistration.k8s.io", f"{kind}webhookconfigurations"): Strategy(generation=("webhooks",))
+        for kind in ("mutating", "validating")
+    },
+    **{
+        ("admissionregistration.k8s.io", f"validatingadmission{plural}"): Strategy(generation=_SPEC)
+        for plural in ("policies", "policybindings")
+    },
     ("apiextensions.k8s.io", "customresourcedefinitions"): Strategy(
         _create_definition, _update_definition, _DEFINITION_STAYS, generation=_SPEC, status=None
     ),

@@ -20,6 +20,7 @@ from kthena_sandbox.controllers.garbage import GarbageCollector
 from kthena_sandbox.controllers.jobs import Jobs
 from kthena_sandbox.controllers.namespaces import Namespaces
 from kthena_sandbox.controllers.parts import Parts
+from kthena_sandbox.controllers.policystatus import PolicyStatus
 from kthena_sandbox.controllers.protection import Protection
 from kthena_sandbox.controllers.quotas import Quotas
 from kthena_sandbox.controllers.replicasets import ReplicaSets, replication_controllers
@@ -44,6 +45,7 @@ from kthena_sandbox.kinds import (
     JOBS,
     NAMESPACES,
     NODES,
+    POLICIES,
     QUOTAS,
     REPLICA_SETS,
     REPLICATION_CONTROLLERS,
@@ -105,7 +107,7 @@ async def run_controllers(
         DEPLOYMENTS, REPLICA_SETS, NAMESPACES, DEFINITIONS, SERVICE_ACCOUNTS, SERVICES,
         ENDPOINT_SLICES, ENDPOINTS, NODES, STATEFUL_SETS, DAEMON_SETS, REVISIONS, JOBS,
         BUDGETS, CLAIMS, VOLUMES, STORAGE_CLASSES, QUOTAS, REPLICATION_CONTROLLERS, CRON_JOBS,
-        AUTOSCALERS,
+        AUTOSCALERS, POLICIES,
     )  # fmt: skip
     mirrors = {kind: Mirror(client, kind) for kind in kinds}
     mirrors |= {kind: Mirror(client, kind, metadata_only=True) for kind in (CONFIG_MAPS, SECRETS)}
@@ -124,6 +126,7 @@ async def run_controllers(
             RootCertificates(client, mirrors[NAMESPACES], mirrors[CONFIG_MAPS]).loop,
             collector,
             Quotas(parts, collector).loop,
+            PolicyStatus(parts).loop,
         )
         for runner in (*recorders.values(), *loops, *mirrors.values()):
             nursery.start_soon(runner.run)

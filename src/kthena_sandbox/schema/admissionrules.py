@@ -77,14 +77,24 @@ def webhook_rules(configuration: Document) -> list[FieldError]:
     return found
 
 
+def known_variables(spec: Document, of: Type = DYN, params: Type = DYN) -> dict[str, Type]:
+    """What the rules of a policy may name but its own variables; *of* is the type of the object."""
+    given = {**_CONDITIONS, "object": of, "oldObject": of, "namespaceObject": _NAMESPACE}
+    return given if spec.get("paramKind") is None else {**given, "params": params}
+
+
+def variables_type(given: Variables, name: str, kind: Type) -> Type:
+    """The type of `variables` with one more of them."""
+    before = given["variables"].fields if "variables" in given else None
+    return Type("kubernetes.variables", (), {**(before or {}), name: kind})
+
+
 def policy_rules(policy: Document) -> list[FieldError]:
     """A ValidatingAdmissionPolicy."""
     spec = policy.get("spec") or {}
-    given = dict(_CONDITIONS)
-    if spec.get("paramKind") is not None:
-        given["params"] = DYN
-    found = [*_parameters(spec), *_constraints(spec), *_conditions(spec, "spec", given)]
-    given["namespaceObject"] = _NAMESPACE
+    given = known_variables(spec)
+    early = {name: kind for name, kind in given.items() if name != "namespaceObject"}
+    found = [*_parameters(spec), *_constraints(spec), *_conditions(spec, "spec", early)]
     for index, variable in enumerate(maps(spec, "variables")):
         found += _variable(variable, f"spec.variables[{index}]", given)
     for index, rule in enumerate(maps(spec, "validations")):
@@ -146,8 +156,7 @@ def _variable(variable: Document, path: str, given: dict[str, Type]) -> Iterator
         found = check(text, given)
     except CelSyntaxError as error:
         yield _not_compiled(f"{path}.expression", text, error)
-    before = given["variables"].fields if "variables" in given else None
-    given["variables"] = Type("kubernetes.variables", (), {**(before or {}), name: found})
+    given["variables"] = variables_type(given, name, found)
 
 
 def _not_compiled(path: str, text: str, error: CelSyntaxError) -> FieldError:

@@ -235,3 +235,15 @@ async def test_a_condition_of_a_webhook_that_cannot_be_asked(client: Client) -> 
         f"webhooks[0].matchConditions[0].expression: Invalid value: \"params.x\": {UNDECLARED} 'params' "
         "(in container '')\n | params.x\n | ^"
     )
+
+
+async def test_changes_of_a_policy_and_its_binding_are_counted(client: Client) -> None:
+    await _add(client, _policy(validations=[{"expression": "true"}]), _binding())
+    path = f"{BASE}/validatingadmissionpolicies/p"
+    labelled = await client.patch(path, {"metadata": {"labels": {"a": "b"}}})
+    assert labelled.document["metadata"]["generation"] == 1
+    changed = await client.patch(path, {"spec": {"failurePolicy": "Ignore"}})
+    assert changed.document["metadata"]["generation"] == 2
+    change = {"spec": {"validationActions": ["Warn"]}}
+    bound = await client.patch(f"{BASE}/validatingadmissionpolicybindings/b", change)
+    assert bound.document["metadata"]["generation"] == 2

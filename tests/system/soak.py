@@ -207,7 +207,7 @@ async def play(plan: Plan, ground: Ground, report: Report) -> None:
 
 
 async def set_up(api: Api, port: int, plan: Plan) -> Gateway:
-    """Create engines, and the Gateway that stays; return when it serves."""
+    """Create engines, and the Gateway that stays; return when it serves, and others will be younger."""
     pace = ("--inter-token-latency", f"{plan.token_pause}s", "--max-num-seqs", str(plan.streams))
     await deploy(api, CONSTANT, [CONSTANT], replicas=ENGINES, arguments=pace)
     models = [model for gateway in CHANGED for model in models_of(gateway)]
@@ -216,6 +216,8 @@ async def set_up(api: Api, port: int, plan: Plan) -> Gateway:
     document = await api.create(GATEWAYS, gateway_document(CONSTANT, listeners))
     await api.create(ROUTES, route_document(CONSTANT, CONSTANT, CONSTANT))
     await wait_until_served(port, CONSTANT)
+    # Of two that claim a port the older has it, in whole seconds, and then the first by name.
+    await trio.sleep(1)
     return Gateway(CONSTANT, document["metadata"]["creationTimestamp"], listeners)
 
 

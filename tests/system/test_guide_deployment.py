@@ -25,6 +25,7 @@ SMALL = "This is simulated message from deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5
 LARGE = "This is simulated message from deepseek-ai/DeepSeek-R1-Distill-Qwen-7B!"
 APPS = ("deepseek-r1-1-5b", "deepseek-r1-7b")
 ROUTER = ("kthena-router", "-n", "kthena-system")
+PODS = ("-n", "kthena-system", "-l", "app=kthena-router")
 MORE_PORTS = """
 import sys, yaml
 path = sys.argv[1]
@@ -170,10 +171,12 @@ def test_a_rolling_update_of_the_router_loses_no_request(tmp_path: Path, kubectl
         with asker.asking():
             guide.run("rollout", "restart", "deployment", *ROUTER)
             guide.rolled_out()
+            before = guide.run("get", "pods", *PODS, "-o", "name").split()
             guide.run("set", "env", "deployment", *ROUTER, "ACCESS_LOG_FORMAT=json")
             guide.rolled_out()
         assert asker.failures == []
         assert asker.asked > 100
-        log = guide.run("logs", "-n", "kthena-system", "-l", "app=kthena-router", "--tail=500")
+        guide.run("wait", "--for=delete", "-n", "kthena-system", *before, "--timeout=60s")
+        log = guide.run("logs", *PODS, "--tail=500")
         assert '"model_name":"deepseek-r1"' in log
         guide.remove_router()

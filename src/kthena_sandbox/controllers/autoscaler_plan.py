@@ -14,6 +14,10 @@ _NO_RESOURCES = (
     "(get pods.metrics.k8s.io)"
 )
 _NONE_OF = "unable to fetch metrics from {0} metrics API: no {0} metrics API ({0}.metrics.k8s.io) registered"
+_WORDS = {
+    "Resource": "resource", "ContainerResource": "container resource", "Pods": "pods",
+    "Object": "object", "External": "external",
+}  # fmt: skip
 
 
 class State(NamedTuple):
@@ -26,10 +30,11 @@ class State(NamedTuple):
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a metric has no value: the reason, as conditions and events have it, and the words."""
+    """Why a metric has no value: the reason, as conditions and events have it, the words, and what it is a value of."""
 
     reason: str
     message: str
+    what: str
 
 
 @dataclass(frozen=True)
@@ -61,24 +66,34 @@ def _failure(metric: Document, namespace: str) -> Failure:
     kind = metric["type"]
     source = metric.get(f"{kind[0].lower()}{kind[1:]}") or {}
     name = source.get("name") or at(source, "metric.name")
-    reason = f"FailedGet{kind}Metric"
     match kind:
         case "Resource" | "ContainerResource":
-            what = "resource metric value" if at(source, "target.averageValue") else "utilization"
-            text = f"failed to get {name} {what}: unable to get metrics for resource {name}: {_NO_RESOURCES}"
+            what = f"{name} {_WORDS[kind]}"
+            text = f"unable to get metrics for resource {name}: {_NO_RESOURCES}"
+            if not at(source, "target.averageValue"):
+                text = f"failed to get {name} utilization: {text}"
         case "Object":
+            what = _WORDS[kind]
             about = f"{at(source, 'describedObject.kind')} on {namespace} {at(source, 'describedObject.name')}"
             text = f"unable to get metric {name}: {about}/{_NONE_OF.format('custom')}"
         case "External":
+            what = _WORDS[kind]
             text = f"unable to get external metric {namespace}/{name}/nil: {_NONE_OF.format('external')}"
         case _:
+            what = _WORDS[kind]
             text = f"unable to get metric {name}: {_NONE_OF.format('custom')}"
-    return Failure(reason, text)
+    return Failure(f"FailedGet{kind}Metric", text, what)
 
 
 def invalid(found: list[Failure]) -> str:
     """What is said of all of them together."""
-    return f"invalid metrics ({len(found)} invalid out of {len(found)}), first error is: {found[0].message}"
+    first = f"failed to get {found[0].what} metric value: {found[0].message}"
+    return f"invalid metrics ({len(found)} invalid out of {len(found)}), first error is: {first}"
+
+
+def without_values(status: Document, found: list[Failure]) -> Document:
+    """The status with metrics that have no value."""
+    return status | {"currentMetrics": [{"type": ""} for _ in found]}
 
 
 def seen(status: Document, size: int, now: datetime) -> Document:

@@ -6,7 +6,7 @@ from kthena_sandbox.client import ApiError
 from kthena_sandbox.controllers import autoscaler_plan as planning
 from kthena_sandbox.controllers.loop import Reconciler
 from kthena_sandbox.controllers.parts import Parts
-from kthena_sandbox.kinds import AUTOSCALERS, Document, Key, Kind, is_leaving
+from kthena_sandbox.kinds import AUTOSCALERS, Document, Key, Kind, is_leaving, key_of
 
 _PERIOD = (
     15.0  # seconds; the `--horizontal-pod-autoscaler-sync-period` of a kube-controller-manager
@@ -24,6 +24,7 @@ class Autoscalers:
         self._client, self._wall_clock = parts.client, parts.wall_clock
         self._events = parts.recorders["horizontal-pod-autoscaler"]
         self.loop: Reconciler[Key] = Reconciler("autoscalers", self._reconcile)
+        self._selectors: dict[Key, str] = {}
         self._autoscalers = parts.follow(AUTOSCALERS, self.loop.add)
 
     async def _reconcile(self, key: Key) -> float | None:
@@ -60,12 +61,9 @@ class Autoscalers:
         if size == 0:
             off = planning.State("False", "ScalingDisabled", _DISABLED)
             return planning.with_state(status | {"desiredReplicas": 0}, "ScalingActive", off, now)
-        inactive = self._inactive(autoscaler, scale)
-        return (
-            status
-            if inactive is None
-            else planning.with_state(status, "ScalingActive", inactive, now)
-        )
+        inactive, found = self._inactive(autoscaler, scale)
+        status = planning.without_values(status, found) if found else status
+        return planning.with_state(status, "ScalingActive", inactive, now)
 
     async def _target(self, autoscaler: Document) -> str:
         """The path of the target's Scale. Raises ApiError, and LookupError for a kind that is not served."""
@@ -99,18 +97,31 @@ class Autoscalers:
         self._events.tell(autoscaler, "SuccessfulRescale", text)
         return None
 
-    def _inactive(self, autoscaler: Document, scale: Document) -> planning.State | None:
-        """Why the size cannot be reckoned."""
-        if not scale["status"].get("selector"):
+    def _inactive(
+        self, autoscaler: Document, scale: Document
+    ) -> tuple[planning.State, list[planning.Failure]]:
+        """Why the size cannot be reckoned, and which metrics are missing."""
+        selector = scale["status"].get("selector")
+        if not selector:
             self._events.tell(autoscaler, "SelectorRequired", "selector is required", "Warning")
-            return planning.State("False", "InvalidSelector", _NO_SELECTOR)
+            return planning.State("False", "InvalidSelector", _NO_SELECTOR), []
+        if len(rivals := self._rivals(key_of(autoscaler), selector)) > 1:
+            listed = " ".join(map(str, rivals))
+            text = f"pods by selector {selector} are controlled by multiple HPAs: [{listed}]"
+            self._events.tell(autoscaler, "AmbiguousSelector", text, "Warning")
+            return planning.State("False", "AmbiguousSelector", text), []
         found = planning.failures(autoscaler["spec"], autoscaler["metadata"]["namespace"])
-        if not found:
-            return None
         for failure in found:
             self._events.tell(autoscaler, failure.reason, failure.message, "Warning")
-        self._events.tell(
-            autoscaler, "FailedComputeMetricsReplicas", planning.invalid(found), "Warning"
-        )
+        text = planning.invalid(found)
+        self._events.tell(autoscaler, "FailedComputeMetricsReplicas", text, "Warning")
         text = f"the HPA was unable to compute the replica count: {found[0].message}"
-        return planning.State("False", found[0].reason, text)
+        return planning.State("False", found[0].reason, text), found
+
+    def _rivals(self, key: Key, selector: str) -> list[Key]:
+        """All autoscalers that have been seen to be about the same pods."""
+        self._selectors[key] = selector
+        for known in self._selectors.keys() - self._autoscalers.objects.keys():
+            del self._selectors[known]
+        same = (other for other, text in self._selectors.items() if text == selector)
+        return sorted(other for other in same if other.namespace == key.namespace)

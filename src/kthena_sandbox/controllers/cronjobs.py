@@ -34,6 +34,7 @@ class CronJobs:
         ]
         for job in planning.surplus(cron_job, jobs):
             await self._delete(cron_job, job)
+            jobs.remove(job)
         found = planning.seen(cron_job, jobs)
         due = planning.due(cron_job, found.status, self._wall_clock())
         for told in (*found.told, *due.told):

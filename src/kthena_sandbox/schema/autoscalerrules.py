@@ -10,6 +10,7 @@ from kthena_sandbox.schema import fielderrors as errors, names
 from kthena_sandbox.schema.autoscalers import cpu_metric, metrics_told, to_new
 from kthena_sandbox.schema.fielderrors import FieldError
 from kthena_sandbox.schema.quantities import parse_quantity
+from kthena_sandbox.schema.references import reference_rules
 
 Document = dict[str, Any]
 _USUAL_PERCENTAGE = 80
@@ -38,7 +39,16 @@ def autoscaler_defaults(autoscaler: Document) -> Document:
             name: usual | _without_tolerance(behavior.get(name) or {})
             for name, usual in _USUAL.items()
         }
-    return autoscaler | {"spec": filled}
+    return _without_zero(autoscaler) | {"spec": filled}
+
+
+def _without_zero(autoscaler: Document) -> Document:
+    """No replicas are not written down."""
+    status = autoscaler.get("status")
+    if not isinstance(status, dict) or status.get("currentReplicas") != 0:
+        return autoscaler
+    kept = {name: value for name, value in status.items() if name != "currentReplicas"}
+    return autoscaler | {"status": kept}
 
 
 def _without_tolerance(rules: Any) -> Any:
@@ -75,7 +85,7 @@ def autoscaler_rules(autoscaler: Document) -> list[FieldError]:
         detail = "must be greater than or equal to `minReplicas`"
         found.append(errors.invalid("spec.maxReplicas", most, detail))
     target = spec.get("scaleTargetRef") or {}
-    found += _reference(target, "spec.scaleTargetRef")
+    found += reference_rules(target, "spec.scaleTargetRef")
     found += _version(target.get("apiVersion", ""), "spec.scaleTargetRef.apiVersion")
     metrics = spec.get("metrics") or []
     for index, metric in enumerate(metrics):
@@ -95,17 +105,6 @@ def _status(status: Document) -> list[FieldError]:
         for field in ("currentReplicas", "desiredReplicas")
         if (status.get(field) or 0) < 0
     ]
-
-
-def _reference(reference: Document, path: str) -> list[FieldError]:
-    found = []
-    for field in ("kind", "name"):
-        value = reference.get(field, "")
-        if not value:
-            found.append(errors.required(f"{path}.{field}"))
-        problems = names.segment_problems(value)
-        found += [errors.invalid(f"{path}.{field}", value, why) for why in problems]
-    return found
 
 
 def _version(version: str, path: str) -> list[FieldError]:
@@ -181,7 +180,7 @@ def _pods(source: Document, path: str) -> list[FieldError]:
 
 def _object(source: Document, path: str) -> list[FieldError]:
     target = source.get("target") or {}
-    found = _reference(source.get("describedObject") or {}, f"{path}.describedObject")
+    found = reference_rules(source.get("describedObject") or {}, f"{path}.describedObject")
     found += _identifier(source, path) + _target(target, f"{path}.target")
     if target.get("value") is None and target.get("averageValue") is None:
         detail = "must set either a target value or averageValue"

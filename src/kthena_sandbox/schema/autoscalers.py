@@ -1,6 +1,7 @@
 """HorizontalPodAutoscalers in their two versions: in autoscaling/v1 much of what v2 says stands in annotations."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,28 +36,6 @@ _AIMS: Mapping[str, Pairs] = {
         ("targetAverageValue", "target.averageValue"), ("container", "container"),
     ),
 }  # fmt: skip
-_STATES: Mapping[str, Pairs] = {
-    "resource": (
-        ("name", "name"), ("currentAverageUtilization", "current.averageUtilization"),
-        ("currentAverageValue", "current.averageValue"),
-    ),
-    "pods": (
-        ("metricName", "metric.name"), ("currentAverageValue", "current.averageValue"),
-        ("selector", "metric.selector"),
-    ),
-    "object": (
-        ("target", "describedObject"), ("metricName", "metric.name"), ("currentValue", "current.value"),
-        ("selector", "metric.selector"), ("averageValue", "current.averageValue"),
-    ),
-    "external": (
-        ("metricName", "metric.name"), ("metricSelector", "metric.selector"),
-        ("currentValue", "current.value"), ("currentAverageValue", "current.averageValue"),
-    ),
-    "containerResource": (
-        ("name", "name"), ("currentAverageUtilization", "current.averageUtilization"),
-        ("currentAverageValue", "current.averageValue"), ("container", "container"),
-    ),
-}  # fmt: skip
 _KINDS = (
     ("averageUtilization", "Utilization"),
     ("averageValue", "AverageValue"),
@@ -65,6 +44,17 @@ _KINDS = (
 _CONDITION = ("type", "status", "lastTransitionTime", "reason", "message")
 _RULES = ("StabilizationWindowSeconds", "SelectPolicy", "Policies", "Tolerance")
 _POLICY = ("Type", "Value", "PeriodSeconds")
+
+
+def _of_now(pairs: Pairs) -> Pairs:
+    """The same of what is now, in place of what is aimed at."""
+    return tuple(
+        (re.sub("^target(?=[A-Z])", "current", old), new.replace("target.", "current."))
+        for old, new in pairs
+    )
+
+
+_STATES = {field: _of_now(pairs) for field, pairs in _AIMS.items()}
 
 
 def cpu_metric(percentage: int) -> Document:

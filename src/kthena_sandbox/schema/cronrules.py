@@ -9,10 +9,9 @@ from kthena_sandbox.schema import fielderrors as errors
 from kthena_sandbox.schema.cron import CronError, is_time_zone, parse_schedule
 from kthena_sandbox.schema.fielderrors import FieldError
 from kthena_sandbox.schema.nativedefaults import template_defaults
-from kthena_sandbox.schema.workloadrules import job_spec_rules
+from kthena_sandbox.schema.workloadrules import job_spec_rules, not_negative
 
 Document = dict[str, Any]
-_NEGATIVE = "must be greater than or equal to 0"
 _ZONED = "cannot use TZ or CRON_TZ in schedule, use timeZone field instead"
 _NO_ZONE = "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones"
 _POLICIES = ["Allow", "Forbid", "Replace"]
@@ -31,7 +30,7 @@ def cron_job_rules(cron_job: Document) -> list[FieldError]:
     """A CronJob."""
     spec = cron_job.get("spec") or {}
     found = _schedule(spec.get("schedule", ""))
-    found += _not_negative(spec, "startingDeadlineSeconds")
+    found += not_negative(spec, ("startingDeadlineSeconds",))
     if spec.get("timeZone") is not None:
         found += _zone(spec["timeZone"])
     policy = spec.get("concurrencyPolicy")
@@ -40,14 +39,7 @@ def cron_job_rules(cron_job: Document) -> list[FieldError]:
     job = (spec.get("jobTemplate") or {}).get("spec") or {}
     found += _generated(job, "spec.jobTemplate.spec")
     found += job_spec_rules(job, "spec.jobTemplate.spec")
-    for field in ("successfulJobsHistoryLimit", "failedJobsHistoryLimit"):
-        found += _not_negative(spec, field)
-    return found
-
-
-def _not_negative(spec: Document, field: str) -> list[FieldError]:
-    value = spec.get(field, 0)
-    return [errors.invalid(f"spec.{field}", value, _NEGATIVE)] if value < 0 else []
+    return found + not_negative(spec, ("successfulJobsHistoryLimit", "failedJobsHistoryLimit"))
 
 
 def _schedule(text: str) -> list[FieldError]:

@@ -8,6 +8,7 @@ from typing import Any
 from kthena_sandbox.schema import fielderrors as errors, names
 from kthena_sandbox.schema.addresses import NO_ADDRESS, parse_address
 from kthena_sandbox.schema.fielderrors import FieldError
+from kthena_sandbox.schema.references import reference_rules
 
 Document = dict[str, Any]
 _PATH_TYPES = ["Exact", "ImplementationSpecific", "Prefix"]
@@ -108,17 +109,10 @@ def _service(service: Document, path: str) -> list[FieldError]:
 
 def _reference(reference: Document, path: str) -> list[FieldError]:
     """An object in a group, by its kind and name."""
-    found = []
     group = reference.get("apiGroup")
     problems = [] if group is None else names.subdomain_problems(group)
-    found += [errors.invalid(f"{path}.apiGroup", group, why) for why in problems]
-    for field in ("kind", "name"):
-        value = reference.get(field, "")
-        if not value:
-            found.append(errors.required(f"{path}.{field}"))
-        problems = names.segment_problems(value)
-        found += [errors.invalid(f"{path}.{field}", value, why) for why in problems]
-    return found
+    found = [errors.invalid(f"{path}.apiGroup", group, why) for why in problems]
+    return found + reference_rules(reference, path)
 
 
 def _tls(entry: Document, path: str) -> list[FieldError]:

@@ -65,7 +65,7 @@ def stateful_set_rules(stateful_set: Document) -> list[FieldError]:
         for index, claim in enumerate(spec.get("volumeClaimTemplates") or []):
             path = f"spec.volumeClaimTemplates[{index}].spec"
             found += claim_spec_rules((claim or {}).get("spec") or {}, path)
-    found += _not_negative(spec, ("replicas", "minReadySeconds"))
+    found += not_negative(spec, ("replicas", "minReadySeconds"))
     start = (spec.get("ordinals") or {}).get("start", 0)
     if start < 0:
         found.append(errors.invalid("spec.ordinals.start", start, _NEGATIVE))
@@ -143,7 +143,7 @@ def job_spec_rules(spec: Document, path: str) -> list[FieldError]:
         "parallelism", "completions", "activeDeadlineSeconds", "backoffLimit",
         "ttlSecondsAfterFinished",
     )  # fmt: skip
-    found = _not_negative(spec, counted, path)
+    found = not_negative(spec, counted, path)
     for field, known in _JOB_CHOICES.items():
         if field in spec and spec[field] not in known:
             found.append(errors.not_supported(f"{path}.{field}", spec[field], known))
@@ -162,7 +162,7 @@ def job_spec_rules(spec: Document, path: str) -> list[FieldError]:
 def replication_controller_rules(controller: Document) -> list[FieldError]:
     """A ReplicationController."""
     spec = controller.get("spec") or {}
-    found = _not_negative(spec, ("minReadySeconds", "replicas"))
+    found = not_negative(spec, ("minReadySeconds", "replicas"))
     selector, template = spec.get("selector") or {}, spec.get("template")
     if not selector:
         found.append(errors.required("spec.selector"))
@@ -190,7 +190,8 @@ def replica_count_rules(controller: Document) -> list[FieldError]:
     return found
 
 
-def _not_negative(spec: Document, fields: Iterable[str], path: str = "spec") -> list[FieldError]:
+def not_negative(spec: Document, fields: Iterable[str], path: str = "spec") -> list[FieldError]:
+    """Numbers that may not be below zero."""
     return [
         errors.invalid(f"{path}.{field}", spec[field], _NEGATIVE)
         for field in fields
@@ -199,7 +200,7 @@ def _not_negative(spec: Document, fields: Iterable[str], path: str = "spec") -> 
 
 
 def _workload(spec: Document, what: str, kind: str) -> list[FieldError]:
-    return _not_negative(spec, ("replicas",)) + _selected_template(spec, what, kind)
+    return not_negative(spec, ("replicas",)) + _selected_template(spec, what, kind)
 
 
 def _selected_template(spec: Document, what: str, kind: str) -> list[FieldError]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import trio
 from tests.differential.controllers.scenarios import SCENARIOS, Scenario
+from tests.differential.controllers.scheduled import SCHEDULED
 from tests.differential.controllers.shapes import differences, shape
 from tests.differential.controllers.world import World, make_node, open_world
 from tests.sandbox.house import running
@@ -76,7 +77,8 @@ def main() -> int:
     )
     parser.add_argument("scenarios", nargs="*", help="those to play; default: all")
     given = parser.parse_args()
-    chosen = [one for one in SCENARIOS if not given.scenarios or one.__name__ in given.scenarios]
+    known = (*SCENARIOS, *SCHEDULED)
+    chosen = [one for one in known if not given.scenarios or one.__name__ in given.scenarios]
     return int(trio.run(run, given.reference, chosen) > 0)
 
 

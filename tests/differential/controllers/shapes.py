@@ -20,6 +20,7 @@ _OWN_FIELDS = frozenset(
 )
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 _UID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_MINUTE = re.compile(r"(?<=-)\d{8}(?!\d)")  # in the names of Jobs that a CronJob has started
 _SUFFIX = re.compile(r"(?<=-)[bcdfghjklmnpqrstvwxz2456789]{5}(?![0-9a-z-])")
 
 
@@ -100,4 +101,4 @@ def _text(text: str, hashes: Mapping[str, str]) -> str:
     text = _UID.sub("(uid)", _TIME.sub("(time)", text))
     for value, told in hashes.items():
         text = text.replace(value, told)
-    return _SUFFIX.sub("(suffix)", text)
+    return _SUFFIX.sub("(suffix)", _MINUTE.sub("(minute)", text))

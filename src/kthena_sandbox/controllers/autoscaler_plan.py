@@ -13,11 +13,11 @@ _NO_RESOURCES = (
     "unable to fetch metrics from resource metrics API: the server could not find the requested resource "
     "(get pods.metrics.k8s.io)"
 )
-_NONE_OF = "unable to fetch metrics from {0} metrics API: no {0} metrics API ({0}.metrics.k8s.io) registered"
-_WORDS = {
-    "Resource": "resource", "ContainerResource": "container resource", "Pods": "pods",
-    "Object": "object", "External": "external",
-}  # fmt: skip
+_NO_CUSTOM = "unable to fetch metrics from custom metrics API: no custom metrics API (custom.metrics.k8s.io) registered"
+_NO_EXTERNAL = (
+    "unable to fetch metrics from external metrics API: the server could not find the requested resource "
+    "(get {}.external.metrics.k8s.io)"
+)
 
 
 class State(NamedTuple):
@@ -30,11 +30,11 @@ class State(NamedTuple):
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a metric has no value: the reason, as conditions and events have it, the words, and what it is a value of."""
+    """Why a metric has no value: the reason and the words in conditions and events, and as the first of several."""
 
     reason: str
     message: str
-    what: str
+    first: str
 
 
 @dataclass(frozen=True)
@@ -66,29 +66,32 @@ def _failure(metric: Document, namespace: str) -> Failure:
     kind = metric["type"]
     source = metric.get(f"{kind[0].lower()}{kind[1:]}") or {}
     name = source.get("name") or at(source, "metric.name")
+    what, text, more = kind.lower(), f"unable to get metric {name}: {_NO_CUSTOM}", ""
     match kind:
         case "Resource" | "ContainerResource":
-            what = f"{name} {_WORDS[kind]}"
-            text = f"unable to get metrics for resource {name}: {_NO_RESOURCES}"
-            if not at(source, "target.averageValue"):
-                text = f"failed to get {name} utilization: {text}"
+            what = (
+                f"{source['container']} container" if "container" in source else f"{name} resource"
+            )
+            aim = "usage" if at(source, "target.averageValue") else "utilization"
+            text = f"failed to get {name} {aim}: unable to get metrics for resource {name}: {_NO_RESOURCES}"
         case "Object":
-            what = _WORDS[kind]
-            about = f"{at(source, 'describedObject.kind')} on {namespace} {at(source, 'describedObject.name')}"
-            text = f"unable to get metric {name}: {about}/{_NONE_OF.format('custom')}"
+            about = source["describedObject"]
+            place = f"{about['kind']} on {namespace} {about['name']}"
+            text = f"unable to get metric {name}: {place}/{_NO_CUSTOM}"
         case "External":
-            what = _WORDS[kind]
-            text = f"unable to get external metric {namespace}/{name}/nil: {_NONE_OF.format('external')}"
-        case _:
-            what = _WORDS[kind]
-            text = f"unable to get metric {name}: {_NONE_OF.format('custom')}"
-    return Failure(f"FailedGet{kind}Metric", text, what)
+            what, more = f"{name} external", f"failed to get external metric {name}: "
+            text = (
+                f"unable to get external metric {namespace}/{name}/nil: {_NO_EXTERNAL.format(name)}"
+            )
+    return Failure(
+        f"FailedGet{kind}Metric", text, f"failed to get {what} metric value: {more}{text}"
+    )
 
 
 def invalid(found: list[Failure]) -> str:
     """What is said of all of them together."""
-    first = f"failed to get {found[0].what} metric value: {found[0].message}"
-    return f"invalid metrics ({len(found)} invalid out of {len(found)}), first error is: {first}"
+    count = len(found)
+    return f"invalid metrics ({count} invalid out of {count}), first error is: {found[0].first}"
 
 
 def without_values(status: Document, found: list[Failure]) -> Document:
@@ -97,10 +100,10 @@ def without_values(status: Document, found: list[Failure]) -> Document:
 
 
 def seen(status: Document, size: int, now: datetime) -> Document:
-    """The status of one whose target has been found."""
+    """The status of one whose target has been found, before its metrics are looked for."""
     text = "the HPA controller was able to get the target's current scale"
     shown = with_state(status, "AbleToScale", State("True", "SucceededGetScale", text), now)
-    return shown | {"currentReplicas": size}
+    return shown | {"currentReplicas": size, "currentMetrics": None}
 
 
 def rescaled(status: Document, size: int, now: datetime) -> Document:

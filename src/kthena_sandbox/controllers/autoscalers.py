@@ -13,6 +13,7 @@ _PERIOD = (
 )
 _NO_SCALE = "the HPA controller was unable to get the target's current scale: {}"
 _NO_SELECTOR = "the HPA target's scale is missing a selector"
+_NOT_COMPUTED = "the HPA was unable to compute the replica count: {}"
 _DISABLED = "scaling is disabled since the replica count of the target is zero"
 
 
@@ -102,21 +103,27 @@ class Autoscalers:
     ) -> tuple[planning.State, list[planning.Failure]]:
         """Why the size cannot be reckoned, and which metrics are missing."""
         selector = scale["status"].get("selector")
+        rivals = self._rivals(key_of(autoscaler), selector) if selector else []
+        found: list[planning.Failure] = []
         if not selector:
-            self._events.tell(autoscaler, "SelectorRequired", "selector is required", "Warning")
-            return planning.State("False", "InvalidSelector", _NO_SELECTOR), []
-        if len(rivals := self._rivals(key_of(autoscaler), selector)) > 1:
+            told, state = (
+                "selector is required",
+                planning.State("False", "InvalidSelector", _NO_SELECTOR),
+            )
+            self._events.tell(autoscaler, "SelectorRequired", told, "Warning")
+        elif len(rivals) > 1:
             listed = " ".join(map(str, rivals))
-            text = f"pods by selector {selector} are controlled by multiple HPAs: [{listed}]"
-            self._events.tell(autoscaler, "AmbiguousSelector", text, "Warning")
-            return planning.State("False", "AmbiguousSelector", text), []
-        found = planning.failures(autoscaler["spec"], autoscaler["metadata"]["namespace"])
-        for failure in found:
-            self._events.tell(autoscaler, failure.reason, failure.message, "Warning")
-        text = planning.invalid(found)
-        self._events.tell(autoscaler, "FailedComputeMetricsReplicas", text, "Warning")
-        text = f"the HPA was unable to compute the replica count: {found[0].message}"
-        return planning.State("False", found[0].reason, text), found
+            told = f"pods by selector {selector} are controlled by multiple HPAs: [{listed}]"
+            state = planning.State("False", "AmbiguousSelector", told)
+            self._events.tell(autoscaler, "AmbiguousSelector", told, "Warning")
+        else:
+            found = planning.failures(autoscaler["spec"], autoscaler["metadata"]["namespace"])
+            for failure in found:
+                self._events.tell(autoscaler, failure.reason, failure.message, "Warning")
+            told, why = planning.invalid(found), _NOT_COMPUTED.format(found[0].message)
+            state = planning.State("False", found[0].reason, why)
+        self._events.tell(autoscaler, "FailedComputeMetricsReplicas", told, "Warning")
+        return state, found
 
     def _rivals(self, key: Key, selector: str) -> list[Key]:
         """All autoscalers that have been seen to be about the same pods."""

@@ -57,7 +57,11 @@ async def test_a_cron_job_starts_jobs_and_replaces_them(tmp_path: Path) -> None:
             CRON_JOBS, Key("default", "c"), {"spec": {"concurrencyPolicy": "Replace"}}
         )
         await cluster.gone(JOBS, Key("default", job["metadata"]["name"]))
-        assert {"SuccessfulCreate", "SuccessfulDelete"} <= await reasons(cluster, "c")
+
+        async def told() -> bool:
+            return {"SuccessfulCreate", "SuccessfulDelete"} <= await reasons(cluster, "c")
+
+        await cluster.until(told)
 
 
 async def test_an_autoscaler_keeps_to_its_limits_and_misses_metrics(tmp_path: Path) -> None:
@@ -71,6 +75,10 @@ async def test_an_autoscaler_keeps_to_its_limits_and_misses_metrics(tmp_path: Pa
             return bool(found["spec"]["replicas"] == 2)
 
         await cluster.until(scaled)
+        template = {"metadata": {"labels": {"app": "b"}}, "spec": engine_pod()}
+        other = deployment(2, selector={"matchLabels": {"app": "b"}}, template=template)
+        await cluster.create(DEPLOYMENTS, "e", spec=other)
+        target |= {"name": "e"}
         await cluster.create(AUTOSCALERS, "i", spec={"scaleTargetRef": target, "maxReplicas": 9})
 
         async def inactive() -> Document | None:
@@ -93,6 +101,23 @@ async def test_an_autoscaler_keeps_to_its_limits_and_misses_metrics(tmp_path: Pa
             mine, other = await reasons(cluster, "h"), await reasons(cluster, "i")
             wanted = {"FailedGetResourceMetric", "FailedComputeMetricsReplicas"}
             return "SuccessfulRescale" in mine and other >= wanted
+
+        await cluster.until(told)
+
+
+async def test_two_autoscalers_of_the_same_pods_are_in_each_others_way(tmp_path: Path) -> None:
+    async with running(tmp_path, controllers=True) as cluster:
+        await cluster.create(DEPLOYMENTS, "d", spec=deployment(1))
+        target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "d"}
+        for name in ("h", "i"):
+            await cluster.create(
+                AUTOSCALERS, name, spec={"scaleTargetRef": target, "maxReplicas": 2}
+            )
+
+        async def told() -> bool:
+            return {"AmbiguousSelector", "FailedComputeMetricsReplicas"} <= await reasons(
+                cluster, "i"
+            )
 
         await cluster.until(told)
 

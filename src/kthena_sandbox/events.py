@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import trio
 
 from kthena_sandbox.client import ApiAway, ApiError, Client
+from kthena_sandbox.eventfolding import Folding, Told
 from kthena_sandbox.kinds import EVENTS, Document, Key
 
 EventType = Literal["Normal", "Warning"]
@@ -20,12 +21,6 @@ def timestamp(now: datetime) -> str:
     return now.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-class _Told(NamedTuple):
-    uid: str
-    reason: str
-    message: str
-
-
 class EventRecorder:
     """Tells events in the name of *component*; `run` writes them."""
 
@@ -33,18 +28,25 @@ class EventRecorder:
         self._client = client
         self._component = component
         self._wall_clock = wall_clock
-        self._told: dict[_Told, tuple[Key, int]] = {}
+        self._told: dict[Told, tuple[Key, int]] = {}
+        self._folding = Folding()
         self._last = 0
-        self._send, self._receive = trio.open_memory_channel[tuple[_Told, Document]](_PENDING)
+        self._send, self._receive = trio.open_memory_channel[tuple[Told, Document]](_PENDING)
 
     def tell(
         self, about: Document, reason: str, message: str, kind: EventType = "Normal",
         *, at: datetime | None = None,
     ) -> None:  # fmt: skip
         """Tell of *about*, as of now or *at* a moment before; dropped where too many wait to be written."""
-        document = self._event(about, reason, message, kind, at or self._wall_clock())
+        time = at or self._wall_clock()
+        folded = self._folding.fold(Told(about["metadata"]["uid"], kind, reason, message), time)
+        if folded is None:
+            return
+        document = self._event(about, reason, folded.message, kind, time)
+        if not folded.told.message:  # such an event says in its source alone who tells it
+            document["reportingComponent"] = document["reportingInstance"] = ""
         try:
-            self._send.send_nowait((_Told(about["metadata"]["uid"], reason, message), document))
+            self._send.send_nowait((folded.told, document))
         except trio.WouldBlock:
             return
 
@@ -56,10 +58,11 @@ class EventRecorder:
             except (ApiError, ApiAway):
                 self._told.pop(told, None)
 
-    async def _write(self, told: _Told, document: Document) -> None:
+    async def _write(self, told: Told, document: Document) -> None:
         if told in self._told:
             key, count = self._told[told]
-            change = {"count": count + 1, "lastTimestamp": document["lastTimestamp"]}
+            again = {name: document[name] for name in ("message", "lastTimestamp")}
+            change = {"count": count + 1} | again
             await self._client.patch(EVENTS, key, change)
         else:
             count = 0

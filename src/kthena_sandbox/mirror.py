@@ -50,10 +50,13 @@ class Mirror:
         self._listeners.append(listener)
 
     def note(self, document: Document) -> Document:
-        """Take over what a write of our own returned, before the watch tells it; returns it."""
+        """Take over what a write of our own returned, before the watch tells it; returns it.
+
+        What the watch has passed already is not brought back: the object has gone since.
+        """
         key = key_of(document)
         known = self.objects.get(key)
-        if known is None or _version(document) > _version(known):
+        if _version(document) > (int(self._at or 0) if known is None else _version(known)):
             self._set(key, document)
         return document
 

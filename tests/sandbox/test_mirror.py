@@ -103,6 +103,23 @@ async def test_a_write_of_our_own_shows_before_the_watch_and_is_not_undone_by_it
         assert told == ["+a", "~a"]
 
 
+async def test_a_write_that_the_watch_has_passed_does_not_bring_an_object_back(
+    tmp_path: Path,
+) -> None:
+    async with running_api(tmp_path) as cluster, trio.open_nursery() as nursery:
+        mirror, told = _mirror(cluster)
+        nursery.start_soon(mirror.run)
+        await mirror.synced.wait()
+        created = await cluster.create(CONFIG_MAPS, "a")
+        await cluster.create(CONFIG_MAPS, "b")
+        await cluster.client.delete(CONFIG_MAPS, A)
+        await _until_there(mirror, B)
+        assert mirror.note(created) == created
+        assert list(mirror.objects) == [B]
+        assert told == ["+a", "+b", "-a"]
+        nursery.cancel_scope.cancel()
+
+
 async def test_metadata_is_all_that_a_metadata_mirror_asks_for(tmp_path: Path) -> None:
     async with running_api(tmp_path) as cluster, trio.open_nursery() as nursery:
         await cluster.create(CONFIG_MAPS, "a", data={"x": "y"})

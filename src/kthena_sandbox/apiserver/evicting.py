@@ -19,6 +19,10 @@ Document = dict[str, Any]
 _VIOLATES = "Cannot evict pod as it would violate the pod's disruption budget."
 _SEVERAL = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
 _AGAIN_SECONDS = 10
+_DISRUPTED = {
+    "type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI",
+    "message": "Eviction API: evicting", "lastProbeTime": None,
+}  # fmt: skip
 
 
 def evict(cluster: Cluster, resource: ResourceType, key: Key, options: DeleteOptions) -> Outcome:
@@ -27,9 +31,25 @@ def evict(cluster: Cluster, resource: ResourceType, key: Key, options: DeleteOpt
     budget = _budget_of(cluster, pod)
     if budget is not None and _counts(pod, budget):
         _spend(cluster, budget, key.name, dry_run=options.dry_run)
+    if not options.dry_run:
+        _mark(cluster, resource, pod)
     outcome = delete(cluster, resource, key, options)
-    status = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
+    status = {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Success",
+        "code": 201,
+    }
     return Outcome(status, 201, outcome.warnings)
+
+
+def _mark(cluster: Cluster, resource: ResourceType, pod: Document) -> None:
+    """Tell in the pod's status why it goes ("Pod disruption conditions" in the documentation of disruptions)."""
+    status = pod.get("status") or {}
+    kept = [one for one in status.get("conditions") or [] if one["type"] != _DISRUPTED["type"]]
+    condition = _DISRUPTED | {"lastTransitionTime": timestamp(cluster.clock())}
+    cluster.write(resource, pod | {"status": status | {"conditions": [*kept, condition]}})
 
 
 def _budget_of(cluster: Cluster, pod: Document) -> Document | None:

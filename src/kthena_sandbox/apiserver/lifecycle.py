@@ -76,17 +76,14 @@ def has_generation(resource: ResourceType) -> bool:
 def _raises_generation(resource: ResourceType, new: Document, old: Document) -> bool:
     strategy = strategy_of(resource)
     if not resource.custom:
-        annotated = strategy.annotations_count and _annotations(new) != _annotations(old)
-        return annotated or any(new.get(name) != old.get(name) for name in strategy.generation)
+        name = strategy.counted_metadata
+        told, before = (entry["metadata"].get(name) or {} for entry in (new, old))
+        return told != before or any(new.get(name) != old.get(name) for name in strategy.generation)
     ignored = {"metadata", "apiVersion", "kind"}
     if "status" in resource.subresources:
         ignored.add("status")
     names = (set(new) | set(old)) - ignored
     return any(new.get(name) != old.get(name) for name in names)
-
-
-def _annotations(document: Document) -> object:
-    return document["metadata"].get("annotations") or {}
 
 
 def causes(

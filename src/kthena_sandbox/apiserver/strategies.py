@@ -58,7 +58,7 @@ class Strategy:
 
     `on_update`: in which order, and how often, an update is asked about its metadata (`core`, and `whole` once more),
     `own` by `check`, `rules` of the schema and `last` by `check_last`. `warnings`: what is said of an object that may be
-    written. `generation`: which top-level fields raise it; empty for kinds that have none.
+    written. `generation`: which top-level fields raise it; empty for kinds that have none. `counted_metadata` raises it too.
     """
 
     create: Create = _same
@@ -68,7 +68,7 @@ class Strategy:
     warnings: Warnings = _no_warnings
     generation: tuple[str, ...] = ()
     status: Mapping[str, Any] | None = field(default_factory=dict)
-    annotations_count: bool = False
+    counted_metadata: str = ""
     update_status: Update = _same
     on_update: tuple[Part, ...] = ("core", "own", "rules", "last")
 
@@ -263,7 +263,7 @@ STRATEGIES: Mapping[tuple[str, str], Strategy] = {
     },
     ("", "services"): Strategy(services.create, services.update, services.check, status=None),
     ("apps", "deployments"): Strategy(
-        check_last=_SELECTOR_STAYS, warnings=workloads.name_warnings, generation=_SPEC, annotations_count=True
+        check_last=_SELECTOR_STAYS, warnings=workloads.name_warnings, generation=_SPEC, counted_metadata="annotations"
     ),
     ("apps", "replicasets"): Strategy(
         check_last=_SELECTOR_STAYS, warnings=workloads.name_warnings, generation=_SPEC, status={"replicas": 0}
@@ -273,7 +273,7 @@ STRATEGIES: Mapping[tuple[str, str], Strategy] = {
         status={"availableReplicas": 0, "replicas": 0},
     ),
     ("apps", "daemonsets"): Strategy(
-        check_last=_SELECTOR_STAYS, generation=_SPEC,
+        workloads.create_daemon_set, workloads.update_daemon_set, check_last=_SELECTOR_STAYS, generation=_SPEC,
         status={"currentNumberScheduled": 0, "desiredNumberScheduled": 0,
                 "numberMisscheduled": 0, "numberReady": 0},
     ),
@@ -281,6 +281,9 @@ STRATEGIES: Mapping[tuple[str, str], Strategy] = {
     ("batch", "jobs"): Strategy(
         workloads.create_job, check=workloads.check_job_labels, check_last=workloads.check_job,
         warnings=workloads.name_warnings, generation=_SPEC, on_update=_OF_JOBS,
+    ),
+    ("discovery.k8s.io", "endpointslices"): Strategy(
+        generation=("addressType", "endpoints", "ports"), counted_metadata="labels"
     ),
     ("networking.k8s.io", "ingresses"): Strategy(
         check_last=networks.check_ingress, warnings=networks.ingress_warnings, generation=_SPEC,

@@ -27,6 +27,7 @@ _SHOWN_IN_JOB: Mapping[str, Callable[[Any], str]] = {
     "podFailurePolicy": lambda policy: "null" if policy is None else shown_failure(policy),
     "successPolicy": lambda policy: "null" if policy is None else shown_success(policy),
 }
+TEMPLATE_COUNT = "deprecated.daemonset.template.generation"
 _PREFIX = "batch.kubernetes.io/"
 
 
@@ -59,6 +60,25 @@ def _without(document: Document) -> Document:
     spec = document.get("spec")
     fields = spec if isinstance(spec, dict) else {}
     return {name: value for name, value in fields.items() if name not in _CHANGEABLE}
+
+
+def create_daemon_set(daemon_set: Document, _: Surroundings) -> Document:
+    """Its template is counted from 1 on, in an annotation since the field is gone."""
+    return _with_template_count(daemon_set, 1)
+
+
+def update_daemon_set(daemon_set: Document, old: Document, _: Surroundings) -> Document:
+    """Another template counts one more, whatever the client says."""
+    text = (old["metadata"].get("annotations") or {}).get(TEMPLATE_COUNT, "")
+    templates = (_map(entry.get("spec")).get("template") for entry in (daemon_set, old))
+    before = int(text) if text.isdecimal() else 0
+    return _with_template_count(daemon_set, before + (next(templates) != next(templates)))
+
+
+def _with_template_count(daemon_set: Document, count: int) -> Document:
+    metadata = daemon_set["metadata"]
+    annotations = _map(metadata.get("annotations")) | {TEMPLATE_COUNT: str(count)}
+    return daemon_set | {"metadata": metadata | {"annotations": annotations}}
 
 
 def create_job(job: Document, _: Surroundings) -> Document:

@@ -10,8 +10,8 @@ from kthena_sandbox.controllers.loop import Reconciler
 from kthena_sandbox.controllers.ownership import reference_to
 from kthena_sandbox.controllers.parts import Parts
 from kthena_sandbox.controllers.podcontrol import PodControl, claim_all, follow_owned
-from kthena_sandbox.controllers.replicaset_plan import is_active
-from kthena_sandbox.controllers.revisions import HASH, History, revision_of
+from kthena_sandbox.controllers.replicaset_plan import has_ended, is_active
+from kthena_sandbox.controllers.revisions import HASH, History, hash_of, revision_of
 from kthena_sandbox.kinds import (
     DAEMON_SETS,
     NODES,
@@ -38,7 +38,7 @@ def new_pod(daemon_set: Document, node: str, revision: str) -> Document:
     metadata: dict[str, Any] = {
         "generateName": f"{daemon_set['metadata']['name']}-",
         "namespace": daemon_set["metadata"]["namespace"],
-        "labels": (given.get("labels") or {}) | {HASH: revision},
+        "labels": (given.get("labels") or {}) | _count_of(daemon_set) | {HASH: revision},
         "ownerReferences": [reference_to(daemon_set)],
     }
     if given.get("annotations"):
@@ -61,6 +61,12 @@ def new_pod(daemon_set: Document, node: str, revision: str) -> Document:
             "tolerations": [*(spec.get("tolerations") or []), *tolerations],
         },
     }  # fmt: skip
+
+
+def _count_of(daemon_set: Document) -> dict[str, str]:
+    annotations = daemon_set["metadata"].get("annotations") or {}
+    count = annotations.get("deprecated.daemonset.template.generation")
+    return {"pod-template-generation": count} if count else {}
 
 
 def node_of(pod: Document) -> str:
@@ -164,14 +170,14 @@ def status_of(
 ) -> Document:
     """The status to write. Pure."""
     least = int(daemon_set["spec"].get("minReadySeconds") or 0)
-    staying = [pod for pod in pods if node_of(pod) in nodes and not is_leaving(pod)]
-    placed = [min(listed, key=_age) for listed in _by_node(staying).values()]
+    by_node = _by_node(pod for pod in pods if not (is_leaving(pod) and has_ended(pod)))
+    placed = [min(listed, key=_age) for name, listed in by_node.items() if name in nodes]
     available = sum(is_available(pod, least, now) for pod in placed)
     status: Document = {
         "observedGeneration": daemon_set["metadata"]["generation"],
         "desiredNumberScheduled": len(nodes),
         "currentNumberScheduled": len(placed),
-        "numberMisscheduled": sum(node_of(pod) not in nodes for pod in pods),
+        "numberMisscheduled": sum(name not in nodes for name in by_node),
         "numberReady": sum(is_true(pod, "Ready") for pod in placed),
     }
     counts = {
@@ -212,7 +218,7 @@ class DaemonSets:
         owner = self._sets.objects.get(key)
         if owner is None or is_leaving(owner):
             return None
-        revision = str((await self._history.current(owner))["metadata"]["name"])
+        revision = hash_of(await self._history.current(owner))
         pods = await claim_all(self._client, PODS, self._pods, owner)
         nodes = suitable(owner, self._nodes.objects.values())
         names = [str(node["metadata"]["name"]) for node in nodes]

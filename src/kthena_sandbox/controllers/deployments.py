@@ -1,15 +1,19 @@
-"""The Deployment controller: ReplicaSets for the present and the past templates, scaled step by step."""
+"""The Deployment controller: ReplicaSets for the present and the past templates, scaled step by step.
+
+One step is taken at a time: what it changes brings the Deployment back into the queue.
+"""
 
 from collections.abc import Mapping, Sequence
 
 from kthena_sandbox.client import ApiError
-from kthena_sandbox.controllers import proportions, rollout
+from kthena_sandbox.controllers import rollout, rollout_status
 from kthena_sandbox.controllers.loop import Reconciler
 from kthena_sandbox.controllers.ownership import controller_of, controller_uid
 from kthena_sandbox.controllers.parts import Parts
-from kthena_sandbox.controllers.podcontrol import claim_all
+from kthena_sandbox.controllers.podcontrol import claim_all, follow_owned
+from kthena_sandbox.controllers.proportions import is_resized, resized
+from kthena_sandbox.controllers.replicaset_plan import has_ended
 from kthena_sandbox.controllers.rollout import REVISION, current_of, replicas_of
-from kthena_sandbox.controllers.rollout_status import looks_again_in, status_of
 from kthena_sandbox.kinds import (
     DEPLOYMENTS,
     REPLICA_SETS,
@@ -31,13 +35,21 @@ class Deployments:
         self.loop: Reconciler[Key] = Reconciler("deployments", self._reconcile)
         self._deployments = parts.follow(DEPLOYMENTS, self.loop.add)
         self._replica_sets = parts.mirrors[REPLICA_SETS]
-        self._replica_sets.subscribe(self._replica_set_changed)
+        follow_owned(self._replica_sets, DEPLOYMENTS, self._deployments, self.loop.add)
+        parts.pods.subscribe(self._pod_changed)
 
-    def _replica_set_changed(self, before: Document | None, after: Document | None) -> None:
-        for document in filter(None, (before, after)):
-            owner = controller_of(document)
-            if owner is not None and owner["kind"] == DEPLOYMENTS.name:
-                self.loop.add(Key(document["metadata"]["namespace"], owner["name"]))
+    def _pod_changed(self, before: Document | None, after: Document | None) -> None:
+        """The strategy Recreate waits until the last old pod is gone, or has ended."""
+        pod = after or before or {}
+        if after is not None and not has_ended(after):
+            return
+        reference, namespace = controller_of(pod), pod["metadata"]["namespace"]
+        name = "" if reference is None else reference["name"]
+        owner = controller_of(
+            self._replica_sets.objects.get(Key(namespace, name)) or {"metadata": {}}
+        )
+        if owner is not None:
+            self.loop.add(Key(namespace, owner["name"]))
 
     async def _reconcile(self, key: Key) -> float | None:
         deployment = self._deployments.objects.get(key)
@@ -46,66 +58,109 @@ class Deployments:
         if not self._parts.are_synced(DEPLOYMENTS, REPLICA_SETS):
             return 0.05
         owned = await claim_all(self._client, REPLICA_SETS, self._replica_sets, deployment)
-        owned = [entry for entry in owned if not is_leaving(entry)]
         if is_leaving(deployment):
-            return await self._write_status(deployment, current_of(deployment, owned), owned)
-        if deployment["spec"].get("paused") or proportions.is_resized(deployment, owned):
-            return await self._resize(deployment, owned)
+            return await self._write_counts(deployment, current_of(deployment, owned), owned)
+        deployment = await self._note_pause(deployment)
+        if deployment["spec"].get("paused") or is_resized(deployment, owned):
+            return await self._keep_scale(deployment, owned)
+        if rollout.is_recreated(deployment):
+            return await self._recreate(deployment, owned)
         return await self._roll(deployment, owned)
 
+    async def _note_pause(self, deployment: Document) -> Document:
+        conditions = rollout_status.with_pause(deployment, self._wall_clock())
+        if conditions is None:
+            return deployment
+        status = (deployment.get("status") or {}) | {"conditions": conditions}
+        return await self._write(deployment, status)
+
     async def _roll(self, deployment: Document, owned: list[Document]) -> float | None:
+        deployment, current = await self._current(deployment, owned, create=True)
+        old = _without(owned, current)
+        scales = {}
+        if current is not None:  # it is always there: the creation is told above
+            scale = rollout.scale_of_current(deployment, current, old)
+            scales = {current["metadata"]["name"]: scale} if scale != replicas_of(current) else {}
+            scales = scales or rollout.scales_of_old(deployment, current, old)
+        return await self._step(deployment, current, old, scales)
+
+    async def _recreate(self, deployment: Document, owned: list[Document]) -> float | None:
+        deployment, current = await self._current(deployment, owned, create=False)
+        old = _without(owned, current)
+        scales = {entry["metadata"]["name"]: 0 for entry in old if replicas_of(entry)}
+        if not scales and not self._are_running(old):
+            deployment, current = await self._current(deployment, owned, create=True)
+            wanted = int(deployment["spec"].get("replicas", 1))
+            if current is not None and replicas_of(current) != wanted:
+                scales = {current["metadata"]["name"]: wanted}
+        return await self._step(deployment, current, old, scales)
+
+    async def _step(
+        self,
+        deployment: Document,
+        current: Document | None,
+        old: Sequence[Document],
+        scales: Mapping[str, int],
+    ) -> float | None:
+        sets = [*([] if current is None else [current]), *old]
+        sets = await self._scale_all(deployment, sets, scales)
+        if current is not None:
+            current = sets[0]
+        now = self._wall_clock()
+        if not scales and rollout_status.is_finished(deployment, current, sets):
+            await self._clean_up(deployment, old)
+        status = rollout_status.status_of(deployment, current, sets, now)
+        await self._write(deployment, status)
+        return rollout_status.looks_again_in(deployment, status, now)
+
+    async def _keep_scale(self, deployment: Document, owned: list[Document]) -> float | None:
+        """The size follows also where nothing is rolled out now; in the middle of a rollout in proportion."""
+        deployment, current = await self._current(deployment, owned, create=False)
+        old = _without(owned, current)
+        sets = [*([] if current is None else [current]), *old]
+        sets = await self._scale_all(deployment, sets, resized(deployment, current, sets))
+        if current is not None:
+            current = sets[0]
+        if deployment["spec"].get("paused"):
+            await self._clean_up(deployment, old)
+        return await self._write_counts(deployment, current, sets)
+
+    async def _current(
+        self, deployment: Document, owned: Sequence[Document], *, create: bool
+    ) -> tuple[Document, Document | None]:
+        """The ReplicaSet of the present template, made or brought up to date, and the Deployment that shows its revision."""
         current = current_of(deployment, owned)
-        revision = rollout.next_revision(owned, current)
-        old = [entry for entry in owned if entry is not current]
-        scale = rollout.scale_of_current(deployment, current, owned, self._pods_of(old))
+        old = _without(owned, current)
+        revision = rollout.next_revision(old)
+        created = current is None
         if current is None:
+            if not create:
+                return deployment, None
+            scale = rollout.scale_of_new(deployment, old)
             current = await self._create(deployment, scale, revision)
         else:
             current = await self._annotate(deployment, current, revision)
-            current = await self._scale(deployment, current, scale)
-        scales = rollout.scales_of_old(deployment, current, old)
-        old = [
-            await self._scale(deployment, entry, scales[entry["metadata"]["name"]])
-            if entry["metadata"]["name"] in scales else entry
-            for entry in old
-        ]  # fmt: skip
-        await self._clean_up(deployment, old)
-        deployment = await self._mark(deployment, revision)
-        return await self._write_status(deployment, current, [current, *old])
+        name = str(current["metadata"]["name"])
+        now = self._wall_clock()
+        conditions = rollout_status.with_found(deployment, name, now, created=created)
+        annotations = deployment["metadata"].get("annotations") or {}
+        marked = annotations | {REVISION: current["metadata"]["annotations"][REVISION]}
+        status = deployment.get("status") or {}
+        if marked != annotations or conditions is not None:
+            document = deployment | {"metadata": deployment["metadata"] | {"annotations": marked}}
+            kept = {} if conditions is None else {"conditions": conditions}
+            deployment = await self._write(document, status | kept, force=True)
+        return deployment, current
 
-    async def _resize(self, deployment: Document, owned: list[Document]) -> float | None:
-        """Follow the size alone: nothing is rolled out while it changes, or while the Deployment is paused."""
-        current = current_of(deployment, owned)
-        sizes = proportions.resized(deployment, current, owned)
-        changed = [await self._size(deployment, entry, sizes) for entry in owned]
-        present = next(
-            (new for new, old in zip(changed, owned, strict=True) if old is current), None
+    def _are_running(self, old: Sequence[Document]) -> bool:
+        """Whether old pods are still there, the leaving ones included."""
+        uids = {uid_of(entry) for entry in old}
+        if any(rollout.counted(entry, "replicas") for entry in old):
+            return True
+        return any(
+            controller_uid(pod) in uids and not has_ended(pod)
+            for pod in self._pods.objects.values()
         )
-        return await self._write_status(deployment, present, changed)
-
-    async def _size(
-        self, deployment: Document, replica_set: Document, sizes: Mapping[str, int]
-    ) -> Document:
-        """Give a ReplicaSet its new size, and note for which size of the Deployment that is."""
-        before = replicas_of(replica_set)
-        size = sizes.get(str(replica_set["metadata"]["name"]), before)
-        noted = replica_set["metadata"].get("annotations") or {}
-        wanted = noted | rollout.sized_annotations(deployment) if before or size else noted
-        if size == before and wanted == noted:
-            return replica_set
-        metadata = {
-            "resourceVersion": replica_set["metadata"]["resourceVersion"], "annotations": wanted,
-        }  # fmt: skip
-        change = {"metadata": metadata, "spec": {"replicas": size}}
-        changed = await self._client.patch(REPLICA_SETS, key_of(replica_set), change)
-        if size != before:
-            self._tell_scaled(deployment, changed, before, size)
-        return self._replica_sets.note(changed)
-
-    def _pods_of(self, replica_sets: Sequence[Document]) -> int:
-        """How many pods are still there, the leaving ones included."""
-        uids = {uid_of(entry) for entry in replica_sets}
-        return sum(controller_uid(pod) in uids for pod in self._pods.objects.values())
 
     async def _create(self, deployment: Document, scale: int, revision: int) -> Document:
         collisions = int((deployment.get("status") or {}).get("collisionCount", 0))
@@ -129,12 +184,27 @@ class Deployments:
             changed = await self._client.patch(DEPLOYMENTS, key_of(deployment), status, "status")
             self._deployments.note(changed)
 
+    async def _scale_all(
+        self, deployment: Document, sets: Sequence[Document], scales: Mapping[str, int]
+    ) -> list[Document]:
+        return [
+            await self._scale(deployment, entry, scales[entry["metadata"]["name"]])
+            if entry["metadata"]["name"] in scales else entry
+            for entry in sets
+        ]  # fmt: skip
+
     async def _scale(self, deployment: Document, replica_set: Document, scale: int) -> Document:
-        before = replicas_of(replica_set)
-        if before == scale:
+        """Its size, and from which size of the Deployment that was reckoned."""
+        before, metadata = replicas_of(replica_set), replica_set["metadata"]
+        annotations = (metadata.get("annotations") or {}) | rollout.sized_annotations(deployment)
+        if before == scale and annotations == metadata.get("annotations"):
             return replica_set
-        metadata = {"resourceVersion": replica_set["metadata"]["resourceVersion"]}
-        change = {"metadata": metadata, "spec": {"replicas": scale}}
+        change = {
+            "metadata": {
+                "resourceVersion": metadata["resourceVersion"], "annotations": annotations,
+            },
+            "spec": {"replicas": scale},
+        }  # fmt: skip
         changed = await self._client.patch(REPLICA_SETS, key_of(replica_set), change)
         self._tell_scaled(deployment, changed, before, scale)
         return self._replica_sets.note(changed)
@@ -142,7 +212,9 @@ class Deployments:
     def _tell_scaled(
         self, deployment: Document, replica_set: Document, before: int, after: int
     ) -> None:
-        direction = "up" if after >= before else "down"
+        if before == after:
+            return
+        direction = "up" if after > before else "down"
         name = replica_set["metadata"]["name"]
         text = f"Scaled {direction} replica set {name} from {before} to {after}"
         self._events.tell(deployment, "ScalingReplicaSet", text)
@@ -151,30 +223,37 @@ class Deployments:
         self, deployment: Document, replica_set: Document, revision: int
     ) -> Document:
         wanted = rollout.annotations_of_current(deployment, replica_set, revision)
-        if wanted == replica_set["metadata"].get("annotations"):
+        least = int(deployment["spec"].get("minReadySeconds") or 0)
+        same = least == int(replica_set["spec"].get("minReadySeconds") or 0)
+        if wanted == replica_set["metadata"].get("annotations") and same:
             return replica_set
-        change = {"metadata": {"annotations": wanted}}
+        change = {"metadata": {"annotations": wanted}, "spec": {"minReadySeconds": least or None}}
         changed = await self._client.patch(REPLICA_SETS, key_of(replica_set), change)
         return self._replica_sets.note(changed)
-
-    async def _mark(self, deployment: Document, revision: int) -> Document:
-        """Show the revision on the Deployment too, where `kubectl rollout` looks for it."""
-        if rollout.revision_of(deployment) == revision:
-            return deployment
-        change = {"metadata": {"annotations": {REVISION: str(revision)}}}
-        changed = await self._client.patch(DEPLOYMENTS, key_of(deployment), change)
-        return self._deployments.note(changed)
 
     async def _clean_up(self, deployment: Document, old: Sequence[Document]) -> None:
         for entry in rollout.obsolete(deployment, old):
             await self._client.delete(REPLICA_SETS, key_of(entry), uid_of(entry))
 
-    async def _write_status(
+    async def _write_counts(
         self, deployment: Document, current: Document | None, owned: Sequence[Document]
     ) -> float | None:
-        status = status_of(deployment, current, owned, self._wall_clock())
-        if status != deployment.get("status"):
-            document = deployment | {"status": status}
-            written = await self._client.replace(DEPLOYMENTS, document, "status")
-            self._deployments.note(written)
-        return looks_again_in(deployment, status)
+        """The status without a word on progress."""
+        now = self._wall_clock()
+        status = rollout_status.counts_of(deployment, current, owned, now)
+        await self._write(deployment, status)
+        return rollout_status.looks_again_in(deployment, status, now)
+
+    async def _write(
+        self, deployment: Document, status: Document, *, force: bool = False
+    ) -> Document:
+        """Write the status, and by the same way annotations, which so do not count as a change of the specification."""
+        if status == deployment.get("status") and not force:
+            return deployment
+        document = deployment | {"status": status}
+        return self._deployments.note(await self._client.replace(DEPLOYMENTS, document, "status"))
+
+
+def _without(owned: Sequence[Document], current: Document | None) -> list[Document]:
+    uid = "" if current is None else uid_of(current)
+    return [entry for entry in owned if uid_of(entry) != uid]

@@ -136,7 +136,8 @@ def plan_slices(
 ) -> Plan:
     """Change as few slices as possible: endpoints stay where they are, new ones fill what has room.
 
-    `wanted` has the endpoints of each set of ports; a Service without any keeps one empty slice.
+    `wanted` has the endpoints of each set of ports; a Service without any keeps one empty slice. Slices that are not
+    needed any more are filled with what needs new ones.
     """
     plan = Plan()
     groups = dict(wanted) or {(): ()}
@@ -150,6 +151,8 @@ def plan_slices(
         chunks = list(_distribute(groups[ports], slices))
         for document, endpoints in chunks:
             _decide(plan, service, (document, ports, endpoints), manager)
+    while plan.create and plan.delete:
+        plan.update.append(_merged(plan.delete.pop(0), plan.create.pop()))
     return plan
 
 

@@ -7,6 +7,7 @@ from kthena_sandbox.controllers import endpoints_plan as planning
 from kthena_sandbox.controllers.endpoints_plan import Plan, Ports
 from kthena_sandbox.controllers.loop import Reconciler
 from kthena_sandbox.controllers.ownership import labels_of
+from kthena_sandbox.controllers.triggers import ANNOTATION, Triggers, triggered
 from kthena_sandbox.kinds import (
     ENDPOINT_SLICES,
     ENDPOINTS,
@@ -52,6 +53,7 @@ class Endpoints:
         self._endpoints = endpoints = mirrors[ENDPOINTS]
         self._nodes = mirrors[NODES]
         self._pods = pods
+        self._triggers = Triggers()
         self._mirrors = (services, slices, endpoints, pods, self._nodes)
         self.loop: Reconciler[Key] = Reconciler("endpoints", self._reconcile)
         services.subscribe(self._service_changed)
@@ -81,14 +83,16 @@ class Endpoints:
             return 0.05
         service = self._services.objects.get(key)
         if service is None:
+            self._triggers.forget(key)
             await self._forget(key)
         elif is_leaving(service):
             return None
         elif planning.selects_pods(service):
             pods = planning.pods_of(service, self._pods.objects.values())
-            await self._carry_out(key, self._plan(service, pods))
+            moment = self._triggers.since_last(service, pods)
+            await self._carry_out(self._plan(service, pods), moment)
             await self._drop(key, MIRRORING)
-            await self._write_endpoints(service, pods)
+            await self._write_endpoints(service, pods, moment)
         else:
             await self._mirror(service)
         return None
@@ -97,10 +101,8 @@ class Endpoints:
         zones = planning.zones_of(self._nodes.objects.values())
         wanted: dict[Ports, list[Document]] = {}
         for pod in pods:
-            ports = planning.ports_for(service, pod)
-            if ports or planning.is_headless(service):
-                listed = wanted.setdefault(ports, [])
-                listed.append(planning.endpoint_of(service, pod, zones))
+            listed = wanted.setdefault(planning.ports_for(service, pod), [])
+            listed.append(planning.endpoint_of(service, pod, zones))
         return planning.plan_slices(service, wanted, self._slices_of(key_of(service)))
 
     def _slices_of(self, key: Key, manager: str = planning.CONTROLLER) -> list[Document]:
@@ -111,11 +113,13 @@ class Endpoints:
             and planning.is_managed(entry, manager) and not is_leaving(entry)
         ]  # fmt: skip
 
-    async def _carry_out(self, key: Key, plan: Plan) -> None:
+    async def _carry_out(self, plan: Plan, moment: str) -> None:
         for document in plan.create:
-            self._slices.note(await self._client.create(ENDPOINT_SLICES, document))
+            told = document | {"metadata": triggered(document["metadata"], moment)}
+            self._slices.note(await self._client.create(ENDPOINT_SLICES, told))
         for document in plan.update:
-            self._slices.note(await self._client.replace(ENDPOINT_SLICES, document))
+            told = document | {"metadata": triggered(document["metadata"], moment)}
+            self._slices.note(await self._client.replace(ENDPOINT_SLICES, told))
         for document in plan.delete:
             await self._delete_slice(document)
 
@@ -139,16 +143,21 @@ class Endpoints:
                 if error.code != 404:
                     raise
 
-    async def _write_endpoints(self, service: Document, pods: Sequence[Document]) -> None:
+    async def _write_endpoints(
+        self, service: Document, pods: Sequence[Document], moment: str
+    ) -> None:
         key, subsets = key_of(service), planning.subsets_of(service, pods)
         labels = planning.labels_for(service) | {_MANAGED: "endpoint-controller"}
         present = self._endpoints.objects.get(key)
         metadata = {"name": key.name, "namespace": key.namespace, "labels": labels}
+        metadata = triggered(
+            metadata if present is None else present["metadata"] | metadata, moment
+        )
         document: Document = {"metadata": metadata} | ({"subsets": subsets} if subsets else {})
         if present is None:
             self._endpoints.note(await self._client.create(ENDPOINTS, document))
         elif (present.get("subsets") or []) != subsets or labels_of(present) != labels:
-            document = present | document | {"metadata": present["metadata"] | {"labels": labels}}
+            document = present | document
             if not subsets:
                 document.pop("subsets", None)
             self._endpoints.note(await self._client.replace(ENDPOINTS, document))
@@ -165,7 +174,11 @@ class Endpoints:
         present = self._slices_of(key, MIRRORING)
         if wanted or present:
             plan = planning.plan_slices(endpoints, wanted, present, MIRRORING)
-            await self._carry_out(key, plan)
+            await self._carry_out(plan, _told_moment(endpoints))
+
+
+def _told_moment(endpoints: Document) -> str:
+    return str((endpoints["metadata"].get("annotations") or {}).get(ANNOTATION, ""))
 
 
 def _is_not_mirrored(endpoints: Document) -> bool:

@@ -24,11 +24,14 @@ def read_indexes(text: str) -> frozenset[int]:
 
 
 def write_indexes(indexes: Iterable[int]) -> str:
-    """Numbers as `0-2,5`."""
+    """Numbers as `0-2,5`; runs of two are no runs."""
     runs: list[list[int]] = []
     for index in sorted(indexes):
         if runs and index == runs[-1][1] + 1:
             runs[-1][1] = index
         else:
             runs.append([index, index])
-    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in runs)
+    return ",".join(
+        f"{first}-{last}" if last > first + 1 else ",".join(map(str, range(first, last + 1)))
+        for first, last in runs
+    )

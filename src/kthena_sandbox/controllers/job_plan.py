@@ -19,6 +19,7 @@ from kthena_sandbox.controllers.conditions import (
 from kthena_sandbox.controllers.indexes import INDEX, index_of, read_indexes, write_indexes
 from kthena_sandbox.controllers.job_policies import success_rule
 from kthena_sandbox.controllers.ownership import reference_to
+from kthena_sandbox.controllers.replicaset_plan import has_ended
 from kthena_sandbox.events import timestamp
 from kthena_sandbox.kinds import Document, is_leaving, uid_of
 
@@ -44,7 +45,7 @@ class Tally:
     succeeded: int
     failed: int
     active: tuple[Document, ...]
-    leaving: int
+    terminating: int
     done: frozenset[int] = frozenset()
     given_up: frozenset[int] = frozenset()
 
@@ -76,17 +77,27 @@ def has_succeeded(pod: Document) -> bool:
     return (pod.get("status") or {}).get("phase") == "Succeeded"
 
 
-def has_failed(pod: Document) -> bool:
-    """Whether a container ended badly, or the pod was deleted before its end."""
+def has_failed(job: Document, pod: Document) -> bool:
+    """Whether it ended badly; one that was deleted has as soon as it is to be replaced (`podReplacementPolicy`)."""
     if (pod.get("status") or {}).get("phase") == "Failed":
         return True
-    gone = is_leaving(pod) and not pod["metadata"].get("deletionGracePeriodSeconds")
-    return gone and not has_succeeded(pod)
+    if not is_leaving(pod) or has_succeeded(pod):
+        return False
+    return not _waits_for_failure(job) or not pod["metadata"].get("deletionGracePeriodSeconds")
+
+
+def _waits_for_failure(job: Document) -> bool:
+    return bool(job["spec"].get("podReplacementPolicy") == "Failed")
+
+
+def is_terminating(pod: Document) -> bool:
+    """Whether it is on its way out and has not come to its end."""
+    return is_leaving(pod) and not has_ended(pod)
 
 
 def is_at_work(pod: Document) -> bool:
     """Whether it runs or is going to."""
-    return not (has_succeeded(pod) or has_failed(pod) or is_leaving(pod))
+    return not (has_ended(pod) or is_leaving(pod))
 
 
 def ended_condition(job: Document) -> Document | None:
@@ -104,14 +115,14 @@ def tally(job: Document, pods: Sequence[Document]) -> Tally:
     """What has been counted so far, and who is at work."""
     status = job.get("status") or {}
     active = tuple(pod for pod in pods if is_at_work(pod))
-    leaving = sum(is_leaving(pod) and not has_failed(pod) for pod in pods)
+    terminating = sum(map(is_terminating, pods))
     done = read_indexes(status.get("completedIndexes", ""))
     given_up = read_indexes(status.get("failedIndexes", "")) - done
     return Tally(
         int(status.get("succeeded", 0)),
         int(status.get("failed", 0)),
         active,
-        leaving,
+        terminating,
         done,
         given_up,
     )
@@ -121,7 +132,7 @@ def to_count(job: Document, pods: Iterable[Document]) -> tuple[list[Document], l
     """Pods that have ended well and badly and are not counted yet."""
     waiting = [pod for pod in pods if is_tracked(pod)]
     good = [pod for pod in waiting if has_succeeded(pod)]
-    return good, [pod for pod in waiting if has_failed(pod)]
+    return good, [pod for pod in waiting if has_failed(job, pod)]
 
 
 def counting(status: Document, good: Sequence[Document], bad: Sequence[Document]) -> Document:
@@ -220,7 +231,7 @@ def steps_of(
     room = parallel if wanted is None else min(parallel, left)
     if wanted is None and found.succeeded:
         room = min(parallel, len(found.active))
-    missing = room - len(found.active) - found.leaving
+    missing = room - len(found.active) - (found.terminating if _waits_for_failure(job) else 0)
     if missing < 0:
         return Steps(delete=list(found.active[: min(-missing, len(found.active))]))
     if missing and waits > 0:
@@ -244,7 +255,8 @@ def new_pod(job: Document, index: int | None, notes: Mapping[str, str] | None = 
         labels[INDEX] = annotations[INDEX] = str(index)
         annotations |= notes or {}
         spec = spec | {"hostname": f"{name}-{index}"}
-        variable = {"name": "JOB_COMPLETION_INDEX", "value": str(index)}
+        field = {"fieldPath": f"metadata.labels['{INDEX}']"}
+        variable = {"name": "JOB_COMPLETION_INDEX", "valueFrom": {"fieldRef": field}}
         spec["containers"] = [
             entry | {"env": [*(entry.get("env") or []), variable]} for entry in spec["containers"]
         ]
@@ -283,7 +295,7 @@ def with_end(status: Document, found: Tally, aim: Aim, now: datetime) -> Documen
     told = (aim.reason, aim.message)
     first, last = ("FailureTarget", "Failed") if aim.fails else ("SuccessCriteriaMet", "Complete")
     status = _with(status, first, told, now)
-    if found.active or found.leaving:
+    if found.active or found.terminating:
         return status
     status = _with(status, last, told, now)
     return status if aim.fails else {"completionTime": timestamp(now)} | status
@@ -301,10 +313,10 @@ def aim_of(job: Document) -> Aim | None:
 def with_work(job: Document, status: Document, now: datetime) -> Document:
     """The status of a Job that goes on or waits: since when, and whether it is suspended."""
     if job["spec"].get("suspend"):
-        kept = {name: value for name, value in status.items() if name != "startTime"}
-        return _with(kept, "Suspended", ("JobSuspended", "Job suspended"), now)
-    if condition_of({"status": status}, "Suspended") is not None:
+        return _with(status, "Suspended", ("JobSuspended", "Job suspended"), now)
+    if is_true({"status": status}, "Suspended"):
         status = _with(status, "Suspended", ("JobResumed", "Job resumed"), now, holds=False)
+        return status | {"startTime": timestamp(now)}
     return {"startTime": timestamp(now)} | status
 
 
@@ -313,7 +325,8 @@ def with_numbers(status: Document, pods: Sequence[Document]) -> Document:
     active = [pod for pod in pods if is_at_work(pod)]
     numbers = {
         "ready": sum(is_true(pod, "Ready") for pod in active),
-        "terminating": sum(is_leaving(pod) and is_tracked(pod) for pod in pods),
+        "terminating": sum(map(is_terminating, pods)),
+        "uncountedTerminatedPods": {},
     }
     kept = {name: value for name, value in status.items() if name != "active"}
     return kept | numbers | _positive({"active": len(active)})

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from kthena_sandbox.client import ApiError
 from kthena_sandbox.controllers import job_plan as planning, job_policies as policies
+from kthena_sandbox.controllers.conditions import is_true
 from kthena_sandbox.controllers.indexes import index_of
 from kthena_sandbox.controllers.loop import Reconciler
 from kthena_sandbox.controllers.ownership import controller_uid, labels_of
@@ -111,9 +112,12 @@ class Jobs:
                 deadline = planning.seconds_to_deadline(job, status, now)
                 again = min(filter(None, (steps.again, deadline)), default=None)
         self._tell_end(job, status, aim)
+        self._tell_pause(job, status)
         made = [planning.new_pod(job, index, _notes(job, pods, index)) for index in steps.create]
         pods += [await self._control.create(job, pod) for pod in made]
         for pod in steps.delete:
+            if aim is None and planning.is_tracked(pod):  # it counts for nothing
+                await self._release(pod)
             await self._control.delete(job, pod)
         pods = [self._pods.objects.get(key_of(pod), pod) for pod in pods]
         await self._write(job, planning.with_numbers(status, pods))
@@ -148,6 +152,13 @@ class Jobs:
             self._events.tell(job, aim.reason, str(ended["message"]), "Warning")
         else:
             self._events.tell(job, "Completed", "Job completed")
+
+    def _tell_pause(self, job: Document, status: Document) -> None:
+        before, now = (is_true(entry, "Suspended") for entry in (job, {"status": status}))
+        if before != now:
+            self._events.tell(
+                job, "Suspended" if now else "Resumed", f"Job {'suspended' if now else 'resumed'}"
+            )
 
     async def _expire(self, job: Document) -> float | None:
         left = planning.seconds_to_live(job, self._wall_clock())

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from kthena_sandbox.client import ApiError, Client
 from kthena_sandbox.controllers import ownership
@@ -49,6 +50,17 @@ def _possible_owners(document: Document, owners: Mirror) -> Iterable[Key]:
             yield key
 
 
+class Wording(NamedTuple):
+    """What events say of a pod and its owner."""
+
+    created: str = "Created pod: {pod}"
+    deleted: str = "Deleted pod: {pod}"
+    refused: str = "Error creating: {error}"
+
+
+_USUAL = Wording()
+
+
 @dataclass(frozen=True)
 class PodControl:
     """Creates and deletes pods on behalf of their owners. Raises ApiError, ApiAway."""
@@ -56,15 +68,20 @@ class PodControl:
     client: Client
     pods: Mirror
     events: EventRecorder
+    wording: Wording = _USUAL
 
     async def create(self, owner: Document, document: Document) -> Document:
         """A pod of the owner; a refusal is told as an Event too."""
         try:
             pod = await self.client.create(PODS, document)
         except ApiError as error:
-            self.events.tell(owner, "FailedCreate", f"Error creating: {error}", "Warning")
+            given = document["metadata"]
+            name = str(given.get("name") or given.get("generateName"))
+            told = self._told(self.wording.refused, owner, name, str(error))
+            self.events.tell(owner, "FailedCreate", told, "Warning")
             raise
-        self.events.tell(owner, "SuccessfulCreate", f"Created pod: {pod['metadata']['name']}")
+        told = self._told(self.wording.created, owner, pod["metadata"]["name"])
+        self.events.tell(owner, "SuccessfulCreate", told)
         return self.pods.note(pod)
 
     async def delete(self, owner: Document, pod: Document) -> None:
@@ -77,4 +94,8 @@ class PodControl:
             raise
         if gone.get("kind") == PODS.name:
             self.pods.note(gone)
-        self.events.tell(owner, "SuccessfulDelete", f"Deleted pod: {pod['metadata']['name']}")
+        told = self._told(self.wording.deleted, owner, pod["metadata"]["name"])
+        self.events.tell(owner, "SuccessfulDelete", told)
+
+    def _told(self, text: str, owner: Document, pod: str, error: str = "") -> str:
+        return text.format(pod=pod, owner=owner["metadata"]["name"], error=error)

@@ -1,23 +1,35 @@
 """Decides how many pods a ReplicaSet makes, which ones go, and what its status says. Pure."""
 
+from collections import Counter
 from collections.abc import Sequence
 from copy import deepcopy
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from kthena_sandbox.controllers.conditions import is_available, is_true, with_condition
+from kthena_sandbox.controllers.conditions import (
+    is_available,
+    is_true,
+    parse_time,
+    ready_since,
+    with_condition,
+)
 from kthena_sandbox.controllers.ownership import labels_of, reference_to
 from kthena_sandbox.events import timestamp
 from kthena_sandbox.kinds import Document, is_leaving
 
 _BURST = 500
 FAILURE = "ReplicaFailure"
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def has_ended(pod: Document) -> bool:
+    """Whether its containers have all come to their end."""
+    return (pod.get("status") or {}).get("phase") in {"Succeeded", "Failed"}
 
 
 def is_active(pod: Document) -> bool:
     """Whether a pod counts: neither finished nor on its way out."""
-    phase = (pod.get("status") or {}).get("phase")
-    return phase not in {"Succeeded", "Failed"} and not is_leaving(pod)
+    return not has_ended(pod) and not is_leaving(pod)
 
 
 def missing(owner: Document, active: Sequence[Document]) -> int:
@@ -43,29 +55,41 @@ def new_pod(owner: Document) -> Document:
     return {"metadata": metadata | kept, "spec": template["spec"]}
 
 
-def surplus(active: Sequence[Document], count: int) -> list[Document]:
-    """The *count* pods that are missed least: unplaced, pending, unready, then the youngest."""
-    return sorted(active, key=_worth)[:count]
+def surplus(
+    active: Sequence[Document], count: int, related: Sequence[Document], now: datetime
+) -> list[Document]:
+    """The *count* pods that are missed least, in the order of the ReplicaSet documentation.
+
+    Unplaced ones, pending, unready, the cheapest by annotation, those where most of the *related* are, the last to
+    become ready, the often restarted, the youngest. Ages count by their magnitude.
+    """
+    crowd = Counter(pod["spec"].get("nodeName") for pod in related if is_active(pod))
+    return sorted(active, key=lambda pod: _worth(pod, crowd, now))[:count]
 
 
-def _worth(pod: Document) -> tuple[Any, ...]:
+def _worth(pod: Document, crowd: Counter[Any], now: datetime) -> tuple[Any, ...]:
     phases = {"Pending": 0, "Unknown": 1, "Running": 2}
-    phase = (pod.get("status") or {}).get("phase", "Pending")
+    status, node = pod.get("status") or {}, pod["spec"].get("nodeName")
     cost = (pod["metadata"].get("annotations") or {}).get(
         "controller.kubernetes.io/pod-deletion-cost", "0"
     )
+    restarts = [one.get("restartCount", 0) for one in status.get("containerStatuses") or []]
     return (
-        bool(pod["spec"].get("nodeName")),
-        phases.get(phase, 0),
+        bool(node),
+        phases.get(status.get("phase", "Pending"), 0),
         is_true(pod, "Ready"),
         int(cost) if cost.lstrip("-").isdigit() else 0,
-        _reversed(pod["metadata"]["creationTimestamp"]),
+        -crowd[node] if node else 0,
+        _magnitude(ready_since(pod), now),
+        -max(restarts, default=0),
+        _magnitude(parse_time(pod["metadata"]["creationTimestamp"]), now),
+        str(pod["metadata"].get("uid", "")),
     )
 
 
-def _reversed(text: str) -> tuple[int, ...]:
-    """Sorts texts of one length backwards."""
-    return tuple(-ord(letter) for letter in text)
+def _magnitude(since: datetime | None, now: datetime) -> int:
+    """How many binary digits an age has in microseconds."""
+    return -1 if since is None else int((now - since) / _MICROSECOND).bit_length()
 
 
 def status_of(

@@ -2,6 +2,7 @@
 
 from kthena_sandbox.client import ApiError
 from kthena_sandbox.controllers.loop import Reconciler
+from kthena_sandbox.controllers.ownership import controller_uid
 from kthena_sandbox.controllers.parts import Parts
 from kthena_sandbox.controllers.podcontrol import PodControl, claim_all, follow_owned
 from kthena_sandbox.controllers.replicaset_plan import (
@@ -11,7 +12,15 @@ from kthena_sandbox.controllers.replicaset_plan import (
     status_of,
     surplus,
 )
-from kthena_sandbox.kinds import PODS, REPLICA_SETS, REPLICATION_CONTROLLERS, Document, Key, Kind
+from kthena_sandbox.kinds import (
+    PODS,
+    REPLICA_SETS,
+    REPLICATION_CONTROLLERS,
+    Document,
+    Key,
+    Kind,
+    uid_of,
+)
 
 
 class ReplicaSets:
@@ -43,10 +52,20 @@ class ReplicaSets:
         except ApiError as error:
             await self._write_status(owner, active, str(error))
             raise
-        for pod in surplus(active, max(0, -count)):
+        leaving = surplus(active, max(0, -count), self._related(owner, pods), self._wall_clock())
+        for pod in leaving:
             await self._control.delete(owner, pod)
             active.remove(pod)
         return await self._write_status(owner, active)
+
+    def _related(self, owner: Document, pods: list[Document]) -> list[Document]:
+        """The pods of all ReplicaSets that have the same owner."""
+        above = controller_uid(owner)
+        if not above:
+            return pods
+        sets = self._replica_sets.objects.values()
+        uids = {uid_of(entry) for entry in sets if controller_uid(entry) == above}
+        return [pod for pod in self._pods.objects.values() if controller_uid(pod) in uids]
 
     async def _write_status(
         self, owner: Document, active: list[Document], failure: str = ""

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from kthena_sandbox.client import ApiError, Client
 from kthena_sandbox.controllers.ownership import controller_uid, labels_of, reference_to
 from kthena_sandbox.controllers.rollout import template_hash
-from kthena_sandbox.kinds import REVISIONS, Document, key_of, uid_of
+from kthena_sandbox.kinds import DAEMON_SETS, REVISIONS, Document, key_of, uid_of
 from kthena_sandbox.mirror import Mirror
 
 HASH = "controller-revision-hash"
 _HASH_OF_REVISION = "controller.kubernetes.io/hash"
-_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 def data_of(owner: Document) -> Document:
@@ -23,34 +22,36 @@ def new_revision(owner: Document, number: int) -> Document:
     """The revision of the present template. Pure."""
     digest = template_hash(owner["spec"]["template"], 0)
     metadata = owner["metadata"]
-    annotations = {
-        name: text
-        for name, text in (metadata.get("annotations") or {}).items()
-        if name != _LAST_APPLIED
-    }
     labels = (owner["spec"]["template"].get("metadata") or {}).get("labels") or {}
+    label = HASH if owner["kind"] == DAEMON_SETS.name else _HASH_OF_REVISION
+    annotations = metadata.get("annotations") or {}
     return {
         "metadata": {
             "name": f"{metadata['name']}-{digest}",
             "namespace": metadata["namespace"],
-            "labels": labels | {_HASH_OF_REVISION: digest},
-            "annotations": annotations,
+            "labels": labels | {label: digest},
             "ownerReferences": [reference_to(owner)],
-        },
+        }
+        | ({"annotations": annotations} if annotations else {}),
         "data": data_of(owner),
         "revision": number,
     }
 
 
 def revision_of(pod: Document) -> str:
-    """The name of the revision that a pod was made of."""
+    """The revision that a pod was made of: its name, for a pod of a DaemonSet its hash alone."""
     return str(labels_of(pod).get(HASH, ""))
+
+
+def hash_of(revision: Document) -> str:
+    """How the pods of a DaemonSet call a revision."""
+    return str(labels_of(revision).get(HASH, ""))
 
 
 def outdated(history: Sequence[Document], limit: int, in_use: Iterable[str]) -> list[Document]:
     """Revisions beyond the limit that no pod is of, the oldest first. Pure."""
     kept = set(in_use)
-    unused = [entry for entry in history if entry["metadata"]["name"] not in kept]
+    unused = [entry for entry in history if not kept & {entry["metadata"]["name"], hash_of(entry)}]
     return unused[: max(0, len(unused) - limit)]
 
 

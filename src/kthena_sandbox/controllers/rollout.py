@@ -9,13 +9,14 @@ from typing import Any
 import msgspec
 
 from kthena_sandbox.controllers.ownership import reference_to
-from kthena_sandbox.kinds import Document
+from kthena_sandbox.kinds import Document, is_leaving
 
 HASH_LABEL = "pod-template-hash"
 REVISION = "deployment.kubernetes.io/revision"
 _PAST_REVISIONS = "deployment.kubernetes.io/revision-history"
 DESIRED = "deployment.kubernetes.io/desired-replicas"
 MOST = "deployment.kubernetes.io/max-replicas"
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 _HASH_LENGTH = 10
 
@@ -51,11 +52,9 @@ def revision_of(document: Document) -> int:
     return int(text) if text.isdigit() else 0
 
 
-def next_revision(owned: Sequence[Document], current: Document | None) -> int:
-    """One more than all others have; the present one's own if that is it."""
-    others = [revision_of(entry) for entry in owned if entry is not current]
-    highest = max(others, default=0)
-    return max(highest + 1, revision_of(current) if current is not None else 0)
+def next_revision(old: Sequence[Document]) -> int:
+    """One more than all others have: what the present one gets, unless it has it."""
+    return max(map(revision_of, old), default=0) + 1
 
 
 def new_replica_set(
@@ -75,43 +74,52 @@ def new_replica_set(
         "name": f"{deployment['metadata']['name']}-{digest}",
         "namespace": deployment["metadata"]["namespace"],
         "labels": template["metadata"]["labels"],
-        "annotations": annotations_of_current(deployment, None, revision),
+        "annotations": _copied(deployment)
+        | sized_annotations(deployment)
+        | {REVISION: str(revision)},
         "ownerReferences": [reference_to(deployment)],
     }
     return {"metadata": metadata, "spec": own}
 
 
 def annotations_of_current(
-    deployment: Document, current: Document | None, revision: int
+    deployment: Document, current: Document, revision: int
 ) -> dict[str, str]:
-    """What the present ReplicaSet is told: the Deployment's own annotations, its revisions and its size."""
-    own = {_PAST_REVISIONS, DESIRED, MOST, REVISION}
-    skipped = own | {"kubectl.kubernetes.io/last-applied-configuration"}
-    given = deployment["metadata"].get("annotations") or {}
-    copied = {name: value for name, value in given.items() if name not in skipped}
-    sizes = sized_annotations(deployment)
-    before = (current["metadata"].get("annotations") or {}) if current is not None else {}
+    """What the present ReplicaSet is told: the Deployment's own annotations, and the revisions that it was before."""
+    before = current["metadata"].get("annotations") or {}
+    told = before | _copied(deployment)
+    if revision_of(current) >= revision:
+        return told
     past = [entry for entry in before.get(_PAST_REVISIONS, "").split(",") if entry]
-    if current is not None and revision_of(current) not in {0, revision}:
-        past.append(before[REVISION])
+    past += [before[REVISION]] if before.get(REVISION) else []
     history = {_PAST_REVISIONS: ",".join(past)} if past else {}
-    return before | copied | sizes | history | {REVISION: str(revision)}
+    return told | history | {REVISION: str(revision)}
+
+
+def _copied(deployment: Document) -> dict[str, str]:
+    skipped = {_PAST_REVISIONS, DESIRED, MOST, REVISION, _LAST_APPLIED}
+    given = deployment["metadata"].get("annotations") or {}
+    return {name: value for name, value in given.items() if name not in skipped}
 
 
 def sized_annotations(deployment: Document) -> dict[str, str]:
-    """What ReplicaSets are told of the size of the Deployment for which they were sized."""
+    """From which size of the Deployment that of a ReplicaSet was reckoned."""
     replicas = int(deployment["spec"].get("replicas", 1))
     return {DESIRED: str(replicas), MOST: str(replicas + limits(deployment)[0])}
+
+
+def is_recreated(deployment: Document) -> bool:
+    """Whether its old pods go before new ones come."""
+    return bool((deployment["spec"].get("strategy") or {}).get("type") == "Recreate")
 
 
 def limits(deployment: Document) -> tuple[int, int]:
     """`maxSurge` and `maxUnavailable` in pods."""
     spec = deployment["spec"]
     replicas = spec.get("replicas", 1)
-    strategy = spec.get("strategy") or {}
-    if strategy.get("type") == "Recreate":
-        return 0, replicas
-    rolling = strategy.get("rollingUpdate") or {}
+    if is_recreated(deployment):
+        return 0, 0
+    rolling = (spec.get("strategy") or {}).get("rollingUpdate") or {}
     surge = _share(rolling.get("maxSurge", "25%"), replicas, ceil)
     unavailable = _share(rolling.get("maxUnavailable", "25%"), replicas, floor)
     if not surge and not unavailable:
@@ -135,51 +143,53 @@ def counted(replica_set: Document, name: str) -> int:
     return int((replica_set.get("status") or {}).get(name, 0))
 
 
-def scale_of_current(
-    deployment: Document, current: Document | None, owned: Sequence[Document], old_pods: int
-) -> int:
+def scale_of_new(deployment: Document, old: Sequence[Document]) -> int:
+    """How many pods a ReplicaSet starts with."""
+    wanted = int(deployment["spec"].get("replicas", 1))
+    return wanted if is_recreated(deployment) else _grown(deployment, 0, old)
+
+
+def scale_of_current(deployment: Document, current: Document, old: Sequence[Document]) -> int:
     """How many pods the present ReplicaSet may have now."""
-    wanted = deployment["spec"].get("replicas", 1)
-    present = replicas_of(current) if current is not None else 0
-    if (deployment["spec"].get("strategy") or {}).get("type") == "Recreate":
-        return present if old_pods else wanted
-    if present >= wanted:
-        return int(wanted)
-    surge, _ = limits(deployment)
-    room = wanted + surge - sum(map(replicas_of, owned))
-    return int(present + max(0, min(room, wanted - present)))
+    wanted, present = int(deployment["spec"].get("replicas", 1)), replicas_of(current)
+    return wanted if present >= wanted else _grown(deployment, present, old)
+
+
+def _grown(deployment: Document, present: int, old: Sequence[Document]) -> int:
+    wanted = int(deployment["spec"].get("replicas", 1))
+    room = wanted + limits(deployment)[0] - present - sum(map(replicas_of, old))
+    return present + max(0, min(room, wanted - present))
 
 
 def scales_of_old(
     deployment: Document, current: Document, old: Sequence[Document]
 ) -> dict[str, int]:
-    """How many pods the older ReplicaSets keep, by name; only those that change."""
-    wanted = deployment["spec"].get("replicas", 1)
-    _, unavailable = limits(deployment)
-    least = wanted - unavailable
-    total = sum(map(replicas_of, [current, *old]))
-    unborn = max(0, replicas_of(current) - counted(current, "availableReplicas"))
-    budget = total - least - unborn
-    scales = {entry["metadata"]["name"]: replicas_of(entry) for entry in old}
-    before = dict(scales)
+    """How many pods the older ReplicaSets keep, by name; only those that change. Pods that serve nobody go first."""
+    sets = [current, *old]
+    least = int(deployment["spec"].get("replicas", 1)) - limits(deployment)[1]
+    unborn = replicas_of(current) - counted(current, "availableReplicas")
+    budget = sum(map(replicas_of, sets)) - least - unborn
+    if budget <= 0:
+        return {}
     by_age = sorted(old, key=lambda entry: str(entry["metadata"]["creationTimestamp"]))
-    for useless in (True, False):  # pods that serve nobody go first
-        for entry in by_age:
-            name = entry["metadata"]["name"]
-            idle = max(0, scales[name] - counted(entry, "availableReplicas"))
-            taken = max(0, min(budget, idle if useless else scales[name]))
-            scales[name] -= taken
-            budget -= taken
+    scales = {entry["metadata"]["name"]: replicas_of(entry) for entry in by_age}
+    for entry in by_age:
+        idle = replicas_of(entry) - counted(entry, "availableReplicas")
+        taken = max(0, min(budget, idle))
+        scales[entry["metadata"]["name"]] -= taken
+        budget -= taken
+    spare = sum(counted(entry, "availableReplicas") for entry in sets) - least
+    for name, scale in scales.items():
+        taken = max(0, min(spare, scale))
+        scales[name] -= taken
+        spare -= taken
+    before = {entry["metadata"]["name"]: replicas_of(entry) for entry in old}
     return {name: scale for name, scale in scales.items() if scale != before[name]}
 
 
 def obsolete(deployment: Document, old: Sequence[Document]) -> list[Document]:
     """Empty ReplicaSets beyond `revisionHistoryLimit`, the oldest revisions."""
-    kept = deployment["spec"].get("revisionHistoryLimit", 10)
-    empty = [
-        entry
-        for entry in old
-        if not replicas_of(entry) and not counted(entry, "replicas")
-        and "deletionTimestamp" not in entry["metadata"]
-    ]  # fmt: skip
-    return sorted(empty, key=revision_of)[: max(0, len(empty) - kept)]
+    kept = int(deployment["spec"].get("revisionHistoryLimit", 10))
+    there = [entry for entry in old if not is_leaving(entry)]
+    beyond = sorted(there, key=revision_of)[: max(0, len(there) - kept)]
+    return [entry for entry in beyond if not replicas_of(entry) and not counted(entry, "replicas")]

@@ -58,7 +58,7 @@ def new_pod(stateful_set: Document, ordinal: int, template: Document, revision: 
     given = template.get("metadata") or {}
     labels = (given.get("labels") or {}) | {HASH: revision, _POD_NAME: name, _INDEX: str(ordinal)}
     own = {
-        "name": name, "namespace": metadata["namespace"], "labels": labels,
+        "name": name, "generateName": f"{metadata['name']}-", "namespace": metadata["namespace"], "labels": labels,
         "ownerReferences": [reference_to(stateful_set)],
     }  # fmt: skip
     more = {key: given[key] for key in ("annotations", "finalizers") if given.get(key)}
@@ -144,7 +144,7 @@ def status_of(
     least = int(stateful_set["spec"].get("minReadySeconds") or 0)
     there = [pod for pod in pods if not is_leaving(pod)]
     updated = sum(revision_of(pod) == revisions.update for pod in there)
-    ready = sum(is_true(pod, "Ready") for pod in there)
+    ready = sum(is_true(pod, "Ready") for pod in pods)  # those on their way out still serve
     current = sum(revision_of(pod) == revisions.current for pod in there)
     name = revisions.current
     rolling = (stateful_set["spec"].get("updateStrategy") or {}).get("type", "RollingUpdate")
@@ -154,7 +154,7 @@ def status_of(
     return {
         "observedGeneration": stateful_set["metadata"]["generation"],
         "replicas": len(pods),
-        "availableReplicas": sum(is_available(pod, least, now) for pod in there),
+        "availableReplicas": sum(is_available(pod, least, now) for pod in pods),
         "currentRevision": name,
         "updateRevision": revisions.update,
         "collisionCount": 0,

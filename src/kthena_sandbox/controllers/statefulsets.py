@@ -4,9 +4,10 @@ from kthena_sandbox.client import ApiError
 from kthena_sandbox.controllers import statefulset_claims as claiming, statefulset_plan as planning
 from kthena_sandbox.controllers.loop import Reconciler
 from kthena_sandbox.controllers.parts import Parts
-from kthena_sandbox.controllers.podcontrol import PodControl, claim_all, follow_owned
+from kthena_sandbox.controllers.podcontrol import PodControl, Wording, claim_all, follow_owned
 from kthena_sandbox.controllers.revisions import History, revision_of
 from kthena_sandbox.controllers.statefulset_plan import Revisions
+from kthena_sandbox.events import EventType
 from kthena_sandbox.kinds import (
     CLAIMS,
     PODS,
@@ -18,6 +19,12 @@ from kthena_sandbox.kinds import (
     key_of,
 )
 
+_OF_SET = "Pod {pod} in StatefulSet {owner}"
+_WORDING = Wording(
+    f"create {_OF_SET} successful", f"delete {_OF_SET} successful",
+    f"create {_OF_SET} failed error: {{error}}",
+)  # fmt: skip
+
 
 class StatefulSets:
     """Reconciles StatefulSets from the mirrors of theirs, of revisions and of pods."""
@@ -26,7 +33,7 @@ class StatefulSets:
         self._parts = parts
         self._client, self._pods, self._wall_clock = parts.client, parts.pods, parts.wall_clock
         self._events = parts.recorders["statefulset-controller"]
-        self._control = PodControl(parts.client, parts.pods, self._events)
+        self._control = PodControl(parts.client, parts.pods, self._events, _WORDING)
         self._history = History(parts.client, parts.mirrors[REVISIONS])
         self._claims = parts.mirrors[CLAIMS]
         self.loop: Reconciler[Key] = Reconciler("statefulsets", self._reconcile)
@@ -37,7 +44,7 @@ class StatefulSets:
         if not self._parts.are_synced(STATEFUL_SETS, REVISIONS, CLAIMS):
             return 0.05
         owner = self._sets.objects.get(key)
-        if owner is None or is_leaving(owner):
+        if owner is None:
             return None
         update = await self._history.current(owner)
         pods = await claim_all(self._client, PODS, self._pods, owner)
@@ -48,11 +55,24 @@ class StatefulSets:
         for ordinal in steps.create:
             pods.append(await self._create(owner, ordinal, revisions))
         for pod in steps.delete:
+            self._tell_ended(owner, pod)
             await self._control.delete(owner, pod)
         pods = [self._pods.objects.get(key_of(pod), pod) for pod in pods]
         in_use = {revision_of(pod) for pod in pods} | {revisions.current, revisions.update}
         await self._history.forget(owner, in_use)
         return await self._write_status(owner, pods, revisions)
+
+    def _tell_ended(self, owner: Document, pod: Document) -> None:
+        """A pod that has come to its end is made anew."""
+        phase, metadata = str((pod.get("status") or {}).get("phase")), owner["metadata"]
+        state = {"Failed": "failed", "Succeeded": "terminated"}.get(phase, "")
+        if state:
+            text = (
+                f"StatefulSet {metadata['namespace']}/{metadata['name']} is recreating {state} "
+                f"Pod {pod['metadata']['name']}"
+            )
+            kind: EventType = "Warning" if phase == "Failed" else "Normal"
+            self._events.tell(owner, f"Recreating{state.capitalize()}Pod", text, kind)
 
     def _revisions(self, owner: Document, update: Document) -> Revisions:
         """The revision before the update is the one that the status names, as long as it is there."""

@@ -20,6 +20,8 @@ ENFORCED_ONLY = "x-enforced-only"  # the other way round
 _OF_A_FIELD = {"default": "default", "x-kubernetes-map-type": "map_type"}
 # Times that are no pointers in Go are written as null where they are not set, and so is all that Go never leaves out.
 _NULLS = {
+    "ContainerStateRunning": ("startedAt",),
+    "ContainerStateTerminated": ("finishedAt", "startedAt"),
     "CustomResourceDefinitionCondition": ("lastTransitionTime",),
     "DaemonSetCondition": ("lastTransitionTime",),
     "DeploymentCondition": ("lastTransitionTime", "lastUpdateTime"),

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from functools import cache, lru_cache
+from functools import cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -118,7 +118,7 @@ def _by_both_clocks(local: datetime) -> Iterator[datetime]:
 Schedule = Every | Calendar
 
 
-@lru_cache(maxsize=256)
+@cache
 def parse_schedule(text: str) -> Schedule:
     """A schedule; a time zone in front of it is checked and left out. Raises CronError."""
     if zoned := _ZONE.match(text):

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kthena_sandbox.resources import ResourceType
-from kthena_sandbox.schema.nativedefaults import job_defaults
+from kthena_sandbox.schema.nativedefaults import job_labels
 
 Document = dict[str, Any]
 _META: Document = {"creationTimestamp": None}
@@ -85,7 +85,9 @@ def empty_object(resource: ResourceType) -> Document:
 
 
 # Of these, an empty list is somebody's, and null once it has been stored.
-_LISTS: Mapping[str, tuple[str, ...]] = {"ClusterRole": ("rules",), "Role": ("rules",)}
+_LISTS: Mapping[str, tuple[str, ...]] = {
+    "ClusterRole": ("rules",), "EndpointSlice": ("endpoints", "ports"), "Role": ("rules",),
+}  # fmt: skip
 
 
 def empty_lists(resource: ResourceType, given: Document) -> Document:
@@ -97,7 +99,7 @@ def empty_lists(resource: ResourceType, given: Document) -> Document:
 def as_stored(resource: ResourceType, document: Document) -> Document:
     """A built-in object as it comes back from storage: lists without omitempty are null where they are empty."""
     if resource.kind == "Job":
-        return job_defaults(document)  # the labels of a template that a new one has just got
+        return job_labels(document)
     empty = {name: None for name in _LISTS.get(resource.kind, ()) if not document.get(name)}
     return document | empty
 

@@ -105,7 +105,7 @@ def _with_strategy(
 
 
 def job_defaults(job: Document) -> Document:
-    """A Job: how often and how many at once, and the labels of its template where it has none."""
+    """A Job: how often and how many at once."""
     filled = template_defaults(job)
     spec = filled.get("spec")
     if not isinstance(spec, dict):
@@ -122,14 +122,16 @@ def job_defaults(job: Document) -> Document:
         spec["podFailurePolicy"] = policy | {
             "rules": [_failure_rule(rule) for rule in policy["rules"]]
         }
-    filled = filled | {"spec": spec}
-    labels = _map(_map(_map(spec.get("template")).get("metadata")).get("labels"))
-    metadata = _map(filled.get("metadata"))
-    return filled | (
-        {"metadata": metadata | {"labels": dict(labels)}}
-        if labels and not metadata.get("labels")
-        else {}
-    )
+    return filled | {"spec": spec}
+
+
+def job_labels(job: Document) -> Document:
+    """A Job without labels has those of its template, with what the server has just put there."""
+    template = _map(_map(job.get("spec")).get("template"))
+    labels, metadata = _map(_map(template.get("metadata")).get("labels")), _map(job.get("metadata"))
+    if not labels or metadata.get("labels"):
+        return job
+    return job | {"metadata": metadata | {"labels": dict(labels)}}
 
 
 def _failure_rule(rule: Any) -> Any:

@@ -10,6 +10,10 @@ _POINTERS = frozenset({
     "reclaimPolicy", "resourceClaimName", "resourceClaimTemplateName", "runtimeClassName", "schedulerName",
     "storageClassName", "strategy", "timeZone", "volumeAttributesClassName", "volumeBindingMode", "volumeMode",
 })  # fmt: skip
+_NO_POINTERS = frozenset({
+    "hostIPC", "hostNetwork", "hostPID", "minReadySeconds", "paused", "publishNotReadyAddresses", "stdin",
+    "stdinOnce", "tty",
+})  # fmt: skip
 _ANYTHING = Node(preserve=True)
 
 
@@ -83,7 +87,9 @@ def _place(node: Node | None, key: str) -> tuple[bool, Node | None]:
 
 
 def _vanishes(key: str, value: Any, node: Node, child: Node) -> bool:
-    """Whether Go's `omitempty` leaves an empty collection or text out; of a pointer it knows whether it is set."""
+    """Whether Go's `omitempty` leaves an empty collection, text or number out; of a pointer it knows whether it is set."""
+    if key in _NO_POINTERS and (value is False or value == 0):
+        return True
     if value == "":
         return key in node.properties and key not in node.written | _POINTERS
     if key in node.required or value not in ({}, []):

@@ -13,7 +13,8 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import trio
-from tests.differential.controllers.scenarios import SCENARIOS, Scenario
+from tests.differential.controllers import belonging, scaling, scenarios
+from tests.differential.controllers.scenarios import Scenario
 from tests.differential.controllers.scheduled import SCHEDULED
 from tests.differential.controllers.shapes import differences, shape
 from tests.differential.controllers.world import World, make_node, open_world
@@ -22,6 +23,8 @@ from tests.sandbox.house import running
 from kthena_sandbox.client import open_client
 from kthena_sandbox.entrance import read_entrance
 from kthena_sandbox.kinds import Document
+
+SCENARIOS = (*scenarios.SCENARIOS, *SCHEDULED, *scaling.SCENARIOS, *belonging.SCENARIOS)
 
 
 async def play(scenario: Scenario, worlds: Sequence[World]) -> dict[str, str]:
@@ -35,7 +38,7 @@ async def play(scenario: Scenario, worlds: Sequence[World]) -> dict[str, str]:
         settled: dict[int, Document] = {}
 
         async def settle(world: World, settled: dict[int, Document] = settled) -> None:
-            settled[id(world)] = shape(await world.settled())
+            settled[id(world)] = shape(await world.settled(), world.names)
 
         async with trio.open_nursery() as nursery:
             for world in worlds:
@@ -77,7 +80,7 @@ def main() -> int:
     )
     parser.add_argument("scenarios", nargs="*", help="those to play; default: all")
     given = parser.parse_args()
-    known = (*SCENARIOS, *SCHEDULED)
+    known = SCENARIOS
     chosen = [one for one in known if not given.scenarios or one.__name__ in given.scenarios]
     return int(trio.run(run, given.reference, chosen) > 0)
 

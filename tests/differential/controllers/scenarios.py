@@ -3,10 +3,12 @@
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
+import trio
 from tests.differential.controllers.world import World
 
 from kthena_sandbox.kinds import Document
 
+_LATE_SECONDS = 5.0  # for a progress deadline of two
 Steps = AsyncGenerator[str, None]
 Scenario = Callable[[World], Steps]
 
@@ -31,8 +33,9 @@ def image(name: str) -> Document:
 
 
 async def _roll(world: World) -> Steps:
-    for turn in range(8):
+    for turn in range(5):
         await world.run_pods(1)
+        yield f"one more is starting, {turn + 1}"
         await world.let_go()
         yield f"one more is ready, {turn + 1}"
 
@@ -53,7 +56,6 @@ async def deployment_rolls_with_limits(world: World) -> Steps:
     await world.create(
         "deployments.apps", "web", spec=workload(4, strategy=strategy, revisionHistoryLimit=1)
     )
-    await world.run_pods()
     yield "created"
     await world.run_pods()
     yield "ready"
@@ -62,14 +64,16 @@ async def deployment_rolls_with_limits(world: World) -> Steps:
         yield f"image {name}"
         for turn in range(3):
             await world.run_pods()
-            await world.let_go()
             yield f"image {name}: all are ready, {turn + 1}"
+            await world.let_go()
+            yield f"image {name}: the old are gone, {turn + 1}"
 
 
 async def deployment_recreates(world: World) -> Steps:
     await world.create("deployments.apps", "web", spec=workload(2, strategy={"type": "Recreate"}))
     yield "created"
     await world.run_pods()
+    yield "all are ready"
     await world.patch("deployments.apps", "web", image("two"))
     yield "another image"
     await world.let_go()
@@ -99,19 +103,20 @@ async def deployment_pauses_and_scales(world: World) -> Steps:
     yield "back to the first image"
     for turn in range(4):
         await world.run_pods()
-        await world.let_go()
         yield f"all are ready, {turn + 1}"
+        await world.let_go()
+        yield f"the old are gone, {turn + 1}"
     await world.patch("deployments.apps", "web", {"spec": {"replicas": 0}})
     yield "scaled to zero"
 
 
 async def deployment_does_not_progress(world: World) -> Steps:
     await world.create("deployments.apps", "web", spec=workload(2, progressDeadlineSeconds=2))
-    yield "created"
-    with_pods = await world.pods()
-    assert with_pods
+    await trio.sleep(_LATE_SECONDS)
+    yield "its time is up"
     await world.run_pods(1)
-    yield "one is ready"
+    await trio.sleep(_LATE_SECONDS)
+    yield "one is ready, and its time is up again"
     await world.run_pods()
     yield "both are ready"
     await world.patch("deployments.apps", "web", {"metadata": {"annotations": {"note": "x"}}})
@@ -130,6 +135,8 @@ async def replica_set_alone(world: World) -> Steps:
     yield "ready"
     await world.patch("pods", "x", {"metadata": {"labels": {"app": "other"}}})
     yield "one is relabelled"
+    cost = {"controller.kubernetes.io/pod-deletion-cost": "-1"}
+    await world.patch("pods", "y", {"metadata": {"annotations": cost}})
     await world.patch("replicasets.apps", "set", {"spec": {"replicas": 1}})
     yield "scaled down"
     await world.delete("replicasets.apps", "set", propagationPolicy="Orphan")
@@ -142,7 +149,7 @@ async def stateful_set(world: World) -> Steps:
         yield f"pod {number} is to start"
         await world.run_pods()
     yield "ready"
-    await world.patch("statefulsets.apps", "db", image("two") | {})
+    await world.patch("statefulsets.apps", "db", image("two"))
     for turn in range(4):
         yield f"another image, {turn}"
         await world.let_go()
@@ -365,6 +372,7 @@ async def deployment_is_deleted(world: World) -> Steps:
     )
     yield "created"
     await world.run_pods()
+    yield "ready"
     await world.delete("deployments.apps", "web", propagationPolicy="Foreground")
     yield "deleted in the foreground"
     await world.let_go()

@@ -2,11 +2,10 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 Document = dict[str, Any]
-_HASH = re.compile(r"[0-9a-z]{6,10}")
 _OWN_FIELDS = frozenset(
     {
         "uid",
@@ -21,20 +20,43 @@ _OWN_FIELDS = frozenset(
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 _UID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _MINUTE = re.compile(r"(?<=-)\d{8}(?!\d)")  # in the names of Jobs that a CronJob has started
+_ADDRESS = re.compile(r"10\.1\.0\.\d+")  # what pods get, in the order in which they are started
 _SUFFIX = re.compile(r"(?<=-)[bcdfghjklmnpqrstvwxz2456789]{5}(?![0-9a-z-])")
 
 
-def shape(objects: Mapping[str, list[Document]]) -> Document:
-    """Return all objects by kind, each kind in an order of its own."""
-    names = _hashes(objects)
+def shape(objects: Mapping[str, list[Document]], names: dict[str, str]) -> Document:
+    """Return all objects by kind, each kind in an order of its own.
+
+    *names* keeps what each hash of a template tells, also when its object has gone.
+    """
+    names |= _hashes(objects)
+    leaving = {
+        item["metadata"]["uid"] for items in objects.values() for item in items
+        if "deletionTimestamp" in item["metadata"]
+    }  # fmt: skip
     found: Document = {}
-    for kind, items in objects.items():
+    for kind, listed in objects.items():
+        items = [_timeless(item) for item in listed if not _comes_and_goes(item, leaving)]
         shown = [_event(item) if kind == "events" else item for item in items]
         texts = sorted(json.dumps(_plain(item, names), sort_keys=True) for item in shown)
         found[kind] = [
             json.loads(text) for text in (sorted(set(texts)) if kind == "events" else texts)
         ]
     return found
+
+
+def _comes_and_goes(item: Document, leaving: Collection[str]) -> bool:
+    """The history of an owner that is leaving is deleted and made anew in turns."""
+    owners = item["metadata"].get("ownerReferences") or []
+    return item["kind"] == "ControllerRevision" and any(one["uid"] in leaving for one in owners)
+
+
+def _timeless(item: Document) -> Document:
+    """How many changes of a slice are written at once is a matter of timing."""
+    metadata = item["metadata"]
+    if item["kind"] != "EndpointSlice" or metadata.get("generation", 0) <= 1:
+        return item
+    return item | {"metadata": metadata | {"generation": "(more than one)"}}
 
 
 def differences(ours: Any, theirs: Any, path: str) -> Iterator[str]:
@@ -47,15 +69,28 @@ def differences(ours: Any, theirs: Any, path: str) -> Iterator[str]:
                 yield f"{path}.{key} should not be there, it is {json.dumps(ours[key])[:200]}"
             else:
                 yield from differences(ours[key], theirs[key], f"{path}.{key}")
-    elif isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
-        for one, other in zip(ours, theirs, strict=True):
-            yield from differences(one, other, f"{path}[]")
     elif isinstance(ours, list) and isinstance(theirs, list):
-        yield from (f"{path}[] lacks {json.dumps(one)[:600]}" for one in theirs if one not in ours)
-        yield from (f"{path}[] has {json.dumps(one)[:600]}" for one in ours if one not in theirs)
-        yield f"{path} has {len(ours)} items, not {len(theirs)}"
+        yield from _of_lists(ours, theirs, path)
     elif ours != theirs:
         yield f"{path} is {json.dumps(ours)[:200]}, it should be {json.dumps(theirs)[:200]}"
+
+
+def _of_lists(ours: list[Any], theirs: list[Any], path: str) -> Iterator[str]:
+    """Compare those that have no equal in the other list, in their order."""
+    more, fewer = list(ours), list(theirs)
+    for one in ours:
+        if one in fewer:
+            fewer.remove(one)
+            more.remove(one)
+    if len(ours) != len(theirs):
+        yield from (f"{path}[] lacks {json.dumps(one)[:600]}" for one in fewer)
+        yield from (f"{path}[] has {json.dumps(one)[:600]}" for one in more)
+        yield f"{path} has {len(ours)} items, not {len(theirs)}"
+    elif more:
+        for one, other in zip(more, fewer, strict=True):
+            yield from differences(one, other, f"{path}[]")
+    elif ours != theirs:
+        yield f"{path} is in another order: {json.dumps(ours)[:200]}, it should be {json.dumps(theirs)[:200]}"
 
 
 def _hashes(objects: Mapping[str, list[Document]]) -> dict[str, str]:
@@ -91,14 +126,15 @@ def _plain(value: Any, hashes: Mapping[str, str], name: str = "") -> Any:
         plain = [_plain(one, hashes) for one in value]
         return (
             sorted(plain, key=lambda one: json.dumps(one, sort_keys=True))
-            if name in {"endpoints", "addresses", "notReadyAddresses", "conditions"}
+            if name
+            in {"endpoints", "addresses", "notReadyAddresses", "conditions", "subsets", "ports"}
             else plain
         )
     return _text(value, hashes) if isinstance(value, str) else value
 
 
 def _text(text: str, hashes: Mapping[str, str]) -> str:
-    text = _UID.sub("(uid)", _TIME.sub("(time)", text))
+    text = _ADDRESS.sub("(address)", _UID.sub("(uid)", _TIME.sub("(time)", text)))
     for value, told in hashes.items():
         text = text.replace(value, told)
     return _SUFFIX.sub("(suffix)", _MINUTE.sub("(minute)", text))

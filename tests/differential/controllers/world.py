@@ -4,17 +4,20 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import trio
 
 from kthena_sandbox.client import ApiError, Client
 from kthena_sandbox.controllers.catalogue import discover
-from kthena_sandbox.kinds import NAMESPACES, NODES, PODS, Document, Key, Kind
+from kthena_sandbox.events import timestamp
+from kthena_sandbox.kinds import DEFINITIONS, NAMESPACES, NODES, PODS, Document, Key, Kind
 
 _QUIET_SECONDS = 1.2  # without a change, until all controllers are taken to be done
 _LONGEST_SECONDS = 20.0
 _POLL_SECONDS = 0.3
+_LONG_AGO = "2026-01-01T00:00:00Z"
 NODE = "node"
 _NEW_ACCOUNT_TRIES = 50
 WATCHED = (
@@ -32,6 +35,8 @@ class World:
     client: Client
     namespace: str
     kinds: Mapping[str, Kind]
+    names: dict[str, str] = field(default_factory=dict)
+    _definitions: list[str] = field(default_factory=list)
     _addresses: dict[str, str] = field(default_factory=dict)
 
     async def create(self, resource: str, name: str, **fields: Any) -> None:
@@ -45,11 +50,49 @@ class World:
         self, resource: str, name: str, change: Document, subresource: str = ""
     ) -> None:
         await self.client.patch(
-            self.kinds[resource], Key(self.namespace, name), change, subresource
+            self.kinds[resource], self._key(resource, name), change, subresource
         )
 
     async def delete(self, resource: str, name: str, **options: Any) -> None:
-        await self.client.delete(self.kinds[resource], Key(self.namespace, name), **options)
+        await self.client.delete(self.kinds[resource], self._key(resource, name), **options)
+
+    def _key(self, resource: str, name: str) -> Key:
+        return Key(self.namespace if self.kinds[resource].namespaced else "", name)
+
+    async def names_of(self, resource: str) -> list[str]:
+        """Return the names of all objects of a kind."""
+        found = await self.client.list(self.kinds[resource], self.namespace)
+        return [str(item["metadata"]["name"]) for item in found]
+
+    async def reference(self, resource: str, name: str) -> Document:
+        """Return the owner reference to an object."""
+        kind = self.kinds[resource]
+        found = await self.client.get(kind, self._key(resource, name))
+        return {
+            "apiVersion": kind.api_version, "kind": kind.name, "name": name,
+            "uid": found["metadata"]["uid"],
+        }  # fmt: skip
+
+    async def define(self, plural: str, kind: str) -> None:
+        """Define a kind of custom resources in a group of this namespace's own; later it is known as *plural*."""
+        group = f"{self.namespace}.example.com"
+        names = {"plural": plural, "singular": kind.lower(), "kind": kind}
+        schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+        version = {
+            "name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema},
+        }  # fmt: skip
+        spec = {"group": group, "scope": "Namespaced", "names": names, "versions": [version]}
+        await self.client.create(
+            DEFINITIONS, {"metadata": {"name": f"{plural}.{group}"}, "spec": spec}
+        )
+        self._definitions.append(f"{plural}.{group}")
+        made = Kind(group, "v1", kind, plural, namespaced=True)
+        self.kinds = {**self.kinds, plural: made}
+        for _ in range(_NEW_ACCOUNT_TRIES):
+            with suppress(ApiError):
+                await self.client.list(made, self.namespace)
+                return
+            await trio.sleep(0.1)
 
     async def evict(self, pod: Document) -> None:
         """Evict a pod, or be refused."""
@@ -69,15 +112,17 @@ class World:
             kept, key=lambda pod: (pod["metadata"]["creationTimestamp"], pod["metadata"]["name"])
         )
 
-    async def run_pods(self, limit: int = 1000, *, ready: bool = True) -> None:
-        """Be the kubelet that has started pods, at most *limit* that were not."""
+    async def run_pods(
+        self, limit: int = 1000, *, ready: bool = True, since: str = _LONG_AGO
+    ) -> None:
+        """Be the kubelet that has started pods, at most *limit* that were not. They are ready *since* then, or "now"."""
         waiting = [pod for pod in await self.pods() if pod["status"]["phase"] == "Pending"]
         for pod in waiting[:limit]:
             address = self._addresses.setdefault(
                 pod["metadata"]["uid"], f"10.1.0.{len(self._addresses) + 1}"
             )
             await self._bind(pod)
-            await self.set_phase(pod, "Running", ready=ready, address=address)
+            await self.set_phase(pod, "Running", ready=ready, address=address, since=since)
 
     async def _bind(self, pod: Document) -> None:
         """Be the scheduler."""
@@ -93,10 +138,11 @@ class World:
         await self.client.call("POST", PODS.path(self.namespace, name, "binding"), body=body)
 
     async def set_phase(
-        self, pod: Document, phase: str, *, ready: bool = False, address: str = "", code: int = 0
-    ) -> None:
+        self, pod: Document, phase: str, *, ready: bool = False, address: str = "", code: int = 0,
+        since: str = _LONG_AGO,
+    ) -> None:  # fmt: skip
         """Write what a kubelet writes of a pod."""
-        now = "2026-01-01T00:00:00Z"
+        now = timestamp(datetime.now(UTC)) if since == "now" else since
         status: Document = {"phase": phase, "startTime": now}
         status["conditions"] = [
             {"type": kind, "status": "True" if ready else "False", "lastTransitionTime": now}
@@ -125,6 +171,13 @@ class World:
         for pod in running[:limit]:
             await self.set_phase(pod, phase, code=code)
 
+    async def end_index(self, index: str, phase: str, code: int = 0) -> None:
+        """Let the pod of an index come to its end that runs."""
+        name = "batch.kubernetes.io/job-completion-index"
+        for pod in await self.pods():
+            if pod["metadata"]["labels"][name] == index and pod["status"]["phase"] == "Running":
+                await self.set_phase(pod, phase, code=code)
+
     async def let_go(self) -> None:
         """Be the kubelet that has stopped the pods which are leaving."""
         for pod in await self.client.list(PODS, self.namespace):
@@ -135,11 +188,18 @@ class World:
                     PODS, Key(self.namespace, pod["metadata"]["name"]), gracePeriodSeconds=0
                 )
 
+    async def delete_namespace(self) -> None:
+        """Delete the namespace, if it is still there."""
+        with suppress(ApiError):
+            await self.client.delete(NAMESPACES, Key("", self.namespace))
+
     async def close(self) -> None:
         """Leave nothing that would hold the namespace."""
-        await self.client.delete(NAMESPACES, Key("", self.namespace))
+        await self.delete_namespace()
         await trio.sleep(_POLL_SECONDS)
         await self.let_go()
+        for name in self._definitions:
+            await self.client.delete(DEFINITIONS, Key("", name))
 
     async def settled(self) -> dict[str, list[Document]]:
         """Return all objects once nothing has changed for a while, or the time is up."""
@@ -155,8 +215,10 @@ class World:
         return json.loads(before)  # type: ignore[no-any-return]
 
     async def _objects(self) -> dict[str, list[Document]]:
-        names = [name for name in WATCHED if name in self.kinds]
-        return {name: await self.client.list(self.kinds[name], self.namespace) for name in names}
+        names = [name for name in (*WATCHED, "widgets") if name in self.kinds]
+        found = {name: await self.client.list(self.kinds[name], self.namespace) for name in names}
+        own = await self.client.find(NAMESPACES, Key("", self.namespace))
+        return found | {"namespaces": [] if own is None else [own]}
 
 
 async def make_node(client: Client) -> None:

@@ -126,9 +126,11 @@ def test_a_service_without_pods_keeps_an_empty_slice() -> None:
     plan = plan_slices(_service(), {HTTP: _endpoints("a")}, [])
     present = _present(plan, "web-1")
     emptied = plan_slices(_service(), {}, present)
-    assert emptied.delete == present
-    assert [(entry["endpoints"], entry["ports"]) for entry in emptied.create] == [([], [])]
-    assert plan_slices(_service(), {}, _present(emptied, "web-2")) == Plan()
+    assert [
+        (entry["metadata"]["name"], entry["endpoints"], entry["ports"]) for entry in emptied.update
+    ] == [("web-1", [], [])]
+    assert (emptied.create, emptied.delete) == ([], [])
+    assert plan_slices(_service(), {}, emptied.update) == Plan()
 
 
 def test_endpoints_have_the_pods_that_stay() -> None:

@@ -46,12 +46,13 @@ def _pod(name: str, phase: str = "Running", index: int | None = None, **metadata
 
 def test_indexes_are_written_in_runs() -> None:
     assert write_indexes([5, 0, 2, 1]) == "0-2,5"
+    assert write_indexes([5, 0, 1]) == "0,1,5"
     assert read_indexes("0-2,5") == {0, 1, 2, 5}
     assert read_indexes("") == frozenset()
 
 
 def test_every_pod_counts_once() -> None:
-    leaving: Document = {"deletionTimestamp": "t", "deletionGracePeriodSeconds": 0}
+    leaving: Document = {"deletionTimestamp": "t", "deletionGracePeriodSeconds": 30}
     pods = [_pod("a", "Succeeded"), _pod("b", "Failed"), _pod("c"), _pod("d", **leaving),
             _pod("old", "Succeeded", finalizers=[])]  # fmt: skip
     good, bad = to_count(_job(), pods)
@@ -63,6 +64,17 @@ def test_every_pod_counts_once() -> None:
     after = counted(_job(status))
     assert after == {"succeeded": 2, "failed": 2, "uncountedTerminatedPods": {}}
     assert counted(_job(after)) == after
+
+
+def test_one_that_is_replaced_when_it_has_failed_counts_no_sooner() -> None:
+    job = _job(podReplacementPolicy="Failed")
+    leaving = _pod("a", deletionTimestamp="t", deletionGracePeriodSeconds=30)
+    assert to_count(job, [leaving]) == ([], [])
+    assert steps_of(job, tally(job, [leaving]), 0.0) == Steps(create=[None])
+    killed = _pod("a", deletionTimestamp="t", deletionGracePeriodSeconds=0)
+    assert to_count(job, [killed]) == ([], [killed])
+    ended = _pod("a", "Failed", deletionTimestamp="t", deletionGracePeriodSeconds=30)
+    assert to_count(job, [ended]) == ([], [ended])
 
 
 def test_an_index_that_was_done_twice_counts_once() -> None:
@@ -77,7 +89,8 @@ def test_an_index_that_was_done_twice_counts_once() -> None:
     [
         (Tally(0, 0, (), 0), {}, Steps(create=[None, None])),
         (Tally(2, 0, (), 0), {}, Steps(create=[None])),
-        (Tally(0, 0, (_pod("a"),), 1), {}, Steps()),
+        (Tally(0, 0, (_pod("a"),), 1), {}, Steps(create=[None])),
+        (Tally(0, 0, (_pod("a"),), 1), {"podReplacementPolicy": "Failed"}, Steps()),
         (Tally(0, 0, (), 0), {"parallelism": 0}, Steps()),
         (Tally(0, 0, (_pod("a"),), 0), {"parallelism": 0}, Steps(delete=[_pod("a")])),
         (Tally(0, 0, (), 0), {"completions": None}, Steps(create=[None, None])),
@@ -130,20 +143,24 @@ def test_a_job_has_ended_when_no_pod_is_left() -> None:
     assert seconds_to_live(_job(ended), NOW) is None
 
 
-def test_suspension_stops_the_clock() -> None:
+def test_the_clock_starts_anew_after_a_suspension() -> None:
     status = with_work(_job(suspend=True), {"startTime": "t"}, NOW)
-    assert "startTime" not in status
+    assert status["startTime"] == "t"
     assert is_true({"status": status}, "Suspended")
     resumed = with_work(_job(), status, NOW)
     assert resumed["startTime"] == "2026-01-02T03:04:05Z"
     assert not is_true({"status": resumed}, "Suspended")
+    assert with_work(_job(), resumed, NOW + timedelta(seconds=5)) == resumed
 
 
 def test_an_indexed_pod_knows_its_number() -> None:
     pod = new_pod(_job(completionMode="Indexed"), 4)
     assert pod["metadata"]["generateName"] == "work-4-"
     assert pod["spec"]["hostname"] == "work-4"
-    assert pod["spec"]["containers"][0]["env"] == [{"name": "JOB_COMPLETION_INDEX", "value": "4"}]
+    field = {"fieldPath": "metadata.labels['batch.kubernetes.io/job-completion-index']"}
+    assert pod["spec"]["containers"][0]["env"] == [
+        {"name": "JOB_COMPLETION_INDEX", "valueFrom": {"fieldRef": field}}
+    ]
     assert tally(_job(), [pod]).active == (pod,)
 
 

@@ -36,7 +36,8 @@ async def test_a_job_is_complete_when_enough_pods_have_ended_well(tmp_path: Path
     async with running(tmp_path, controllers=True, kubelet=True) as cluster:
         created = await _job(cluster, _WELL, completions=2, parallelism=2)
         uid = created["metadata"]["uid"]
-        assert created["metadata"]["labels"] == {"app": "a"}
+        assert created["metadata"]["labels"] == created["spec"]["template"]["metadata"]["labels"]
+        assert created["metadata"]["labels"]["batch.kubernetes.io/job-name"] == "work"
         assert created["spec"]["selector"]["matchLabels"] == {
             "batch.kubernetes.io/controller-uid": uid
         }
@@ -88,7 +89,7 @@ async def test_an_index_that_fails_leaves_the_others_alone(tmp_path: Path) -> No
         )  # fmt: skip
         job = await _ended(cluster, "Failed")
         assert (condition_of(job, "Failed") or {})["reason"] == "FailedIndexes"
-        assert (job["status"]["failedIndexes"], job["status"]["failed"]) == ("0-1", 2)
+        assert (job["status"]["failedIndexes"], job["status"]["failed"]) == ("0,1", 2)
 
 
 async def test_one_index_can_be_enough(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ def _object(name: str, app: str, owner: str = "", **metadata: Any) -> dict[str, 
 
 def test_an_owner_claims_what_it_selects() -> None:
     owner = {
+        "kind": "ReplicaSet",
         "metadata": {"name": "o", "namespace": "default", "uid": "o"},
         "spec": {"selector": {"matchLabels": {"app": "a"}}},
     }

@@ -11,6 +11,7 @@ from kthena_sandbox.controllers.rollout import (
     next_revision,
     obsolete,
     scale_of_current,
+    scale_of_new,
     scales_of_old,
     template_hash,
 )
@@ -69,8 +70,6 @@ def test_a_replica_set_that_is_rolled_back_to_remembers_its_revisions() -> None:
         "x": "y", "z": "kept", "kubernetes.io/change-cause": "back",
         "deployment.kubernetes.io/revision": "3",
         "deployment.kubernetes.io/revision-history": "1",
-        "deployment.kubernetes.io/desired-replicas": "4",
-        "deployment.kubernetes.io/max-replicas": "5",
     }  # fmt: skip
     again = annotations_of_current(deployment, _set("old", 0, 0, annotations=once), 5)
     assert again["deployment.kubernetes.io/revision-history"] == "1,3"
@@ -93,13 +92,21 @@ def test_surge_rounds_up_and_unavailability_down(
     assert limits(_deployment(replicas, strategy={"rollingUpdate": strategy})) == expected
 
 
+def test_recreation_has_no_limits() -> None:
+    assert limits(_deployment(4, strategy={"type": "Recreate"})) == (0, 0)
+
+
 def test_a_first_roll_out_makes_all_pods_at_once() -> None:
-    assert scale_of_current(_deployment(3), None, [], 0) == 3
+    assert scale_of_new(_deployment(3), []) == 3
 
 
 def test_a_new_template_gets_the_surge_first() -> None:
     old = _set("old", 4, 4)
-    assert scale_of_current(_deployment(4), None, [old], 4) == 1
+    assert scale_of_new(_deployment(4), [old]) == 1
+    assert scale_of_current(_deployment(4), _set("new", 1, 1), [_set("old", 3, 3)]) == 2
+    none = _deployment(4, strategy={"rollingUpdate": {"maxSurge": 0, "maxUnavailable": 2}})
+    assert scale_of_new(none, [old]) == 0
+    assert scale_of_current(none, _set("new", 0, 0), [_set("old", 2, 2)]) == 2
 
 
 def test_old_pods_go_as_far_as_enough_remain() -> None:
@@ -116,27 +123,26 @@ def test_pods_that_serve_nobody_go_first() -> None:
     assert scales_of_old(_deployment(4), new, [good, broken]) == {"broken": 0, "good": 2}
 
 
-def test_recreate_waits_until_the_old_pods_are_gone() -> None:
+def test_pods_that_are_not_available_yet_are_not_missed_twice() -> None:
+    new, old = _set("new", 3, 1), _set("older", 2, 2)
+    assert scales_of_old(_deployment(4), new, [old]) == {}
+
+
+def test_a_recreated_one_starts_whole() -> None:
     deployment = _deployment(2, strategy={"type": "Recreate"})
-    old = _set("older", 2, 2)
-    assert scale_of_current(deployment, None, [old], 2) == 0
-    assert scales_of_old(deployment, _set("new", 0, 0), [old]) == {"older": 0}
-    assert scale_of_current(deployment, _set("new", 0, 0), [], 0) == 2
+    assert scale_of_new(deployment, [_set("older", 2, 2)]) == 2
 
 
 def test_a_smaller_deployment_shrinks_at_once() -> None:
-    current = _set("new", 5, 5)
-    assert scale_of_current(_deployment(2), current, [current], 0) == 2
+    assert scale_of_current(_deployment(2), _set("new", 5, 5), []) == 2
 
 
 def test_revisions_count_up() -> None:
     def revised(name: str, number: str) -> Document:
         return _set(name, 0, 0, annotations={"deployment.kubernetes.io/revision": number})
 
-    old, new = revised("old", "3"), revised("new", "4")
-    assert next_revision([], None) == 1
-    assert next_revision([old, new], new) == 4
-    assert next_revision([old, new], old) == 5
+    assert next_revision([]) == 1
+    assert next_revision([revised("old", "3"), revised("older", "2")]) == 4
 
 
 def test_history_is_limited() -> None:

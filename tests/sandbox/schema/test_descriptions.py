@@ -29,14 +29,6 @@ def test_what_a_type_and_its_fields_are(batch: Document) -> None:
     )
 
 
-def test_a_later_version_has_descriptions_of_its_own() -> None:
-    schemas: Document = openapi_v3("autoscaling/v2", BUILTIN)["components"]["schemas"]
-    share = properties(schemas, "autoscaling.v2.MetricTarget")["averageUtilization"]
-    assert share["description"].startswith(
-        "averageUtilization is the target value of the average of the resource metric across all relevant pods"
-    )
-
-
 def test_paragraphs_are_those_of_kubernetes(batch: Document) -> None:
     text = properties(batch, "core.v1.TopologySpreadConstraint")["whenUnsatisfiable"]["description"]
     assert "to schedule the pod in any location,\n  but giving higher precedence to " in text

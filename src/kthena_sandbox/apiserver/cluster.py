@@ -1,7 +1,7 @@
 """The state behind the API: what is stored, which kinds are served, the time and the dice."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from random import Random
 from typing import Any
@@ -10,6 +10,7 @@ from uuid import UUID
 from kthena_sandbox.apiserver import definitions
 from kthena_sandbox.apiserver.catalogue import Catalogue, collection_key
 from kthena_sandbox.apiserver.conversion import from_storage, to_storage
+from kthena_sandbox.apiserver.conversions import Conversions
 from kthena_sandbox.apiserver.definitionnames import named_status, waits_for_names
 from kthena_sandbox.apiserver.errors import Cause, forbidden, not_found
 from kthena_sandbox.apiserver.metadata import timestamp
@@ -33,6 +34,10 @@ class Cluster:
     clock: Callable[[], datetime]
     dice: Random
     disabled_plugins: frozenset[str] = frozenset()
+    conversions: Conversions = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.conversions = Conversions(self.clock)
 
     def kind(self, group: str, version: str, plural: str) -> ResourceType:
         """A kind that is known to be there. Raises LookupError."""
@@ -54,27 +59,31 @@ class Cluster:
 
     def read(self, resource: ResourceType, key: Key) -> Document:
         """The object in the version of *resource*. Raises ApiError 404."""
-        return from_storage(resource, self.stored(resource, key))
+        return from_storage(resource, self.stored(resource, key), self.conversions)
 
     def write(self, resource: ResourceType, document: Document) -> Document:
         """Store an object, serve its kind if it defines one; returns it with its resourceVersion."""
         catalogue = self.catalogue
         if definitions.is_definition(resource):
             catalogue = definitions.defined(catalogue, document)
-        kept = to_storage(resource, document)
+        kept = to_storage(resource, document, self.conversions)
+        if resource.conversion is not None:
+            from_storage(resource, kept, self.conversions)  # before anything is written
         stored = self.store.put(collection_key(resource), key_of(document), kept)
         self.catalogue = catalogue
-        return from_storage(resource, stored)
+        return from_storage(resource, stored, self.conversions)
 
     def remove(self, resource: ResourceType, key: Key) -> Document:
         """Delete an object for good; the last object of a dying CRD takes the CRD along."""
+        if resource.conversion is not None:
+            self.read(resource, key)  # before anything is written
         last = self.store.delete(collection_key(resource), key)
         if definitions.is_definition(resource):
             self.catalogue = definitions.undefined(self.catalogue, last)
             self._hand_on_names(resource, last["spec"]["group"])
         elif resource.custom:
             self.release_definition(f"{resource.plural}.{resource.group}")
-        return from_storage(resource, last)
+        return from_storage(resource, last, self.conversions)
 
     def _hand_on_names(self, resource: ResourceType, group: str) -> None:
         """Give the names that have become free to the first definition that waits for them."""

@@ -1,7 +1,8 @@
-"""Objects of one collection in another version: CRDs by strategy None, the two Event groups, and autoscalers."""
+"""Objects of one collection in another version: CRDs by strategy None or by webhook, the two Event groups, and autoscalers."""
 
 from typing import Any
 
+from kthena_sandbox.apiserver.conversions import Conversions
 from kthena_sandbox.apiserver.storage import Key
 from kthena_sandbox.resources import ResourceType
 from kthena_sandbox.schema.autoscalers import OLD, to_new, to_old
@@ -37,8 +38,11 @@ def storage_path(resource: ResourceType, key: Key) -> str:
     return "".join(f"/{part}" for part in parts if part)
 
 
-def to_storage(resource: ResourceType, document: Document) -> Document:
-    """The object as it is kept."""
+def to_storage(resource: ResourceType, document: Document, known: Conversions) -> Document:
+    """The object as it is kept. Raises Unconverted."""
+    if resource.conversion is not None:
+        kept = f"{resource.group}/{resource.storage_version}"
+        return known.converted(resource, document, kept)
     if resource.group == "events.k8s.io":
         return _renamed(document, _TO_CORE) | {"apiVersion": "v1"}
     if document.get("apiVersion") == OLD:
@@ -48,8 +52,10 @@ def to_storage(resource: ResourceType, document: Document) -> Document:
     return document
 
 
-def from_storage(resource: ResourceType, document: Document) -> Document:
-    """The object in the version it is asked for in."""
+def from_storage(resource: ResourceType, document: Document, known: Conversions) -> Document:
+    """The object in the version it is asked for in. Raises Unconverted."""
+    if resource.conversion is not None:
+        return known.converted(resource, document, resource.api_version)
     if document.get("apiVersion") == resource.api_version:
         return document
     if resource.api_version == OLD:

@@ -1,5 +1,6 @@
 """Delete objects: preconditions, propagation, grace, finalizers."""
 
+from dataclasses import replace
 from typing import Any
 
 from kthena_sandbox.apiserver import definitions, lifecycle
@@ -152,6 +153,14 @@ def _with_propagation(document: Document, policy: str) -> Document:
     return document | {"metadata": metadata | ({"finalizers": wanted} if wanted else {})}
 
 
+def _as_kept(kind: ResourceType, document: Document) -> ResourceType:
+    """The kind in the version in which an object is kept, for which no webhook has to be asked."""
+    if kind.conversion is None:
+        return kind
+    version = document["apiVersion"].rpartition("/")[2]
+    return replace(kind, version=version, storage_version=version, conversion=None)
+
+
 def _clean_up(cluster: Cluster, resource: ResourceType, marked: Document) -> Document:
     """Say that a definition is going, and delete its objects."""
     condition = {
@@ -168,7 +177,7 @@ def _clean_up(cluster: Cluster, resource: ResourceType, marked: Document) -> Doc
     written = cluster.write(resource, shown)
     kind = definitions.served_kind(cluster.catalogue, marked)
     if kind is not None:
-        for key in list(cluster.collection(kind).documents):
-            delete(cluster, kind, key, DeleteOptions())
+        for key, document in list(cluster.collection(kind).documents.items()):
+            delete(cluster, _as_kept(kind, document), key, DeleteOptions())
     cluster.release_definition(name)
     return written

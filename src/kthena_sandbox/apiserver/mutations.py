@@ -319,7 +319,7 @@ def _check_preconditions(
 
 def _store(cluster: Cluster, resource: ResourceType, new: Document, old: Document) -> Document:
     key = key_of(old)
-    if to_storage(resource, new) == cluster.stored(resource, key):
+    if to_storage(resource, new, cluster.conversions) == cluster.stored(resource, key):
         return new
     if lifecycle.is_finished(new) and "deletionTimestamp" in old["metadata"]:
         cluster.remove(resource, key)

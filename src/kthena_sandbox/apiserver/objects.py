@@ -19,6 +19,8 @@ from kthena_sandbox.apiserver import (
 )
 from kthena_sandbox.apiserver.admission.gate import AdmissionGate, Pending
 from kthena_sandbox.apiserver.calls import Answer, Call, plain
+from kthena_sandbox.apiserver.conversions import Unconverted
+from kthena_sandbox.apiserver.converting import convert
 from kthena_sandbox.apiserver.discovery import is_cleared, is_review
 from kthena_sandbox.apiserver.errors import (
     ApiError,
@@ -65,8 +67,21 @@ async def _admitted(call: Call) -> Answer:
         try:
             return await _answer(call)
         except Pending as pending:
-            await gate.resolve(pending)
+            await _resolve(call, gate, pending)
+        except Unconverted as needed:
+            await convert(call.cluster, needed)
     raise conflict(call.resource, call.target.name)
+
+
+async def _resolve(call: Call, gate: AdmissionGate, pending: Pending) -> None:
+    """Ask the webhooks, which may want to see the object in another version."""
+    while True:
+        try:
+            await gate.resolve(pending)
+        except Unconverted as needed:
+            await convert(call.cluster, needed)
+        else:
+            return
 
 
 async def _answer(call: Call) -> Answer:

@@ -67,7 +67,9 @@ def list_page(
     start = options.continuation.start if options.continuation else None
     state = _state(cluster, resource, revision, start)
     keys = sorted(key for key in state if start is None or key > Key(*start))
-    converted = ((key, from_storage(resource, state[key])) for key in keys)
+    known = cluster.conversions
+    known.require(resource, (state[key] for key in keys))
+    converted = ((key, from_storage(resource, state[key], known)) for key in keys)
     found = [(key, document) for key, document in converted if selected.matches(document)]
     chunk = found[: options.limit] if options.limit else found
     metadata: Document = {"resourceVersion": str(revision)}

@@ -4,8 +4,9 @@ A watcher keeps nothing but its place in the collection's history, so a slow one
 the history has moved past it, it is told 410 and cut.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -13,6 +14,8 @@ import trio
 
 from kthena_sandbox.apiserver.cluster import Cluster
 from kthena_sandbox.apiserver.conversion import from_storage
+from kthena_sandbox.apiserver.conversions import Unconverted
+from kthena_sandbox.apiserver.converting import convert
 from kthena_sandbox.apiserver.errors import ApiError, too_old
 from kthena_sandbox.apiserver.listoptions import ListOptions
 from kthena_sandbox.apiserver.negotiation import Form
@@ -67,12 +70,23 @@ class Watch:
             return self._position(revision if asked is None else asked)
         position = self._position(revision)
         present = [collection.documents[key] for key in sorted(collection.documents)]
-        lines = b"".join(self._added(present))
+        lines = await self._complete(partial(self._added, present))
         await self.cluster.store.settled()
         await write(lines)
         if self.options.bookmarks and self.options.initial_events:
             await write(self._bookmark(revision, {INITIAL_EVENTS_END: "true"}))
         return position
+
+    async def _complete(self, make: Callable[[], Iterator[bytes]]) -> bytes:
+        """The lines, once what is told in them has been converted. Raises ApiError."""
+        while True:
+            try:
+                return b"".join(make())
+            except Unconverted as needed:
+                await convert(self.cluster, needed)
+
+    def _converted(self, document: Document) -> Document:
+        return from_storage(self.resource, document, self.cluster.conversions)
 
     def _position(self, revision: int) -> int:
         try:
@@ -81,8 +95,9 @@ class Watch:
             raise too_old(error.asked, error.oldest) from error
 
     def _added(self, documents: list[Document]) -> Iterator[bytes]:
+        self.cluster.conversions.require(self.resource, documents)
         for document in documents:
-            shown = from_storage(self.resource, document)
+            shown = self._converted(document)
             if self.selected.matches(shown):
                 yield self._event("ADDED", shown)
 
@@ -91,7 +106,7 @@ class Watch:
         due = self._next_bookmark(ends)
         while True:
             changes, reached = self._since(position)
-            if lines := b"".join(self._lines(changes)):
+            if lines := await self._complete(partial(self._lines, changes)):
                 await write(lines)
             if reached > position:
                 position = reached
@@ -138,7 +153,7 @@ class Watch:
                 shown = change.last if change.after is None else change.after
                 if change.after is not None and kind == "DELETED":
                     shown = self._left(change)
-                yield self._event(kind, from_storage(self.resource, shown))
+                yield self._event(kind, self._converted(shown))
 
     def _kind(self, change: Change) -> str:
         """What a change is to this watcher, who only knows the objects that it selects; "" for none of his."""
@@ -148,7 +163,7 @@ class Watch:
         return "ADDED" if after else ""
 
     def _selects(self, document: Document | None) -> bool:
-        return document is not None and self.selected.matches(from_storage(self.resource, document))
+        return document is not None and self.selected.matches(self._converted(document))
 
     @staticmethod
     def _left(change: Change) -> Document:

@@ -45,8 +45,15 @@ def _resource_type(spec: Document, version: Document, storage: str) -> ResourceT
             entry["jsonPath"].removeprefix(".") for entry in version.get("selectableFields") or ()
         ),
         deprecation=_deprecation(spec, version),
+        conversion=_webhook(spec),
         scale_paths=_scale_paths((version.get("subresources") or {}).get("scale")),
     )
+
+
+def _webhook(spec: Document) -> Document | None:
+    conversion = spec.get("conversion") or {}
+    by_webhook = conversion.get("strategy") == "Webhook" and len(spec["versions"]) > 1
+    return dict(conversion["webhook"]) if by_webhook else None
 
 
 def _deprecation(spec: Document, version: Document) -> str:

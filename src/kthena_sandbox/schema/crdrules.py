@@ -1,6 +1,6 @@
 """What a CustomResourceDefinition must satisfy beyond its schema, so that its kinds can be served."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import re2
@@ -39,11 +39,9 @@ def validate_crd(crd: Document) -> list[FieldError]:
 
 
 def _conversion(spec: Document) -> list[FieldError]:
-    """Objects change their version by name alone here, and what is not in a schema is pruned."""
-    found = []
-    strategy = _map(spec.get("conversion")).get("strategy", "None")
-    if strategy != "None":
-        found.append(errors.not_supported("spec.conversion.strategy", strategy, ["None"]))
+    """How objects come from one version to the others; what is not in a schema is pruned."""
+    conversion = spec.get("conversion")
+    found = [] if conversion is None else list(_strategy(_map(conversion)))
     if spec.get("preserveUnknownFields"):
         detail = (
             "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in "
@@ -51,6 +49,44 @@ def _conversion(spec: Document) -> list[FieldError]:
         )
         found.append(errors.invalid("spec.preserveUnknownFields", True, detail))
     return found
+
+
+def _strategy(conversion: Document) -> Iterator[FieldError]:
+    """The paths are those of the internal version, as a kube-apiserver tells them."""
+    path, strategy = "spec.conversion", conversion.get("strategy") or ""
+    webhook = _map(conversion.get("webhook"))
+    config, versions = webhook.get("clientConfig"), _list(webhook.get("conversionReviewVersions"))
+    if not strategy:
+        yield errors.required(f"{path}.strategy")
+    elif strategy not in {"None", "Webhook"}:
+        yield errors.not_supported(f"{path}.strategy", strategy, ["None", "Webhook"])
+    elif strategy == "None":
+        detail = "should not be set when strategy is not set to Webhook"
+        for given, field in (
+            (config, "webhookClientConfig"),
+            (versions, "conversionReviewVersions"),
+        ):
+            if given:
+                yield errors.forbidden(f"{path}.{field}", detail)
+    else:
+        yield from _client_config(config, f"{path}.webhookClientConfig")
+        known = {"v1", "v1beta1"} & {str(version) for version in versions}
+        if not versions:
+            yield errors.required(f"{path}.conversionReviewVersions")
+        elif not known:
+            detail = "must include at least one of v1, v1beta1"
+            yield errors.invalid(f"{path}.conversionReviewVersions", versions, detail)
+
+
+def _client_config(config: Any, path: str) -> Iterator[FieldError]:
+    if not isinstance(config, dict):
+        yield errors.required(path, "required when strategy is set to Webhook")
+    elif bool(config.get("url")) == bool(config.get("service")):
+        yield errors.required(path, "exactly one of url or service is required")
+    elif (url := config.get("url")) and not str(url).startswith("https://"):
+        scheme = str(url).partition(":")[0]
+        detail = "'https' is the only allowed URL scheme; desired format: https://host[/path]"
+        yield errors.invalid(f"{path}.url", scheme, detail)
 
 
 def _map(value: Any) -> Document:

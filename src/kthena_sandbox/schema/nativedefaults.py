@@ -253,8 +253,14 @@ def definition_defaults(definition: Document) -> Document:
         return definition
     kind = str(names.get("kind", ""))
     defaults = {"singular": kind.lower(), "listKind": f"{kind}List"}
-    conversion = {"conversion": {"strategy": "None"}}
-    return definition | {"spec": conversion | spec | {"names": defaults | names}}
+    conversion = _map(spec.get("conversion")) if "conversion" in spec else {"strategy": "None"}
+    webhook = _map(conversion.get("webhook"))
+    config = _map(webhook.get("clientConfig"))
+    if service := _map(config.get("service")):
+        config = config | {"service": {"port": 443} | service}
+        conversion = conversion | {"webhook": webhook | {"clientConfig": config}}
+    own = {"conversion": conversion, "names": defaults | names}
+    return definition | {"spec": spec | own}
 
 
 def binding_defaults(binding: Document) -> Document:

@@ -171,7 +171,9 @@ class AdmissionGate:
         hook, name = concerned.hook, concerned.hook["name"]
         if attempt.dry_run and hook.get("sideEffects") not in {"None", "NoneOnDryRun"}:
             raise bad_request(f'admission webhook "{name}" does not support dry run')
-        request = request_of(attempt, self.user, self.cluster.uid(), concerned.kind)
+        request = request_of(
+            attempt, self.user, self.cluster.uid(), concerned.kind, self.cluster.conversions
+        )
         try:
             found = await call(self.cluster, hook, request)
         except CallFailed as error:

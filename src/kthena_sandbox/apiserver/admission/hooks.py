@@ -99,7 +99,7 @@ class Hooks:
         conditions = hook.get("matchConditions") or []
         if not conditions:
             return True
-        request = request_of(attempt, user, "", kind)
+        request = request_of(attempt, user, "", kind, self.cluster.conversions)
         try:
             return conditions_hold(conditions, self._variables(request, attempt, user))
         except ConditionFailed as error:
@@ -128,7 +128,7 @@ class Hooks:
         kind = self._constrained(spec["matchConstraints"], attempt)
         if kind is None or not self._bound(bound.get("matchResources"), attempt):
             return
-        request = request_of(attempt, user, "", kind)
+        request = request_of(attempt, user, "", kind, self.cluster.conversions)
         space = self.cluster.store.get(
             CollectionKey("", "namespaces"), Key("", attempt.key.namespace)
         )

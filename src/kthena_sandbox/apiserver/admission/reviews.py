@@ -9,6 +9,7 @@ import msgspec
 
 from kthena_sandbox.apiserver.auth.identity import User
 from kthena_sandbox.apiserver.conversion import from_storage, to_storage
+from kthena_sandbox.apiserver.conversions import Conversions
 from kthena_sandbox.apiserver.errors import ApiError
 from kthena_sandbox.apiserver.gates import Attempt
 from kthena_sandbox.resources import ResourceType
@@ -32,7 +33,9 @@ class Verdict:
     warnings: tuple[str, ...]
 
 
-def request_of(attempt: Attempt, user: User, uid: str, kind: ResourceType) -> Document:
+def request_of(
+    attempt: Attempt, user: User, uid: str, kind: ResourceType, known: Conversions
+) -> Document:
     """The `request` of a review (which is also the variable of that name in conditions)."""
     own = attempt.resource
     shown: Document = {
@@ -40,7 +43,8 @@ def request_of(attempt: Attempt, user: User, uid: str, kind: ResourceType) -> Do
         "kind": _kind(attempt.shape or kind), "resource": _resource(kind),
         "requestKind": _kind(attempt.shape or own), "requestResource": _resource(own),
         "operation": attempt.operation, "userInfo": user.info(),
-        "object": _as(kind, attempt, attempt.new), "oldObject": _as(kind, attempt, attempt.old),
+        "object": _as(kind, attempt, attempt.new, known),
+        "oldObject": _as(kind, attempt, attempt.old, known),
         "dryRun": attempt.dry_run,
         "options": _options(attempt),
     }  # fmt: skip
@@ -65,10 +69,14 @@ def _resource(kind: ResourceType) -> Document:
     return {"group": kind.group, "version": kind.version, "resource": kind.plural}
 
 
-def _as(kind: ResourceType, attempt: Attempt, document: Document | None) -> Document | None:
+def _as(
+    kind: ResourceType, attempt: Attempt, document: Document | None, known: Conversions
+) -> Document | None:
     if attempt.shape is not None:
         return document
-    return document and from_storage(kind, to_storage(attempt.resource, document))
+    if document is None or kind is attempt.resource:
+        return document
+    return from_storage(kind, to_storage(attempt.resource, document, known), known)
 
 
 def review(request: Document, version: str) -> Document:

@@ -45,20 +45,26 @@ async def call(cluster: Cluster, hook: Mapping[str, Any], request: Document) -> 
     version = next((entry for entry in offered if entry in VERSIONS), None)
     if version is None:
         raise CallFailed("webhook does not accept known AdmissionReview versions (v1, v1beta1)")
-    client_config = hook["clientConfig"]
-    place = _place(cluster, client_config)
-    url = place.url.copy_merge_params({"timeout": f"{seconds}s"})
     body = msgspec.json.encode(review(request, version))
+    try:
+        answer = await post(cluster, hook["clientConfig"], body, seconds)
+        return verdict(answer, request["uid"], version)
+    except BadAnswer as error:
+        raise CallFailed(f"received invalid webhook response: {error}") from error
+    except CallFailed as error:
+        raise CallFailed(f"failed to call webhook: {error}") from error
+
+
+async def post(cluster: Cluster, config: Mapping[str, Any], body: bytes, seconds: float) -> bytes:
+    """What the webhook at a `clientConfig` answers. Raises CallFailed."""
+    place = _place(cluster, config)
+    url = place.url.copy_merge_params({"timeout": f"{seconds}s"})
     with trio.move_on_after(seconds):
         try:
-            answer = await _post(place, url, body, _trust(client_config), seconds)
-            return verdict(answer, request["uid"], version)
+            return await _post(place, url, body, _trust(config), seconds)
         except (httpx.HTTPError, OSError) as error:
-            raise CallFailed(f'failed to call webhook: Post "{url}": {_why(error)}') from error
-        except BadAnswer as error:
-            raise CallFailed(f"received invalid webhook response: {error}") from error
-    why = "context deadline exceeded"
-    raise CallFailed(f'failed to call webhook: Post "{url}": {why}')
+            raise CallFailed(f'Post "{url}": {_why(error)}') from error
+    raise CallFailed(f'Post "{url}": context deadline exceeded')
 
 
 def _why(error: BaseException) -> str:
@@ -113,14 +119,14 @@ def _endpoint(cluster: Cluster, key: Key, number: int, url: httpx.URL) -> tuple[
     """A ready endpoint of a Service, by its EndpointSlices."""
     services = cluster.collection(cluster.kind("", "v1", "services")).documents
     if key not in services:
-        raise CallFailed(f'failed to call webhook: Post "{url}": service "{key.name}" not found')
+        raise CallFailed(f'Post "{url}": service "{key.name}" not found')
     listed = services[key]["spec"].get("ports") or []
     port = next((entry for entry in listed if entry["port"] == number), None)
     if port is None:
         why = f'no service port {number} found for service "{key.name}"'
-        raise CallFailed(f'failed to call webhook: Post "{url}": {why}')
+        raise CallFailed(f'Post "{url}": {why}')
     found = ready_endpoint(cluster, key, port.get("name", ""))
     if found is not None:
         return found
     why = f'no endpoints available for service "{key.name}"'
-    raise CallFailed(f'failed to call webhook: Post "{url}": {why}')
+    raise CallFailed(f'Post "{url}": {why}')

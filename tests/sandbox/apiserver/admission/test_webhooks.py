@@ -2,24 +2,20 @@
 
 import base64
 import json
-import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-import trio
 from tests.sandbox.apiserver.asgi_client import CONFIGMAPS, PODS, Client, configmap, pod
+from tests.sandbox.apiserver.tls_server import BUNDLE, serving
 from trustme import CA
 
 from kthena_sandbox.httpd.exchange import Exchange
-from kthena_sandbox.httpd.server import Server
 
 BASE = "/apis/admissionregistration.k8s.io/v1"
 Answerer = Callable[[dict[str, Any]], dict[str, Any]]
-AUTHORITY = CA()
-BUNDLE = base64.b64encode(AUTHORITY.cert_pem.bytes()).decode()
 RULE = {"apiGroups": [""], "apiVersions": ["v1"], "resources": ["configmaps"],
         "operations": ["CREATE", "UPDATE", "DELETE"]}  # fmt: skip
 
@@ -47,18 +43,8 @@ class Hook:
 @asynccontextmanager
 async def _running(answerer: Answerer, name: str = "127.0.0.1") -> AsyncIterator[Hook]:
     hook = Hook(answerer)
-    server = Server(hook.handle)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    AUTHORITY.issue_cert(name).configure_cert(context)
-    (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
-    hook.port = listener.socket.getsockname()[1]
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(
-            trio.serve_listeners, server.serve_stream,
-            [trio.SSLListener(listener, context, https_compatible=True)],
-        )  # fmt: skip
+    async with serving(hook.handle, name) as hook.port:
         yield hook
-        nursery.cancel_scope.cancel()
 
 
 def _allow(_: dict[str, Any]) -> dict[str, Any]:

@@ -125,7 +125,8 @@ def _check_preconditions(
 def _check_protected(resource: ResourceType, key: Key) -> None:
     if _place(resource) == ("", "namespaces") and key.name in _PROTECTED:
         raise forbidden(resource, key.name, "this namespace may not be deleted")
-    if resource.plural == "priorityclasses" and key.name in SYSTEM_CLASSES:
+    is_priority = _place(resource) == ("scheduling.k8s.io", "priorityclasses")
+    if is_priority and key.name in SYSTEM_CLASSES:
         why = "this is a system priority class and cannot be deleted"
         raise forbidden(resource, key.name, why)
 

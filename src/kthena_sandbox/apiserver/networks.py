@@ -5,7 +5,7 @@ from typing import Any
 from kthena_sandbox.apiserver.errors import Cause
 from kthena_sandbox.apiserver.surroundings import Surroundings
 from kthena_sandbox.schema.golang import shown
-from kthena_sandbox.schema.policyrules import network_policy_warnings
+from kthena_sandbox.schema.networkpolicyrules import network_policy_warnings
 
 Document = dict[str, Any]
 _CLASS = "kubernetes.io/ingress.class"

@@ -295,7 +295,7 @@ STRATEGIES: Mapping[tuple[str, str], Strategy] = {
     ("networking.k8s.io", "networkpolicies"): Strategy(
         warnings=networks.policy_warnings, generation=_SPEC, on_update=_RULES_FIRST
     ),
-    ("node.k8s.io", "runtimeclasses"): Strategy(check_last=_fixed("handler"), on_update=_WHOLE),
+    ("node.k8s.io", "runtimeclasses"): Strategy(check_last=_fixed("handler"), warnings=workloads.runtime_class_warnings, on_update=_WHOLE),
     ("scheduling.k8s.io", "priorityclasses"): Strategy(check=_check_priority, generation=("value",)),
     ("policy", "poddisruptionbudgets"): Strategy(
         generation=_SPEC,

@@ -29,6 +29,9 @@ _SHOWN_IN_JOB: Mapping[str, Callable[[Any], str]] = {
 }
 TEMPLATE_COUNT = "deprecated.daemonset.template.generation"
 _PREFIX = "batch.kubernetes.io/"
+_ONE_RUNTIME = (
+    "this sandbox runs all pods as processes of this machine, whatever their RuntimeClass says"
+)
 
 
 def name_warnings(document: Document, old: Document | None) -> list[str]:
@@ -41,6 +44,11 @@ def name_warnings(document: Document, old: Document | None) -> list[str]:
     listed = " ".join(problems)
     why = f"which can result in surprising behavior; a DNS label is recommended: [{listed}]"
     return [f"metadata.name: this is used in {used}, {why}"]
+
+
+def runtime_class_warnings(*_: object) -> list[str]:
+    """There is one way to run a pod here."""
+    return [_ONE_RUNTIME]
 
 
 def check_stateful_set(document: Document, old: Document | None, _: Surroundings) -> list[Cause]:

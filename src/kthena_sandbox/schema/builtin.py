@@ -33,8 +33,8 @@ from kthena_sandbox.schema.crdrules import validate_crd
 from kthena_sandbox.schema.cronrules import cron_job_defaults, cron_job_rules
 from kthena_sandbox.schema.fielderrors import FieldError
 from kthena_sandbox.schema.ingressrules import ingress_class_rules, ingress_rules
+from kthena_sandbox.schema.networkpolicyrules import network_policy_defaults, network_policy_rules
 from kthena_sandbox.schema.notation import full_name, read_definitions
-from kthena_sandbox.schema.policyrules import network_policy_defaults, network_policy_rules
 from kthena_sandbox.schema.workloadrules import (
     daemon_set_rules,
     deployment_rules,

@@ -7,7 +7,7 @@ import pytest
 from kthena_sandbox.resources import ResourceType
 from kthena_sandbox.schema import structural
 from kthena_sandbox.schema.builtin import BUILTIN
-from kthena_sandbox.schema.policyrules import network_policy_warnings
+from kthena_sandbox.schema.networkpolicyrules import network_policy_warnings
 
 Document = dict[str, Any]
 INGRESS, INGRESS_CLASS, POLICY = (

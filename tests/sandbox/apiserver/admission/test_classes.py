@@ -136,6 +136,14 @@ async def test_a_pod_gets_what_its_runtime_class_says(client: Client) -> None:
     )
 
 
+async def test_a_runtime_class_changes_nothing_here(client: Client) -> None:
+    said = '299 - "this sandbox runs all pods as processes of this machine, whatever their RuntimeClass says"'
+    body = {"metadata": {"name": "r"}, "handler": "kata"}
+    assert (await client.post(RUNTIMES, body)).headers["warning"] == said
+    labelled = await client.patch(f"{RUNTIMES}/r", {"metadata": {"labels": {"a": "b"}}})
+    assert labelled.headers["warning"] == said
+
+
 async def test_an_ingress_gets_the_default_class(client: Client) -> None:
     spec = {"defaultBackend": {"service": {"name": "s", "port": {"number": 80}}}}
     default = {"ingressclass.kubernetes.io/is-default-class": "true"}

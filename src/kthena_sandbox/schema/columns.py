@@ -115,6 +115,10 @@ _LAYOUTS: Mapping[tuple[str, str], tuple[tuple[Column, ...], Row]] = {
         _columns("Name|Ready|Age|Containers+|Images+"),
         _plain(workloadrows.stateful_set),
     ),
+    ("autoscaling", "Scale"): (
+        _columns("Name|Desired#|Available#|Age"),
+        _plain(workloadrows.scale),
+    ),
     ("batch", "Job"): (
         _columns(f"Name|Status|Completions|Duration|{_WORKLOAD}"),
         _plain(workloadrows.job),

@@ -15,9 +15,11 @@ Document = dict[str, Any]
 MISSING: Any = object()
 REF = "#/definitions/"
 PUBLISHED_ONLY = "x-published-only"  # required in OpenAPI, not enforced
+PUBLISHED_AS = "x-published-as"  # another schema in OpenAPI
+GATED = "x-gated"
 ENFORCED_ONLY = "x-enforced-only"  # the other way round
 # What a field says beside the reference to its type.
-_OF_A_FIELD = {"default": "default", "x-kubernetes-map-type": "map_type"}
+_OF_A_FIELD = {"default": "default", "x-kubernetes-map-type": "map_type", GATED: "gated"}
 # Times that are no pointers in Go are written as null where they are not set, and so is all that Go never leaves out.
 _NULLS = {
     "ContainerStateRunning": ("startedAt",),
@@ -50,7 +52,8 @@ class Node:
     """One schema in the tree. `limits` holds the value validations that are present.
 
     `written` are the fields that Go writes also when they are empty, and `nulls` those it then writes as null.
-    `name` is that of the Go struct, "" for what has none, and `version` that of the package it is in. A list without a list type of its own takes the one that
+    `name` is that of the Go struct, "" for what has none, and `version` that of the package it is in. What is `gated`
+    belongs to a feature that is off: it is dropped. A list without a list type of its own takes the one that
     its patch strategy implies.
     """
 
@@ -85,6 +88,7 @@ class Node:
     rules: tuple[Rule, ...] = ()
     typed: Mapping[str, Any] | None = None  # the schema by which values are read for the rules
     has_rules: bool = False
+    gated: bool = False
 
 
 class Definitions(Mapping[str, Mapping[str, Any]]):
@@ -222,6 +226,7 @@ def _fill_type(node: Node, document: Mapping[str, Any]) -> None:
         listed = ("integer", "string")
     node.types, node.type_name = frozenset(listed), ",".join(listed)
     node.nullable = bool(document.get("nullable"))
+    node.gated = bool(document.get(GATED))
     node.preserve = bool(document.get("x-kubernetes-preserve-unknown-fields"))
     node.embedded = bool(document.get("x-kubernetes-embedded-resource"))
     node.quantity = node.native and document.get("format") == "quantity"

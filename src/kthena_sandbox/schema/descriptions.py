@@ -2,8 +2,9 @@
 
 The texts are those in the docstrings of the package lightkube-models, which are made from Kubernetes' OpenAPI document.
 Its files are read as text: to import them would take their dependencies and more memory. The lines there are broken at 78
-letters and not indented; `descriptions.json` tells where that leaves more than one way to put them together again, and which values
-of a field are published.
+letters and not indented. `descriptions.json` tells where that leaves more than one way to put them together again, and what the
+package does not have: types that are a single value, and the values of a field with what they mean. It is made from the same OpenAPI
+document, as a server publishes it (Kubernetes, Apache License 2.0).
 """
 
 import re
@@ -44,10 +45,11 @@ _NOTHING = Description()
 
 
 class Untold(msgspec.Struct, frozen=True):
-    """`descriptions.json`: white space by the number of the word that it follows, and values by type and field."""
+    """`descriptions.json`: white space by the number of the word that it follows, types, and values by type and field."""
 
     layouts: dict[str, dict[int, str]]
-    values: dict[str, dict[str, list[str]]]
+    texts: dict[str, str]
+    values: dict[str, dict[str, dict[str, str]]]
 
 
 class Descriptions:
@@ -62,8 +64,9 @@ class Descriptions:
     def described(self, name: str, schema: Document) -> Document:
         """The schema of the built-in type *name* with descriptions, and with the values that its fields may have."""
         module = module_of(name)
-        if module is None:
-            return schema
+        if module is None or name in self._untold.texts:
+            told = self._untold.texts.get(name)
+            return schema if told is None else schema | {"description": told}
         own = f"{module}.{name.rpartition('.')[2]}"
         if own not in self._known:
             self._known[own] = self._description(module, own)
@@ -149,15 +152,17 @@ def laid_out(text: str, layout: Layout) -> str:
     return "".join(parts)
 
 
-def _told(schema: Document, text: str, values: list[str] | None) -> Document:
+def _told(schema: Document, text: str, values: Mapping[str, str] | None) -> Document:
     """A field with its description, which names the values, as kube-apiserver writes them; it publishes no others."""
     published = {key: entry for key, entry in schema.items() if key != "enum"}
     if values is not None:
         below = next((key for key in ("items", "additionalProperties") if key in schema), None)
         if below is not None:
-            published[below] = dict(schema[below]) | {"enum": values}
+            published[below] = dict(schema[below]) | {"enum": list(values)}
         else:
-            published["enum"] = values
-            listed = "".join(f'\n - `"{value}"`' for value in values)
+            published["enum"] = list(values)
+            listed = "".join(
+                f'\n - `"{value}"` {meaning}'.rstrip(" ") for value, meaning in values.items()
+            )
             text = f"{text}\n\nPossible enum values:{listed}"
     return published | {"description": text} if text else published

@@ -3,15 +3,23 @@
 Each file is one API group and each entry a type, `field: TYPE WORD...`. TYPE is `[T]` for a list, `{T}` for a map
 of strings to T, a name from `SCALARS`, a type of the same file or `group.Type`. A `!` behind it means that
 the field must be there and not be empty. Words: `required` (said in OpenAPI, not enforced), `unsaid` (enforced, not said), `default=JSON`,
-`in=A,B` (enumeration), `merge` and `merge=KEY` and `retainKeys` (strategic merge), `set`, `map=K1,K2` and `atomic` (list
-and map types), `granular` (a struct that this field owns field by field, although its type says otherwise).
+`in=A,B` (enumeration), `merge` and `merge=KEY`, `replace` and `retainKeys` (strategic merge), `set`, `map=K1,K2` and `atomic` (list
+and map types), `granular` (a struct that this field owns field by field, although its type says otherwise), `as=TYPE` (said to be
+another type), `gated` (a field of a feature that is off: known, and dropped).
 """
 
 import json
 from collections.abc import Mapping
 from typing import Any
 
-from kthena_sandbox.schema.compiled import ENFORCED_ONLY, PUBLISHED_ONLY, REF, Definitions
+from kthena_sandbox.schema.compiled import (
+    ENFORCED_ONLY,
+    GATED,
+    PUBLISHED_AS,
+    PUBLISHED_ONLY,
+    REF,
+    Definitions,
+)
 
 PREFIXES: Mapping[str, str] = {
     "autoscalingv2": "io.k8s.api.autoscaling.v2",
@@ -24,6 +32,12 @@ _TIME = f"{PREFIXES['meta']}.Time"
 _FIELDS = f"{PREFIXES['meta']}.FieldsV1"
 _RAW = "io.k8s.apimachinery.pkg.runtime.RawExtension"
 _MICRO_TIME = f"{PREFIXES['meta']}.MicroTime"
+_VALUES = (
+    "JSON",
+    "JSONSchemaPropsOrArray",
+    "JSONSchemaPropsOrBool",
+    "JSONSchemaPropsOrStringArray",
+)
 _FREE: Mapping[str, Any] = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 _NAMED: Mapping[str, Mapping[str, Any]] = {
     _QUANTITY: {"type": "string", "format": "quantity"},
@@ -31,6 +45,7 @@ _NAMED: Mapping[str, Mapping[str, Any]] = {
     _TIME: {"type": "string", "format": "date-time"},
     _MICRO_TIME: {"type": "string", "format": "date-time"},
     _FIELDS: _FREE,
+    **{f"{PREFIXES['apiextensions']}.{name}": {} for name in _VALUES},
     _RAW: {"x-kubernetes-preserve-unknown-fields": True},
 }
 SCALARS: Mapping[str, Mapping[str, Any]] = {
@@ -99,9 +114,9 @@ def _field(group: str, words: list[str]) -> dict[str, Any]:
     strategies = []
     for word in words[1:]:
         name, _, value = word.partition("=")
-        if name in {"merge", "retainKeys"}:
+        if name in {"merge", "replace", "retainKeys"}:
             strategies.append(name)
-        document |= _word(name, value)
+        document |= _word(group, name, value)
     if strategies:
         document["x-kubernetes-patch-strategy"] = ",".join(strategies)
     if "atomic" in words:
@@ -110,10 +125,14 @@ def _field(group: str, words: list[str]) -> dict[str, Any]:
     return document
 
 
-def _word(name: str, value: str) -> dict[str, Any]:
+def _word(group: str, name: str, value: str) -> dict[str, Any]:
     match name:
         case "default":
             return {"default": json.loads(value)}
+        case "as":
+            return {PUBLISHED_AS: f"{REF}{full_name(group, value)}"}
+        case "gated":
+            return {GATED: True}
         case "in":
             return {"enum": value.split(",")}
         case "merge" if value:
@@ -125,7 +144,7 @@ def _word(name: str, value: str) -> dict[str, Any]:
             return {"x-kubernetes-map-type": "granular"}
         case "set":
             return {"x-kubernetes-list-type": "set"}
-        case "merge" | "retainKeys" | "required" | "unsaid" | "atomic":
+        case "merge" | "replace" | "retainKeys" | "required" | "unsaid" | "atomic":
             return {}
         case unknown:
             raise KeyError(unknown)

@@ -5,7 +5,14 @@ from typing import Any
 
 from kthena_sandbox.resources import ResourceType
 from kthena_sandbox.schema.builtin import DEFINITIONS
-from kthena_sandbox.schema.compiled import ENFORCED_ONLY, PUBLISHED_ONLY, REF, Schema as HeldSchema
+from kthena_sandbox.schema.compiled import (
+    ENFORCED_ONLY,
+    GATED,
+    PUBLISHED_AS,
+    PUBLISHED_ONLY,
+    REF,
+    Schema as HeldSchema,
+)
 from kthena_sandbox.schema.descriptions import Descriptions
 from kthena_sandbox.schema.notation import full_name
 
@@ -17,7 +24,7 @@ DELETE_OPTIONS = full_name("meta", "DeleteOptions")
 SCALE = full_name("autoscaling", "Scale")
 _POD = full_name("core", "Pod")
 _ALWAYS = (STATUS, DELETE_OPTIONS, SCALE)
-_UNPUBLISHED = frozenset({ENFORCED_ONLY, PUBLISHED_ONLY})
+_UNPUBLISHED = frozenset({ENFORCED_ONLY, GATED, PUBLISHED_AS, PUBLISHED_ONLY})
 _NOT_IN_V2 = frozenset({"nullable", "oneOf", "anyOf", "allOf", "not", "default"})
 _COMMON = ("apiVersion", "kind", "metadata")  # custom resources are told of as pods are
 _FREE = "x-kubernetes-preserve-unknown-fields"
@@ -105,8 +112,9 @@ def _list(resource: ResourceType) -> Document:
 
 def _references(document: Any) -> Iterator[str]:
     if isinstance(document, Mapping):
-        if isinstance(document.get("$ref"), str):
-            yield document["$ref"].removeprefix(REF)
+        for key in ("$ref", PUBLISHED_AS):
+            if isinstance(document.get(key), str):
+                yield document[key].removeprefix(REF)
         for entry in document.values():
             yield from _references(entry)
     elif isinstance(document, list):
@@ -115,6 +123,8 @@ def _references(document: Any) -> Iterator[str]:
 
 
 def _as_said(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    if PUBLISHED_AS in document:
+        return {"$ref": document[PUBLISHED_AS]} | _told(document)
     if ENFORCED_ONLY not in document:
         return document
     said = [name for name in document["required"] if name not in document[ENFORCED_ONLY]]
@@ -132,10 +142,15 @@ def as_v3(document: Mapping[str, Any]) -> Document:
         return {"allOf": [target], **shown} if shown else target
     match shown.get("format"):
         case "quantity":
-            return {"oneOf": [{"type": "string"}, {"type": "number"}]}
+            return _told(shown) | {"oneOf": [{"type": "string"}, {"type": "number"}]}
         case "int-or-string" if shown.get("type") == "string":
-            return {"format": "int-or-string", "oneOf": [{"type": "integer"}, {"type": "string"}]}
+            either = {"oneOf": [{"type": "integer"}, {"type": "string"}]}
+            return _told(shown) | {"format": "int-or-string"} | either
     return shown
+
+
+def _told(shown: Mapping[str, Any]) -> Document:
+    return {key: shown[key] for key in ("description",) if key in shown}
 
 
 def as_v2(document: Mapping[str, Any]) -> Document:

@@ -66,7 +66,7 @@ class Pruner:
         if not known or node is None:
             self.unknown.append(below)
             return _ANYTHING
-        if entry is None and node.native:
+        if (entry is None and node.native) or (child is not None and child.gated):
             return _ANYTHING
         pruned = self.prune(entry, child, below)
         if node.native and child is not None and _vanishes(key, pruned, node, child):

@@ -105,6 +105,12 @@ def _restarts(statuses: list[Document], now: datetime) -> str:
     return f"{count} ({age(max(known), now)} ago)"
 
 
+def scale(entry: Document, now: datetime) -> list[Any]:
+    """Scale."""
+    wanted, present = whole(entry, "spec.replicas"), whole(entry, "status.replicas")
+    return [name_of(entry), wanted, present, age_of(entry, now)]
+
+
 def _readiness_gates(entry: Document) -> str:
     gates = maps(entry, "spec.readinessGates")
     if not gates:

@@ -95,6 +95,15 @@ def test_a_deployment_gets_the_defaults_of_kubernetes() -> None:
     }  # fmt: skip
 
 
+def test_fields_of_features_that_are_off_are_known_and_dropped() -> None:
+    assert POD.schema is not None
+    spec = {"hostnameOverride": "x", "containers": [{"name": "a", "restartPolicyRules": [{}]}]}
+    assert structural.prune({"spec": spec}, POD.schema) == (
+        {"spec": {"containers": [{"name": "a"}]}},
+        [],
+    )
+
+
 def test_recreate_has_no_rolling_update() -> None:
     spec = fitted(DEPLOYMENT, deployment(strategy={"type": "Recreate"}))["spec"]
     assert spec["strategy"] == {"type": "Recreate"}

@@ -37,9 +37,12 @@ def test_paragraphs_are_those_of_kubernetes(batch: Document) -> None:
 def test_a_field_names_its_values(batch: Document) -> None:
     policy = properties(batch, "core.v1.Container")["imagePullPolicy"]
     assert policy["enum"] == ["Always", "IfNotPresent", "Never"]
-    assert policy["description"].endswith(
-        '\n\nPossible enum values:\n - `"Always"`\n - `"IfNotPresent"`\n - `"Never"`'
+    assert (
+        '\n\nPossible enum values:\n - `"Always"` means that kubelet always attempts to pull the '
+        in policy["description"]
     )
+    restarts = properties(batch, "core.v1.PodSpec")["restartPolicy"]["description"]
+    assert restarts.endswith(':\n - `"Always"`\n - `"Never"`\n - `"OnFailure"`')
     assert properties(batch, "core.v1.PersistentVolumeClaimSpec")["accessModes"]["items"]["enum"] == [
         "ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod",
     ]  # fmt: skip
@@ -88,18 +91,40 @@ def test_another_layout() -> None:
 
 
 def test_what_the_package_does_not_tell() -> None:
-    schemas = {
+    schemas: dict[str, Document] = {
         "io.k8s.api.core.v1.ClientIPConfig": {
             "description": "ClientIPConfig represents the  configurations of Client IP based session affinity.",
             "properties": {
                 "timeoutSeconds": {
-                    "description": 'timeoutSeconds specifies the seconds of ClientIP type session sticky time. The value must be >0 && <=86400(for 1 day) if ServiceAffinity == "ClientIP". Default value is 10800(for 3 hours).',
-                    "enum": ["1"],
+                    "description": 'timeoutSeconds specifies the seconds of ClientIP type session sticky time. The value must be >0 && <=86400(for 1 day) if ServiceAffinity == "ClientIP". Default value is 10800(for 3 hours).\n\nPossible enum values:\n - `""` is none\nat all\n - `"1"`',
+                    "enum": ["", "1"],
                 }
             },
         }
     }
+    schemas["io.k8s.apimachinery.pkg.apis.meta.v1.Time"] = {"description": "A time."}
+    schemas["io.k8s.api.resource.v1.Counter"] = {"description": "Not served."}
     assert untold(schemas) == {
         "layouts": {"core_v1.ClientIPConfig": {2: "  "}},
-        "values": {"core_v1.ClientIPConfig": {"timeoutSeconds": ["1"]}},
+        "texts": {"io.k8s.apimachinery.pkg.apis.meta.v1.Time": "A time."},
+        "values": {"core_v1.ClientIPConfig": {"timeoutSeconds": {"": "is none\nat all", "1": ""}}},
     }
+
+
+def test_types_that_are_one_value(batch: Document) -> None:
+    time = batch["io.k8s.apimachinery.pkg.apis.meta.v1.Time"]
+    assert time["description"].startswith("Time is a wrapper around time.Time ")
+    quantity = batch["io.k8s.apimachinery.pkg.api.resource.Quantity"]
+    assert quantity["oneOf"] == [{"type": "string"}, {"type": "number"}]
+    assert quantity["description"].startswith("Quantity is a fixed-point representation ")
+
+
+def test_a_type_that_is_said_to_be_another() -> None:
+    published = openapi_v3("apiextensions.k8s.io/v1", BUILTIN)["components"]["schemas"]
+    group = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1"
+    field = published[f"{group}.CustomResourceValidation"]["properties"]["openAPIV3Schema"]
+    assert field == {
+        "allOf": [{"$ref": f"#/components/schemas/{group}.JSONSchemaProps"}],
+        "description": "openAPIV3Schema is the OpenAPI v3 schema to use for validation and pruning.",
+    }
+    assert f"{group}.JSON" in published

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+import msgspec
+
 from kthena_sandbox import __version__
 from kthena_sandbox.apiserver.auth.access import Access
 from kthena_sandbox.apiserver.auth.tokens import configuration
@@ -183,7 +185,7 @@ class Api:
     def _document(self, path: str, request: Request) -> Response | None:
         match path:
             case "/version":
-                return Response(200, encode(VERSION, Form(JSON)))
+                return Response(200, msgspec.json.format(encode(VERSION, Form(JSON)), indent=2))
             case "/metrics":
                 return Response(200, self._metrics(), "text/plain; version=0.0.4")
             case "/":

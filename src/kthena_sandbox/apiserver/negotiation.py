@@ -122,11 +122,12 @@ def decode_json(body: bytes) -> Any:
 
 
 def decode_patch(body: bytes) -> Any:
-    """Read a patch. Raises ApiError 400."""
+    """Read a patch. Raises ValueError with the words of Go's decoder, as far as a body is cut off."""
     try:
         return msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise bad_request(f"error decoding patch: {error}") from error
+        truncated = str(error) == "Input data was truncated"
+        raise ValueError("unexpected end of JSON input" if truncated else str(error)) from error
 
 
 def decode_yaml(body: bytes) -> Any:

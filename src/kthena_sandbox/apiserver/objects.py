@@ -32,6 +32,7 @@ from kthena_sandbox.apiserver.errors import (
     saying,
 )
 from kthena_sandbox.apiserver.gates import Attempt, admitted
+from kthena_sandbox.apiserver.metadata import timestamp
 from kthena_sandbox.apiserver.options import DeleteOptions, delete_options
 from kthena_sandbox.apiserver.patching import applied_configuration, is_apply, read_patch
 from kthena_sandbox.apiserver.paths import Target
@@ -53,10 +54,16 @@ _MIN_WATCH_SECONDS = 1800.0
 
 async def answer(call: Call) -> Answer:
     """Carry out a request, with a warning where its version is deprecated. Raises ApiError."""
-    answered = await _admitted(call)
-    if not call.resource.deprecation or not isinstance(answered, Response | Streaming):
+    said = call.resource.deprecation
+    try:
+        answered = await _admitted(call)
+    except ApiError as error:
+        served = not call.target.subresource or error.code != 404
+        error.warnings += (said,) if said and served else ()
+        raise
+    if not said or not isinstance(answered, Response | Streaming):
         return answered
-    return replace(answered, headers=(*answered.headers, warning(call.resource.deprecation)))
+    return replace(answered, headers=(*answered.headers, warning(said)))
 
 
 async def _admitted(call: Call) -> Answer:
@@ -262,7 +269,9 @@ def _review(call: Call) -> Answer:
     namespace, user = call.target.namespace, call.request.user
     attempt = Attempt("CREATE", call.resource, document, None, address=Key(namespace, ""))
     document = admitted(call.request.gate, attempt)
-    return plain(reviews.answered(call.access, user, call.resource, namespace, document), 201)
+    now = timestamp(call.cluster.clock())
+    answer = reviews.answered(call.access, user, call.resource, namespace, document, now=now)
+    return plain(answer, 201)
 
 
 async def _subresource(call: Call) -> Answer:
@@ -304,7 +313,8 @@ async def _connect(call: Call) -> Answer:
 def _scale(call: Call) -> Answer:
     cluster, resource, key = call.cluster, call.resource, call.key
     if call.request.method == "GET":
-        return plain(subresources.scale_of(resource, cluster.read(resource, key)))
+        scale = subresources.scale_of(resource, cluster.read(resource, key))
+        return replace(call, resource=subresources.SCALE).shown(scale)
     if call.request.method == "PUT":
         options = call.options("UpdateOptions", "scale")
         scale = check_kind(subresources.SCALE, call.body())

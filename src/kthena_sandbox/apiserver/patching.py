@@ -105,12 +105,16 @@ def check_patch_type(resource: ResourceType, media_type: str) -> None:
 def read_patch(resource: ResourceType, request: Request) -> Patch:
     """The body of a request, which is no configuration to apply. Raises ApiError 400 for an unreadable one."""
     media_type = media_type_of(request.headers.get("content-type", ""))
-    patch = decode_patch(request.body)
+    prefix = "" if media_type == STRATEGIC else "error decoding patch: "
+    try:
+        patch = decode_patch(request.body)
+    except ValueError as error:
+        raise bad_request(f"{prefix}{error}") from error
     if media_type == JSON_PATCH:
         _check_operations(patch)
     elif not isinstance(patch, dict):
         text = f"json: cannot unmarshal {json_word(patch)} into Go value of type map[string]interface {{}}"
-        raise bad_request(text if media_type == STRATEGIC else f"error decoding patch: {text}")
+        raise bad_request(f"{prefix}{text}")
     return Patch(resource, media_type, patch)
 
 

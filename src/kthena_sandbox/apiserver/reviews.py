@@ -29,9 +29,15 @@ REVIEWS = (
 
 
 def answered(
-    access: Access, user: User, resource: ResourceType, namespace: str, document: Document
+    access: Access,
+    user: User,
+    resource: ResourceType,
+    namespace: str,
+    document: Document,
+    *,
+    now: str,
 ) -> Document:
-    """The review of *user* with its answer in `status`. Raises ApiError 400 or 422."""
+    """The review of *user* with its answer in `status`; who one is is told with the time. Raises ApiError 400 or 422."""
     spec = document.get("spec") or {}
     answers: Mapping[str, Callable[[], Document]] = {
         "SelfSubjectReview": lambda: {"userInfo": user.info()},
@@ -42,7 +48,10 @@ def answered(
         "LocalSubjectAccessReview": lambda: _local(access, resource, namespace, spec),
     }
     status = answers[resource.kind]()
-    return {"metadata": {"creationTimestamp": None}} | document | {"status": status}
+    metadata = {"creationTimestamp": None} | (document.get("metadata") or {})
+    if resource.kind == "SelfSubjectReview":
+        metadata["creationTimestamp"] = now
+    return document | {"metadata": metadata, "status": status}
 
 
 def _token(access: Access, spec: Document) -> Document:

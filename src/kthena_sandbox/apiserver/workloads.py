@@ -1,4 +1,4 @@
-"""What the API server itself does to StatefulSets, Jobs and revisions when they are created or changed."""
+"""What the API server itself does to StatefulSets, DaemonSets, Jobs and revisions when they are created or changed."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -8,6 +8,7 @@ from kthena_sandbox.apiserver.surroundings import Surroundings
 from kthena_sandbox.schema.golang import shown
 from kthena_sandbox.schema.jobrules import shown_failure, shown_success
 from kthena_sandbox.schema.names import host_problems, label_problems
+from kthena_sandbox.schema.nativedefaults import TEMPLATE_COUNT
 
 Document = dict[str, Any]
 _CHANGEABLE = frozenset({
@@ -27,7 +28,6 @@ _SHOWN_IN_JOB: Mapping[str, Callable[[Any], str]] = {
     "podFailurePolicy": lambda policy: "null" if policy is None else shown_failure(policy),
     "successPolicy": lambda policy: "null" if policy is None else shown_success(policy),
 }
-TEMPLATE_COUNT = "deprecated.daemonset.template.generation"
 _PREFIX = "batch.kubernetes.io/"
 _ONE_RUNTIME = (
     "this sandbox runs all pods as processes of this machine, whatever their RuntimeClass says"
@@ -71,16 +71,20 @@ def _without(document: Document) -> Document:
 
 
 def create_daemon_set(daemon_set: Document, _: Surroundings) -> Document:
-    """Its template is counted from 1 on, in an annotation since the field is gone."""
-    return _with_template_count(daemon_set, 1)
+    """Its template is counted from 1 on, or from where the client says, in an annotation since the field is gone."""
+    return _with_template_count(daemon_set, max(_template_count(daemon_set), 1))
 
 
 def update_daemon_set(daemon_set: Document, old: Document, _: Surroundings) -> Document:
     """Another template counts one more, whatever the client says."""
-    text = (old["metadata"].get("annotations") or {}).get(TEMPLATE_COUNT, "")
     templates = (_map(entry.get("spec")).get("template") for entry in (daemon_set, old))
-    before = int(text) if text.isdecimal() else 0
-    return _with_template_count(daemon_set, before + (next(templates) != next(templates)))
+    changed = next(templates) != next(templates)
+    return _with_template_count(daemon_set, _template_count(old) + changed)
+
+
+def _template_count(daemon_set: Document) -> int:
+    text = _map(daemon_set["metadata"].get("annotations")).get(TEMPLATE_COUNT, "")
+    return int(text) if text.isdecimal() else 0
 
 
 def _with_template_count(daemon_set: Document, count: int) -> Document:

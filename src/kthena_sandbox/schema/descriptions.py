@@ -99,11 +99,9 @@ class Descriptions:
 def module_of(name: str) -> str | None:
     """The module of lightkube-models that has a type: `io.k8s.api.apps.v1.Deployment` is in apps_v1."""
     package = name.rpartition(".")[0]
-    for group, known in PREFIXES.items():
-        if package == known:
-            return f"{group}_v1"
-    found = re.fullmatch(r"io\.k8s\.api\.(\w+)\.(\w+)", package)
-    return None if found is None else f"{found[1]}_{found[2]}"
+    if found := re.fullmatch(r"io\.k8s\.api\.(\w+)\.(\w+)", package):
+        return f"{found[1]}_{found[2]}"
+    return next((f"{group}_v1" for group, known in PREFIXES.items() if package == known), None)
 
 
 def docstrings(module: str) -> dict[str, str]:

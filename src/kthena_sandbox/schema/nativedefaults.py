@@ -39,7 +39,7 @@ def _with_requests(container: Any) -> Any:
     return container | {"resources": resources | {"requests": requests}}
 
 
-TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
+TEMPLATE_COUNT = "deprecated.daemonset.template.generation"
 
 
 def template_defaults(workload: Document) -> Document:
@@ -92,7 +92,7 @@ def stateful_set_defaults(stateful_set: Document) -> Document:
 def daemon_set_defaults(daemon_set: Document) -> Document:
     """A DaemonSet: its template, the limits of a rolling update, and the annotation that counts templates."""
     metadata = _map(daemon_set.get("metadata"))
-    annotations = {TEMPLATE_GENERATION: "0"} | _map(metadata.get("annotations"))
+    annotations = {TEMPLATE_COUNT: "0"} | _map(metadata.get("annotations"))
     counted = daemon_set | {"metadata": metadata | {"annotations": annotations}}
     return _with_strategy(template_defaults(counted), {"maxSurge": 0, "maxUnavailable": 1})
 

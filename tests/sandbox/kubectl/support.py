@@ -11,6 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.sandbox.kubectl.transcript import Step, normal
+
+HERE = Path(__file__).parent
+TRANSCRIPTS = sorted((HERE / "transcripts").glob("*.txt"))
+VERSIONS = ("1.27", "1.30", "1.33")
+
 
 def installed() -> list[Path]:
     """The kubectl on the PATH and its numbered siblings, which some distributions put beside it."""
@@ -59,3 +65,23 @@ def api_server(kubeconfig: Path) -> Iterator[Path]:
         finally:
             server.terminate()
             assert server.wait(timeout=10) == 0
+
+
+class Terminal:
+    """Runs commands in a folder with the files that they name, as a user of one kubeconfig with one kubectl."""
+
+    def __init__(self, kubectl: Path, kubeconfig: Path, home: Path) -> None:
+        self._folder = home / "files"
+        shutil.copytree(HERE / "files", self._folder)
+        self._kubectl = home / "kubectl"  # its name is that of the field manager
+        self._kubectl.symlink_to(kubectl)
+        self._environment = {"HOME": str(home), "KUBECONFIG": str(kubeconfig), "TZ": "UTC",
+                             "PATH": os.environ["PATH"], "EDITOR": "sed -i s/red/green/"}  # fmt: skip
+
+    def run(self, command: str) -> Step:
+        """What a command prints, less what changes."""
+        done = subprocess.run(
+            [str(self._kubectl), *command.split(" ")], cwd=self._folder, env=self._environment,
+            text=True, timeout=30, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        return Step(command, normal(done.stdout), done.returncode)

@@ -36,7 +36,7 @@ _FINALIZER_OF = {"Foreground": "foregroundDeletion", "Orphan": "orphan"}
 def delete(cluster: Cluster, resource: ResourceType, key: Key, options: DeleteOptions) -> Outcome:
     """Delete one object, or mark it where something still holds it. Raises ApiError 403, 404, 409."""
     old = cluster.read(resource, key)
-    _check_preconditions(resource, key, options, old["metadata"])
+    check_preconditions(resource, key, options, old["metadata"])
     _check_protected(resource, key)
     attempt = Attempt(
         "DELETE", resource, None, old, dry_run=options.dry_run, options=options.given,
@@ -106,9 +106,10 @@ def deleted_status(resource: ResourceType, last: Document) -> Document:
             "details": details}  # fmt: skip
 
 
-def _check_preconditions(
+def check_preconditions(
     resource: ResourceType, key: Key, options: DeleteOptions, present: Document
 ) -> None:
+    """Raises ApiError 409 for another object, or another state of it, than the one that is meant."""
     triples = (
         ("UID", options.uid, present["uid"], "deleted and then recreated"),
         ("ResourceVersion", options.resource_version, present["resourceVersion"], "modified"),

@@ -3,10 +3,11 @@
 https://kubernetes.io/docs/concepts/scheduling-eviction/api-eviction/
 """
 
+from dataclasses import replace
 from typing import Any
 
 from kthena_sandbox.apiserver.cluster import Cluster
-from kthena_sandbox.apiserver.deletion import delete
+from kthena_sandbox.apiserver.deletion import check_preconditions, delete
 from kthena_sandbox.apiserver.errors import Cause, internal, too_many_requests
 from kthena_sandbox.apiserver.metadata import timestamp
 from kthena_sandbox.apiserver.mutations import Outcome
@@ -28,12 +29,13 @@ _DISRUPTED = {
 def evict(cluster: Cluster, resource: ResourceType, key: Key, options: DeleteOptions) -> Outcome:
     """Evict a pod. Raises ApiError 404, 409, and 429 where its budget forbids it."""
     pod = cluster.read(resource, key)
+    check_preconditions(resource, key, options, pod["metadata"])
     budget = _budget_of(cluster, pod)
     if budget is not None and _counts(pod, budget):
         _spend(cluster, budget, key.name, dry_run=options.dry_run)
     if not options.dry_run:
         _mark(cluster, resource, pod)
-    outcome = delete(cluster, resource, key, options)
+    outcome = delete(cluster, resource, key, replace(options, uid="", resource_version=""))
     status = {
         "kind": "Status",
         "apiVersion": "v1",

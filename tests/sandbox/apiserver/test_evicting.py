@@ -40,6 +40,17 @@ async def test_a_pod_without_a_budget_goes(client: Client) -> None:
     assert (await client.get(f"{PODS}/p")).code == 404
 
 
+async def test_another_pod_than_is_meant_stays_as_it_is(client: Client) -> None:
+    await _pod(client, "p")
+    before = (await client.get(f"{PODS}/p")).document
+    eviction = {"metadata": {"name": "p"}, "deleteOptions": {"preconditions": {"uid": "x"}}}
+    assert (await client.post(f"{PODS}/p/eviction", eviction)).code == 409
+    assert (await client.get(f"{PODS}/p")).document == before
+    version = {"resourceVersion": before["metadata"]["resourceVersion"]}
+    eviction["deleteOptions"] = {"preconditions": version}
+    assert (await client.post(f"{PODS}/p/eviction", eviction)).code == 201
+
+
 async def test_a_budget_is_spent_at_once(client: Client) -> None:
     for name in ("p", "q"):
         await _pod(client, name)

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 from tests.sandbox.apiserver.asgi_client import widget_definition
 from tests.sandbox.kubectl.support import Kubectl
 
@@ -345,3 +346,21 @@ def test_policies_of_admission(kubectl: Kubectl) -> None:
     refused = kubectl.run("create", "cm", "b", "--from-literal=a=1", "--from-literal=b=1", code=1)
     assert f"ValidatingAdmissionPolicy '{kubectl.namespace}' with binding" in refused
     assert "denied request: one is enough" in refused
+
+
+def test_a_service_through_the_proxy(kubectl: Kubectl) -> None:
+    """The API server stands in for a server behind a Service: it answers strangers who ask for its health."""
+    cluster = yaml.safe_load(Path(kubectl.environment["KUBECONFIG"]).read_text())["clusters"][0]
+    port = int(cluster["cluster"]["server"].rpartition(":")[2])
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "self"},
+               "spec": {"ports": [{"name": "tls", "port": 443}]}}  # fmt: skip
+    entry = {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
+             "metadata": {"name": "self", "labels": {"kubernetes.io/service-name": "self"}},
+             "endpoints": [{"addresses": ["127.0.0.1"], "conditions": {"ready": True}}],
+             "ports": [{"name": "tls", "port": port}]}  # fmt: skip
+    for document in (service, entry):
+        kubectl.run("create", "-f", "-", stdin=json.dumps(document))
+    path = f"/api/v1/namespaces/{kubectl.namespace}/services/https:self:tls/proxy/healthz"
+    assert kubectl.run("get", "--raw", path) == "ok"
+    listed = kubectl.run("get", "--raw", "/api/v1")
+    assert '"name":"services/proxy"' in listed

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import yaml
 from tests.differential.generator import OWN_NAMES, Request, requests
@@ -131,11 +132,15 @@ def watched(
         (kind, selector) for kind in KINDS if kind.namespaced for selector in ("", *_SELECTORS)
     ]
 
+    def by_object(events: list[Any]) -> Any:
+        """Those about one object in their order; a deletion of many goes through them in its own."""
+        return normalised(sorted(events, key=_about))
+
     def told(place: tuple[Kind, str]) -> tuple[str, str]:
         kind, selector = place
         query = {"labelSelector": selector} if selector else {}
         one, other = (
-            normalised(
+            by_object(
                 side.events(kind.collection, query | {"resourceVersion": start[kind.collection]})
             )
             for side, start in zip((ours, theirs), since, strict=True)
@@ -144,6 +149,10 @@ def watched(
 
     with ThreadPoolExecutor(_WATCHES) as pool:
         yield from pool.map(told, asked)
+
+
+def _about(event: Any) -> str:
+    return str((event["object"].get("metadata") or {}).get("name", ""))
 
 
 def revisions(one: Session) -> dict[str, str]:

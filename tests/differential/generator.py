@@ -309,6 +309,7 @@ class _Maker:
 
     def _odd(self, kind: Kind, name: str) -> Request:
         good = self._good(kind, name)
+        own = {} if kind.namespaced else {"labelSelector": "team=a"}
         return self._dice.choice(
             (
                 Request("POST", kind.path(name), {}, {"content-type": JSON}, good),
@@ -321,9 +322,10 @@ class _Maker:
                 Request("GET", kind.collection.replace("v1", "v9")),
                 Request("GET", f"/apis/nowhere.example.com/v1/{kind.resource}"),
                 Request("POST", kind.collection.replace(NAMESPACE, "absent"), {}, {"content-type": JSON}, good),
-                Request("POST", kind.collection, {}, {"content-type": JSON}, merged(good, {"metadata": {"name": None, "generateName": "made-"}})),
+                # not kept, since its name would come somewhere among the others
+                Request("POST", kind.collection, {"dryRun": "All"}, {"content-type": JSON}, merged(good, {"metadata": {"name": None, "generateName": "made-"}})),
                 Request("POST", kind.collection, {}, {"content-type": JSON}, merged(good, {"metadata": {"name": None}})),
                 Request("GET", kind.path(name), {}, {"accept": "application/json;as=Table;v=v1;g=meta.k8s.io"}),
-                Request("GET", kind.collection, {}, {"accept": "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"}),
+                Request("GET", kind.collection, own, {"accept": "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"}),
             )
         )  # fmt: skip

@@ -16,6 +16,10 @@ _PATCHED = re.compile(r"(was previously negative\))(?:\n[@ +-].*)+\n?")
 _OBJECT = re.compile(
     r'(?<=patch: Invalid value: )"\{(?:[^"\\]|\\.)*"|(?<=^Invalid value: )"\{(?:[^"\\]|\\.)*"'
 )
+# A Go struct of the server's own types, with fields that no API shows.
+_STRUCT = re.compile(r"(Invalid value: )\{.*?\}(: field is immutable)")
+# What does not fit a schema is told in the order of a Go map, which is none.
+_UNTYPED = re.compile(r"(?<=: errors:\n)  .*", re.DOTALL)
 # By name of the field: its value says nothing.
 _OWN = frozenset(
     {
@@ -42,6 +46,10 @@ def normalised(value: Any, name: str = "") -> Any:
     if isinstance(value, dict):
         if "causes" in value:
             value = value | {"causes": _in_order(value["causes"])}
+        if value.get("items", ...) is None:  # of a list that did not come from the watch cache
+            value = value | {"items": []}
+        if value.get("kind") == "APIResourceList":  # which lists CRDs in the order of a Go map
+            value = value | {"resources": sorted(value["resources"], key=lambda one: one["name"])}
         if value.keys() == _COLUMN:  # of a Table, described in each one's own words
             value = value | {"description": "(description)"}
         return {key: normalised(one, key) for key, one in value.items()}
@@ -66,6 +74,8 @@ def _manager(entry: Any) -> tuple[str, ...]:
 
 def _text(text: str) -> str:
     text = _OBJECT.sub(_sorted, _PATCHED.sub(r"\1", text))
+    text = _STRUCT.sub(r"\1(struct)\2", text)
+    text = _UNTYPED.sub(lambda found: "\n".join(sorted(found[0].split("\n"))), text)
     text = _UUID.sub("(uid)", text)
     text = _TIME.sub("(time)", text)
     text = _MADE.sub("made-(suffix)", text)

@@ -20,6 +20,7 @@ from kthena_sandbox.apiserver.patching import check_patch_type
 from kthena_sandbox.apiserver.paths import Target
 from kthena_sandbox.apiserver.presenting import Presentation, include_option, shaped_object
 from kthena_sandbox.apiserver.storage import Key
+from kthena_sandbox.apiserver.strategies import as_shown
 from kthena_sandbox.apiserver.web import Request, Response, Streaming, Takeover, warning
 from kthena_sandbox.resources import ResourceType
 
@@ -63,7 +64,13 @@ class Call:
 
     def shown(self, document: Document, code: int = 200) -> Response:
         """An object in that form."""
-        return self.encoded(shaped_object(self.resource, document, self.presentation()), code)
+        return self.encoded(self._shaped(document), code)
+
+    def _shaped(self, document: Document) -> Document:
+        marked = self.request.method == "DELETE" and "deletionTimestamp" in document["metadata"]
+        if not self.target.subresource and not marked:
+            document = as_shown(self.resource, document)
+        return shaped_object(self.resource, document, self.presentation())
 
     def encoded(self, document: Document, code: int = 200) -> Response:
         """A document as it is."""
@@ -72,7 +79,7 @@ class Call:
 
     def written(self, outcome: Outcome) -> Response:
         """What a write leads to, with its warnings."""
-        shown = shaped_object(self.resource, outcome.document, self.presentation())
+        shown = self._shaped(outcome.document)
         form = negotiate(self.request.headers.get("accept", ""))
         said = (*outcome.warnings, *self.request.gate.warnings())
         warnings = tuple(map(warning, said))

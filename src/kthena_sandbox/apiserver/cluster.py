@@ -109,12 +109,12 @@ class Cluster:
         elif released != definition:
             self.write(resource, released)
 
-    def surroundings(self) -> Surroundings:
+    def surroundings(self, *, dry_run: bool = False) -> Surroundings:
         """What the rules of single kinds may look at."""
         services = self.collection(self.kind("", "v1", "services"))
         present = self.store.collection(definitions.COLLECTION)
         return Surroundings(
-            timestamp(self.clock()), services.documents.values, present.documents.values
+            timestamp(self.clock()), services.documents.values, present.documents.values, dry_run
         )
 
     def uid(self) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 from kthena_sandbox.apiserver import definitions, lifecycle
 from kthena_sandbox.apiserver.cluster import Cluster, key_of
-from kthena_sandbox.apiserver.errors import forbidden, unmet
+from kthena_sandbox.apiserver.errors import conflict, forbidden, unmet
 from kthena_sandbox.apiserver.gates import Attempt
 from kthena_sandbox.apiserver.metadata import timestamp
 from kthena_sandbox.apiserver.mutations import Outcome
@@ -19,13 +19,13 @@ Document = dict[str, Any]
 _PROTECTED = frozenset({"default", "kube-system", "kube-public"})
 # Kinds whose deletion answers with the object instead of a Status (`ReturnDeletedObject`).
 _RETURNED = frozenset({
-    ("", "persistentvolumeclaims"), ("", "persistentvolumes"), ("", "pods"), ("", "podtemplates"), ("", "resourcequotas"),
+    ("", "namespaces"), ("", "persistentvolumeclaims"), ("", "persistentvolumes"), ("", "pods"), ("", "podtemplates"), ("", "resourcequotas"),
     ("", "serviceaccounts"), ("", "services"), ("storage.k8s.io", "storageclasses"),
 })  # fmt: skip
 # Where nothing is said, these leave their pods behind, as they always did.
 _DEFAULTS = {("batch", "jobs"): "Orphan", ("", "replicationcontrollers"): "Orphan"}
 # Kinds that are marked before they are removed, even at once, which shows in the answer.
-_IN_TWO_STEPS = frozenset({("", "pods"), ("", "namespaces")})
+_IN_TWO_STEPS = frozenset({("", "pods")})
 _ORPHANED = (
     "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background "
     "to remove them or set propagationPolicy=Orphan to suppress this warning"
@@ -44,6 +44,8 @@ def delete(cluster: Cluster, resource: ResourceType, key: Key, options: DeleteOp
     )  # fmt: skip
     options.gate.mutated(attempt)
     options.gate.validate(attempt)
+    if _place(resource) == ("", "namespaces") and lifecycle.is_emptied(old):
+        return Outcome(old)
     grace = _grace_seconds(resource, old, options)
     held = _with_propagation(old, options.propagation or _DEFAULTS.get(_place(resource), ""))
     marked = lifecycle.marked_for_deletion(held, cluster.clock(), grace)
@@ -115,12 +117,16 @@ def check_preconditions(
         ("ResourceVersion", options.resource_version, present["resourceVersion"], "modified"),
     )
     for name, wanted, found, happened in triples:
-        if wanted and wanted != found:
-            why = (
-                f"the {name} in the precondition ({wanted}) does not match "
-                f"the {name} in record ({found}). The object might have been {happened}"
-            )
-            raise unmet(resource, key.name, why)
+        if not wanted or wanted == found:
+            continue
+        if _place(resource) == ("", "namespaces"):
+            why = f"Precondition failed: {name} in precondition: {wanted}, {name} in object meta: {found}"
+            raise conflict(resource, key.name, why)
+        why = (
+            f"the {name} in the precondition ({wanted}) does not match "
+            f"the {name} in record ({found}). The object might have been {happened}"
+        )
+        raise unmet(resource, key.name, why)
 
 
 def _check_protected(resource: ResourceType, key: Key) -> None:

@@ -33,6 +33,7 @@ from kthena_sandbox.schema.managedfields import (
     written,
 )
 from kthena_sandbox.schema.mergetypes import Untyped
+from kthena_sandbox.schema.reading import at
 from kthena_sandbox.schema.typedobjects import refusal
 
 Document = dict[str, Any]
@@ -133,11 +134,20 @@ def _updated(
         return entries  # what is wrong with the object is for its validation to say
     after = dict(with_fields(entries, left))
     taken -= _STRIPPED
+    if writer.subresource == "scale" and _is_zero(new, taken):
+        taken = EMPTY  # a Scale leaves its zero out, so that nobody owns it
     if taken:
         identity = writer.identity(UPDATE, resource.api_version)
         before = after[identity.key].fields if identity.key in after else EMPTY
         after[identity.key] = Entry(identity, resource.api_version, before | taken, writer.time)
     return capped(after)
+
+
+def _is_zero(document: Document, fields: FieldSet) -> bool:
+    return all(
+        at(document, ".".join(element.removeprefix("f:") for element in path)) == 0
+        for path in fields.paths()
+    )
 
 
 def after_establishing(

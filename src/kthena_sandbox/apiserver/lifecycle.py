@@ -95,6 +95,8 @@ def causes(
     A kube-apiserver asks an update about its metadata more than once, and lists each time what it finds.
     """
     strategy, metadata = strategy_of(resource), new["metadata"]
+    if first := strategy.check_first(new, old, surroundings):
+        return first
     parts = {
         "whole": meta.content_causes(resource, metadata),
         "own": strategy.check(new, old, surroundings),
@@ -118,6 +120,11 @@ def is_finished(document: Document) -> bool:
     return gone and not bool(held)
 
 
+def is_emptied(namespace: Document) -> bool:
+    """Whether a namespace is going and something in it is not gone yet, so that another deletion changes nothing."""
+    return "deletionTimestamp" in namespace["metadata"] and _held(namespace)
+
+
 def _is_namespace(document: Document) -> bool:
     return (document.get("apiVersion"), document.get("kind")) == ("v1", "Namespace")
 
@@ -131,7 +138,14 @@ def marked_for_deletion(document: Document, now: datetime, grace_seconds: int) -
     metadata = document["metadata"]
     before = metadata.get("deletionGracePeriodSeconds")
     if "deletionTimestamp" in metadata and (before is None or grace_seconds >= before):
-        return document
+        late = (
+            _is_namespace(document) and before is None
+        )  # which has none until it is deleted again
+        return (
+            document | {"metadata": metadata | {"deletionGracePeriodSeconds": 0}}
+            if late
+            else document
+        )
     ends = meta.timestamp(now + timedelta(seconds=grace_seconds))
     own: Document = {"deletionTimestamp": ends}
     if not _is_namespace(document):

@@ -67,7 +67,9 @@ def _decoded(
     resource: ResourceType, body: object, options: WriteOptions
 ) -> tuple[Document, tuple[str, ...]]:
     """A body as an object of the kind, and the warnings about it. Raises ApiError 400."""
-    fitted, unknown = schemas.fitted(resource, check_kind(resource, body, options.body))
+    lenient = options.validation == "Ignore"
+    document = check_kind(resource, body, options.body, lenient=lenient)
+    fitted, unknown = schemas.fitted(resource, document)
     said = schemas.complaints(options.duplicates, unknown)
     return fitted, tuple(schemas.strict_object(resource, fitted, said, options.validation))
 
@@ -94,7 +96,7 @@ def _created(
     named = meta.with_managed(named, given.get("managedFields") or [])
     admitted = _mutated(resource, named, None, options)
     new = lifecycle.new_object(resource, admitted, cluster.surroundings())
-    _refuse(cluster, resource, new, None)
+    _refuse(cluster, resource, new, None, dry_run=options.dry_run)
     managed = admitted["metadata"].get("managedFields") or []
     if definitions.is_definition(resource):
         managed = fieldmanagers.after_establishing(
@@ -154,9 +156,12 @@ def _named(cluster: Cluster, resource: ResourceType, namespace: str, given: Docu
     return created | {"name": name}
 
 
-def _refuse(cluster: Cluster, resource: ResourceType, new: Document, old: Document | None) -> None:
+def _refuse(
+    cluster: Cluster, resource: ResourceType, new: Document, old: Document | None, *, dry_run: bool
+) -> None:
     rules = partial(schemas.problems, resource, new, old)
-    causes = lifecycle.causes(resource, new, old, cluster.surroundings(), rules)
+    surroundings = cluster.surroundings(dry_run=dry_run)
+    causes = lifecycle.causes(resource, new, old, surroundings, rules)
     if causes:
         raise invalid(resource, new["metadata"].get("name", ""), causes)
 
@@ -166,6 +171,8 @@ def replace(
     *, merge: Merge = lifecycle.changed_object,
 ) -> Outcome:  # fmt: skip
     """PUT of an object, or of its status by another *merge*. Raises ApiError 400, 404, 409 or 422."""
+    if key in cluster.collection(resource).documents:
+        preconditions.require_version_of_other(resource, key, body)
     fitted, warnings = _decoded(resource, body, options)
     with saying(warnings):
         return _replaced(cluster, resource, key, fitted, options, warnings=warnings, merge=merge)
@@ -253,7 +260,7 @@ def _changed(
     admitted = _mutated(resource, fitted, old, options)
     new = merge(resource, admitted, old, cluster.surroundings())
     if checked:
-        _refuse(cluster, resource, new, old)
+        _refuse(cluster, resource, new, old, dry_run=options.dry_run)
     managed = admitted["metadata"].get("managedFields") or []
     new = _with_old_times(meta.with_managed(schemas.as_read(resource, new), managed), old)
     said = () if options.subresource else tuple(strategy_of(resource).warnings(new, old))
@@ -284,7 +291,8 @@ def apply(
         resource, old, config, _writer(cluster, options), force=options.force
     )
     schemas.refuse_unconvertible(resource, result.document)
-    fitted, _ = schemas.fitted(resource, check_kind(resource, result.document))
+    document = check_kind(resource, result.document)
+    fitted, _ = schemas.fitted(resource, document, nulls=resource.custom)
     managed = meta.with_managed(fitted, result.managed)
     if old is not None:
         return _changed(cluster, resource, old, managed, options, merge=merge)
@@ -319,9 +327,9 @@ def _check_preconditions(
 
 def _store(cluster: Cluster, resource: ResourceType, new: Document, old: Document) -> Document:
     key = key_of(old)
-    if to_storage(resource, new, cluster.conversions) == cluster.stored(resource, key):
-        return new
     if lifecycle.is_finished(new) and "deletionTimestamp" in old["metadata"]:
         cluster.remove(resource, key)
+        return new
+    if to_storage(resource, new, cluster.conversions) == cluster.stored(resource, key):
         return new
     return cluster.write(resource, new)

@@ -15,6 +15,7 @@ from kthena_sandbox.apiserver import (
     proxying,
     reading,
     reviews,
+    schemas,
     subresources,
 )
 from kthena_sandbox.apiserver.admission.gate import AdmissionGate, Pending
@@ -239,7 +240,7 @@ def _delete_collection(call: Call) -> Answer:
     wanted = call.presentation()
     listed = shaped_list(call.resource, page.documents, page.metadata, wanted)
     answered = call.encoded(listed, 200)
-    said = deletion.warnings(call.resource, options) if page.documents else ()
+    said = deletion.warnings(call.resource, options)
     return replace(answered, headers=(*answered.headers, *(warning(text) for text in said)))
 
 
@@ -318,6 +319,7 @@ def _scale(call: Call) -> Answer:
     if call.request.method == "PUT":
         options = call.options("UpdateOptions", "scale")
         scale = check_kind(subresources.SCALE, call.body())
+        schemas.refuse_types(subresources.SCALE, scale)
         outcome = subresources.rescale(cluster, resource, key, lambda _: scale, options)
     elif call.request.method == "PATCH" and is_apply(call.request):
         options = call.options("PatchOptions", "scale")

@@ -36,6 +36,16 @@ def require_version(resource: ResourceType, key: Key, document: Document) -> Non
         raise unversioned(resource, key.name)
 
 
+def require_version_of_other(resource: ResourceType, key: Key, body: object) -> None:
+    """Of a custom object one is told that the version is missing before that the kind is another. Raises ApiError 422."""
+    if not isinstance(body, dict) or body.get("apiVersion") != resource.api_version:
+        return
+    kind, metadata = body.get("kind"), body.get("metadata")
+    other = resource.custom and isinstance(kind, str) and kind not in {"", resource.kind}
+    if other and isinstance(metadata, dict) and metadata.get("name") == key.name:
+        require_version(resource, key, body)
+
+
 def require_uid(
     resource: ResourceType, key: Key, document: Document, present: Document | None,
     options: WriteOptions,

@@ -21,6 +21,7 @@ from kthena_sandbox.apiserver.selectors import (
     parse_fields,
 )
 from kthena_sandbox.apiserver.storage import Expired, Key
+from kthena_sandbox.apiserver.strategies import as_shown
 from kthena_sandbox.apiserver.web import Request
 from kthena_sandbox.resources import ResourceType
 
@@ -67,17 +68,28 @@ def list_page(
     start = options.continuation.start if options.continuation else None
     state = _state(cluster, resource, revision, start)
     keys = sorted(key for key in state if start is None or key > Key(*start))
+    if selected.namespace:
+        keys = [key for key in keys if key.namespace == selected.namespace]
+    if selected.name:
+        keys = [key for key in keys if key.name == selected.name]
     known = cluster.conversions
     known.require(resource, (state[key] for key in keys))
-    converted = ((key, from_storage(resource, state[key], known)) for key in keys)
-    found = [(key, document) for key, document in converted if selected.matches(document)]
-    chunk = found[: options.limit] if options.limit else found
+    chunk: list[Document] = []
+    seen = 0
+    for key in keys:
+        seen += 1
+        document = from_storage(resource, state[key], known)
+        if selected.matches(document):
+            chunk.append(as_shown(resource, document))
+        if options.limit and len(chunk) == options.limit:
+            break
     metadata: Document = {"resourceVersion": str(revision)}
-    if len(chunk) < len(found):
-        metadata["continue"] = Continuation(revision, chunk[-1][0]).token()
+    # more may follow, although nobody has looked whether it is selected
+    if options.limit and len(chunk) == options.limit and seen < len(keys):
+        metadata["continue"] = Continuation(revision, keys[seen - 1]).token()
         if selected.everything:
-            metadata["remainingItemCount"] = len(found) - len(chunk)
-    return Page([document for _, document in chunk], metadata)
+            metadata["remainingItemCount"] = len(keys) - seen
+    return Page(chunk, metadata)
 
 
 def _revision(cluster: Cluster, options: ListOptions) -> int:

@@ -17,8 +17,13 @@ _SHOWN = 30
 _SCHEME = '"pkg/runtime/scheme.go:110"'
 
 
-def check_kind(resource: ResourceType, document: object, raw: bytes = b"") -> Document:
-    """The body as an object of the kind that the URL names; *raw*: as it came. Raises ApiError 400 or 422."""
+def check_kind(
+    resource: ResourceType, document: object, raw: bytes = b"", *, lenient: bool = False
+) -> Document:
+    """The body as an object of the kind that the URL names; *raw*: as it came. Raises ApiError 400 or 422.
+
+    *lenient*: without field validation, by a decoder that words it otherwise.
+    """
     if not isinstance(document, dict):
         given = json_word(document)
         raise _unreadable(
@@ -30,7 +35,7 @@ def check_kind(resource: ResourceType, document: object, raw: bytes = b"") -> Do
             why = f"json: cannot unmarshal {given} into Go struct field .{name} of type string"
             raise _unreadable(resource, why, raw)
     if resource.custom:
-        return _custom(resource, document, raw)
+        return _custom(resource, document, raw, lenient=lenient)
     usual = {"apiVersion": resource.api_version, "kind": resource.kind}
     document = document | {name: document.get(name) or usual[name] for name in usual}
     if {name: document[name] for name in usual} != usual:
@@ -38,10 +43,12 @@ def check_kind(resource: ResourceType, document: object, raw: bytes = b"") -> Do
     return document
 
 
-def _custom(resource: ResourceType, document: Document, raw: bytes) -> Document:
+def _custom(resource: ResourceType, document: Document, raw: bytes, *, lenient: bool) -> Document:
     if not document.get("kind"):
-        shown = raw.decode(errors="replace")
-        raise _unrecognised(resource, f"Object 'Kind' is missing in '{shown}'", raw)
+        why = f"Object 'Kind' is missing in '{raw.decode(errors='replace')}'"
+        if lenient:
+            raise bad_request(_unhandled(resource, resource.version, resource.kind, why))
+        raise _unrecognised(resource, why, raw)
     if "apiVersion" in document and document["apiVersion"] is None:
         why = ".apiVersion accessor error: <nil> is of the type <nil>, expected string"
         raise bad_request(_unhandled(resource, "", document["kind"], why))

@@ -17,10 +17,12 @@ _MAX_WARNINGS = 20
 YAML_ERRORS = "yaml: unmarshal errors:"
 
 
-def fitted(resource: ResourceType, document: Document) -> tuple[Document, list[str]]:
+def fitted(
+    resource: ResourceType, document: Document, *, nulls: bool = False
+) -> tuple[Document, list[str]]:
     """The object without unknown fields and with its defaults, and the paths of those fields.
 
-    Raises ApiError 400 for a value that the Go struct of a built-in kind cannot take up.
+    *nulls*: a custom one keeps those that are not allowed, for its validation to find. Raises ApiError 400 for a value that the Go struct of a built-in kind cannot take up.
     """
     document, unknown = _shaped(resource, document)
     if not resource.custom:
@@ -31,7 +33,7 @@ def fitted(resource: ResourceType, document: Document) -> tuple[Document, list[s
         return document, unknown
     pruned, dropped = structural.prune(document, resource.schema)
     pruned = pruned | empty_lists(resource, document)
-    return structural.default(pruned, resource.schema), unknown + dropped
+    return structural.default(pruned, resource.schema, nulls=nulls), unknown + dropped
 
 
 def _shaped(resource: ResourceType, document: Document) -> tuple[Document, list[str]]:

@@ -150,6 +150,12 @@ class Selection:
         """Whether nothing but the namespace restricts it."""
         return not self.labels and not self.fields
 
+    @property
+    def name(self) -> str:
+        """The one name that is selected, "" for any."""
+        names = [one.value for one in self.fields if one.path == "metadata.name" and one.equal]
+        return names[0] if names else ""
+
     def matches(self, document: Mapping[str, Any]) -> bool:
         """Whether an object is selected."""
         metadata = document["metadata"]

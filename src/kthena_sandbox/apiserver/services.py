@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from ipaddress import AddressValueError, IPv4Address, IPv4Network
 from typing import Any
 
-from kthena_sandbox.apiserver.errors import Cause
+from kthena_sandbox.apiserver.errors import Cause, internal
 from kthena_sandbox.apiserver.families import families, family_causes
 from kthena_sandbox.apiserver.surroundings import Surroundings
 
@@ -51,12 +51,20 @@ def update(service: Document, old: Document, surroundings: Surroundings) -> Docu
         if spec.get("clusterIP") != (spec.get("clusterIPs") or [None])[0]:
             spec = spec | {"clusterIPs": [spec.get("clusterIP")]}
     else:
-        spec = _without(spec, before, (*_ADDRESS_FIELDS, "internalTrafficPolicy"))
+        spec = _without(spec, before, _ADDRESS_FIELDS)
     spec = _with_earlier_ports(_without_unused(spec, before), before)
     uid = _uid(old)
     others = [entry for entry in surroundings.services() if _uid(entry) != uid]
     changed = service | {"spec": _allocated(spec, others, uid)}
     return changed if spec.get("type") == "LoadBalancer" else _without_ingress(changed)
+
+
+def shown(service: Document) -> Document:
+    """A Service as it is read: one with an external name keeps its policy for internal traffic, and does not show it."""
+    spec = service.get("spec") or {}
+    if spec.get("type") != "ExternalName" or "internalTrafficPolicy" not in spec:
+        return service
+    return service | {"spec": {k: v for k, v in spec.items() if k != "internalTrafficPolicy"}}
 
 
 def _without(spec: Document, before: Document, names: Iterable[str]) -> Document:
@@ -133,18 +141,34 @@ def drawn(numbers: range, uid: str) -> Iterator[int]:
     return (numbers[(start + step) % len(numbers)] for step in range(len(numbers)))
 
 
-def check(service: Document, old: Document | None, surroundings: Surroundings) -> list[Cause]:
-    """What is wrong with the addresses and node ports that a client chose."""
+def check(service: Document, old: Document | None, _: Surroundings) -> list[Cause]:
+    """What is wrong with the addresses, their families and node ports that a client chose."""
     spec = service.get("spec")
     if not isinstance(spec, dict) or not _has_address(spec):
         return []
     before = (old or {}).get("spec") or {}
-    uid = _uid(service)
-    others = [entry for entry in surroundings.services() if _uid(entry) != uid]
     chosen = old is None or not _has_address(before)
-    causes = _address_causes(spec, others) if chosen else _moved(spec, before)
-    causes = family_causes(spec) or causes
-    return causes + _node_port_causes(spec, before, _all_node_ports(others))
+    causes = _malformed(spec["clusterIP"]) if chosen else _moved(spec, before)
+    return (family_causes(spec) or causes) + _needless_ports(spec)
+
+
+def check_allocation(
+    service: Document, old: Document | None, surroundings: Surroundings
+) -> list[Cause]:
+    """Which of the addresses and node ports that a client chose cannot be had. Raises ApiError 500."""
+    spec, before = service.get("spec") or {}, (old or {}).get("spec") or {}
+    if not _has_address(spec):
+        return []
+    others = [one for one in surroundings.services() if _uid(one) != _uid(service)]
+    if old is None or not _has_address(before):
+        if spec["clusterIP"] != "None" and not service["metadata"].get("name") and not surroundings.dry_run:  # fmt: skip
+            # a kube-apiserver keeps addresses under the name of their Service, and so finds none for it
+            raise internal("failed to allocate a serviceIP: range is full")
+        if causes := _address_causes(spec, others, tried=surroundings.dry_run):
+            return causes
+    if surroundings.dry_run:
+        return []
+    return _node_port_causes(spec, before, _all_node_ports(others))
 
 
 def _moved(spec: Document, before: Document) -> list[Cause]:
@@ -166,14 +190,15 @@ def _malformed(address: str) -> list[Cause]:
     return []
 
 
-def _address_causes(spec: Document, others: list[Document]) -> list[Cause]:
+def _address_causes(spec: Document, others: list[Document], *, tried: bool) -> list[Cause]:
     address = spec["clusterIP"]
-    malformed = _malformed(address)
-    if malformed or address == "None":
-        return malformed
+    if address == "None" or _malformed(address):
+        return []
     why = ""
     if IPv4Address(address) not in RANGE:
         why = "the provided network does not match the current range"
+        if tried:
+            why = f"the provided IP ({address}) is not in the valid range. The range of valid IPs is {RANGE}"
     elif address in _addresses(others):
         why = "provided IP is already allocated"
     failed = f"failed to allocate IP {address}: {why}"
@@ -184,17 +209,23 @@ def _bad_address(field: str, address: str, why: str) -> Cause:
     return Cause("FieldValueInvalid", f'Invalid value: ["{address}"]: {why}', field)
 
 
+def _needless_ports(spec: Document) -> list[Cause]:
+    if _has_node_ports(spec):
+        return []
+    text = f"Forbidden: may not be used when `type` is '{spec['type']}'"
+    return [
+        Cause("FieldValueForbidden", text, f"spec.ports[{index}].nodePort")
+        for index, port in enumerate(_ports(spec))
+        if port.get("nodePort")
+    ]
+
+
 def _node_port_causes(spec: Document, before: Document, taken: set[int]) -> list[Cause]:
     causes = []
     kept = _node_ports(before)
-    for index, port in enumerate(_ports(spec)):
+    for index, port in enumerate(_ports(spec) if _has_node_ports(spec) else ()):
         number, field = port.get("nodePort"), f"spec.ports[{index}].nodePort"
-        if not number:
-            continue
-        if not _has_node_ports(spec):
-            text = f"Forbidden: may not be used when `type` is '{spec['type']}'"
-            causes.append(Cause("FieldValueForbidden", text, field))
-        elif number not in NODE_PORTS:
+        if number and number not in NODE_PORTS:
             why = "provided port is not in the valid range. The range of valid ports is 30000-32767"
             causes.append(Cause("FieldValueInvalid", f"Invalid value: {number}: {why}", field))
         elif number in taken and number not in kept:

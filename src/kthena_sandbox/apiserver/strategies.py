@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from kthena_sandbox.apiserver import networks, pods, services, volumes, workloads
+from kthena_sandbox.apiserver import cautions, networks, pods, services, volumes, workloads
 from kthena_sandbox.apiserver.definitionnames import named_status
 from kthena_sandbox.apiserver.errors import Cause, cause_of
 from kthena_sandbox.apiserver.options import forbidden_cause
@@ -54,22 +54,25 @@ def _no_warnings(*_: object) -> list[str]:
 
 @dataclass(frozen=True)
 class Strategy:
-    """`check` comes before the rules of the schema and `check_last` after them, as their causes are listed.
+    """`check_first`: what is refused before anything else is asked. `check` comes before the rules of the schema and `check_last` after them, as their causes are listed.
 
     `on_update`: in which order, and how often, an update is asked about its metadata (`core`, and `whole` once more),
     `own` by `check`, `rules` of the schema and `last` by `check_last`. `warnings`: what is said of an object that may be
     written. `generation`: which top-level fields raise it; empty for kinds that have none. `counted_metadata` raises it too.
+    `shown`: how it is read.
     """
 
     create: Create = _same
     update: Update = _same
     check: Check = _no_causes
     check_last: Check = _no_causes
+    check_first: Check = _no_causes
     warnings: Warnings = _no_warnings
     generation: tuple[str, ...] = ()
     status: Mapping[str, Any] | None = field(default_factory=dict)
     counted_metadata: str = ""
     update_status: Update = _same
+    shown: Callable[[Document], Document] | None = None
     on_update: tuple[Part, ...] = ("core", "own", "rules", "last")
 
 
@@ -225,7 +228,7 @@ STRATEGIES: Mapping[tuple[str, str], Strategy] = {
         _create_namespace, _update_namespace, status={"phase": "Active"}, on_update=_WHOLE
     ),
     ("", "pods"): Strategy(
-        pods.create, pods.update, check_last=pods.check, warnings=workloads.name_warnings,
+        pods.create, pods.update, check_last=pods.check, warnings=cautions.of_pod,
         generation=_SPEC, status=None, on_update=_WHOLE,
     ),
     ("", "nodes"): Strategy(status=None, on_update=_WHOLE),  # a kubelet registers its node with a status
@@ -247,26 +250,29 @@ STRATEGIES: Mapping[tuple[str, str], Strategy] = {
     ("", "serviceaccounts"): Strategy(on_update=_WHOLE),
     ("", "endpoints"): Strategy(on_update=_WHOLE),
     ("", "replicationcontrollers"): Strategy(
-        check=_check_counts, warnings=workloads.name_warnings, generation=_SPEC, status={"replicas": 0},
+        check=_check_counts, warnings=cautions.of_template, generation=_SPEC, status={"replicas": 0},
         on_update=_RULES_FIRST,
     ),
     ("autoscaling", "horizontalpodautoscalers"): Strategy(
         _create_autoscaler, _update_autoscaler, status=None
     ),
     ("batch", "cronjobs"): Strategy(
-        check=_check_cron_job, warnings=workloads.name_warnings, generation=_SPEC
+        check=_check_cron_job, warnings=cautions.of_cron_job, generation=_SPEC
     ),
     ("", "podtemplates"): Strategy(generation=("template",)),
     **{
         ("rbac.authorization.k8s.io", plural): Strategy(on_update=_TWICE)
         for plural in ("clusterrolebindings", "clusterroles", "rolebindings", "roles")
     },
-    ("", "services"): Strategy(services.create, services.update, services.check, status=None),
+    ("", "services"): Strategy(
+        services.create, services.update, services.check, status=None,
+        check_first=services.check_allocation, warnings=cautions.of_service, shown=services.shown,
+    ),
     ("apps", "deployments"): Strategy(
-        check_last=_SELECTOR_STAYS, warnings=workloads.name_warnings, generation=_SPEC, counted_metadata="annotations"
+        check_last=_SELECTOR_STAYS, warnings=cautions.of_template, generation=_SPEC, counted_metadata="annotations"
     ),
     ("apps", "replicasets"): Strategy(
-        check_last=_SELECTOR_STAYS, warnings=workloads.name_warnings, generation=_SPEC, status={"replicas": 0}
+        check_last=_SELECTOR_STAYS, warnings=cautions.of_template, generation=_SPEC, status={"replicas": 0}
     ),
     ("apps", "statefulsets"): Strategy(
         check_last=workloads.check_stateful_set, generation=_SPEC,
@@ -280,7 +286,7 @@ STRATEGIES: Mapping[tuple[str, str], Strategy] = {
     ("apps", "controllerrevisions"): Strategy(check=workloads.check_revision, on_update=_WHOLE),
     ("batch", "jobs"): Strategy(
         workloads.create_job, check=workloads.check_job_labels, check_last=workloads.check_job,
-        warnings=workloads.name_warnings, generation=_SPEC, on_update=_OF_JOBS,
+        warnings=cautions.of_template, generation=_SPEC, on_update=_OF_JOBS,
     ),
     ("discovery.k8s.io", "endpointslices"): Strategy(
         generation=("addressType", "endpoints", "ports"), counted_metadata="labels"
@@ -315,6 +321,12 @@ STRATEGIES: Mapping[tuple[str, str], Strategy] = {
     ),
 }  # fmt: skip
 _GENERAL = Strategy()
+
+
+def as_shown(resource: ResourceType, document: Document) -> Document:
+    """An object as it is read, which may hide something of what is kept."""
+    shown = strategy_of(resource).shown
+    return document if shown is None or document.get("kind") == "Status" else shown(document)
 
 
 def strategy_of(resource: ResourceType) -> Strategy:

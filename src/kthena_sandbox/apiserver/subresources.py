@@ -1,6 +1,7 @@
 """Subresources that are views or actions on an object: scale, finalize, binding."""
 
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any
 
 from kthena_sandbox.apiserver import lifecycle, metadata as meta
@@ -8,7 +9,6 @@ from kthena_sandbox.apiserver.cluster import Cluster
 from kthena_sandbox.apiserver.errors import (
     ApiError,
     Cause,
-    bad_request,
     conflict,
     internal,
     invalid,
@@ -27,14 +27,16 @@ from kthena_sandbox.apiserver.recognising import check_kind
 from kthena_sandbox.apiserver.storage import Key
 from kthena_sandbox.apiserver.surroundings import Surroundings
 from kthena_sandbox.resources import ResourceType, ScalePaths
+from kthena_sandbox.schema.builtin import schema_of
 from kthena_sandbox.schema.labels import selector_text
 from kthena_sandbox.schema.names import qualified_problems
 from kthena_sandbox.schema.reading import at, table_of
 
 Document = dict[str, Any]
 SCALE = ResourceType(
-    "autoscaling", "v1", "Scale", "scales", "scale", namespaced=True, list_kind="ScaleList"
-)
+    "autoscaling", "v1", "Scale", "scales", "scale", namespaced=True, list_kind="ScaleList",
+    schema=schema_of("autoscaling", "Scale"),
+)  # fmt: skip
 
 _BINDINGS = ResourceType(
     "", "v1", "Pod", "pods/binding", "pod", namespaced=True, list_kind=""
@@ -62,7 +64,7 @@ def scale_of(resource: ResourceType, document: Document) -> Document:
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
         "metadata": {name: metadata[name] for name in names if name in metadata},
-        "spec": {"replicas": replicas or 0},
+        "spec": {"replicas": replicas} if replicas else {},
         "status": shown,
     }
 
@@ -114,11 +116,9 @@ def rescale(
     """Write the number of replicas through the Scale. Raises ApiError 400, 404, 409 or 422."""
 
     def scaled(document: Document) -> Document:
-        scale = transform(scale_of(resource, document))
+        scale = transform(_with_owners(scale_of(resource, document), resource, document))
         check_address(key, scale)
-        replicas = (scale.get("spec") or {}).get("replicas", 0)
-        if not isinstance(replicas, int) or isinstance(replicas, bool):
-            raise bad_request("spec.replicas of a Scale must be a whole number")
+        replicas = (scale.get("spec") or {}).get("replicas") or 0
         version = (scale.get("metadata") or {}).get("resourceVersion", "")
         if version not in {"", document["metadata"]["resourceVersion"]}:
             raise conflict(resource, key.name)
@@ -130,6 +130,21 @@ def rescale(
     shown = replace(options, gate=_ScaleGate(options.gate))
     outcome = change(cluster, resource, key, scaled, shown)
     return Outcome(scale_of(resource, outcome.document), outcome.code, outcome.warnings)
+
+
+def _with_owners(scale: Document, resource: ResourceType, document: Document) -> Document:
+    """A Scale with those who own the number of replicas, as a refused patch quotes it."""
+    *above, last = (
+        f"f:{part}" for part in (resource.scale_paths or _BUILTIN).spec.lstrip(".").split(".")
+    )
+    own = {"apiVersion": SCALE.api_version, "fieldsV1": {"f:spec": {"f:replicas": {}}}}
+    owners = [
+        entry | own
+        for entry in document["metadata"].get("managedFields", [])
+        if last in reduce(lambda fields, part: fields.get(part, {}), above, entry["fieldsV1"])
+    ]
+    managed = {"managedFields": owners} if owners else {}
+    return scale | {"metadata": scale["metadata"] | managed}
 
 
 def apply_scale(

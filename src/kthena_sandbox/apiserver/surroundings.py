@@ -13,8 +13,9 @@ def _nothing() -> Iterable[Document]:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """The time, as the API writes it, and the Services and definitions that are there."""
+    """The time, as the API writes it, and the Services and definitions that are there, and whether a write is only tried."""
 
     now: str
     services: Callable[[], Iterable[Document]] = _nothing
     definitions: Callable[[], Iterable[Document]] = _nothing
+    dry_run: bool = False

@@ -22,6 +22,7 @@ from kthena_sandbox.apiserver.negotiation import Form
 from kthena_sandbox.apiserver.presenting import Include, Presentation, shaped_object
 from kthena_sandbox.apiserver.selectors import Selection
 from kthena_sandbox.apiserver.storage import Change, Expired
+from kthena_sandbox.apiserver.strategies import as_shown, strategy_of
 from kthena_sandbox.apiserver.web import Write
 from kthena_sandbox.resources import ResourceType
 
@@ -143,6 +144,7 @@ class Watch:
 
     def _lines(self, changes: list[Change]) -> Iterator[bytes]:
         plain = self.form == Form() and self.selected.everything
+        plain = plain and strategy_of(self.resource).shown is None
         asked = self.options.resource_version or 0
         for change in changes:
             if change.revision <= asked:
@@ -173,7 +175,8 @@ class Watch:
 
     def _event(self, kind: str, document: Document) -> bytes:
         wanted = Presentation(self.form, self.include, self.cluster.clock())
-        return _line(kind, shaped_object(self.resource, document, wanted))
+        shown = as_shown(self.resource, document)
+        return _line(kind, shaped_object(self.resource, shown, wanted))
 
     def _bookmark(self, revision: int, annotations: dict[str, str] | None = None) -> bytes:
         metadata: Document = {"resourceVersion": str(revision), "creationTimestamp": None}

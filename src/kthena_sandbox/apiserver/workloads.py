@@ -7,7 +7,7 @@ from kthena_sandbox.apiserver.errors import Cause
 from kthena_sandbox.apiserver.surroundings import Surroundings
 from kthena_sandbox.schema.golang import shown
 from kthena_sandbox.schema.jobrules import shown_failure, shown_success
-from kthena_sandbox.schema.names import host_problems, label_problems
+from kthena_sandbox.schema.names import label_problems
 from kthena_sandbox.schema.nativedefaults import TEMPLATE_COUNT
 
 Document = dict[str, Any]
@@ -28,22 +28,14 @@ _SHOWN_IN_JOB: Mapping[str, Callable[[Any], str]] = {
     "podFailurePolicy": lambda policy: "null" if policy is None else shown_failure(policy),
     "successPolicy": lambda policy: "null" if policy is None else shown_success(policy),
 }
+_PLACING = {
+    "metadata": ("annotations", "labels"),
+    "spec": ("affinity", "nodeSelector", "schedulingGates", "tolerations"),
+}
 _PREFIX = "batch.kubernetes.io/"
 _ONE_RUNTIME = (
     "this sandbox runs all pods as processes of this machine, whatever their RuntimeClass says"
 )
-
-
-def name_warnings(document: Document, old: Document | None) -> list[str]:
-    """A new object whose pods are called after it should have a name that can be a host's."""
-    metadata = document["metadata"]
-    problems = host_problems(metadata["name"]) if old is None else []
-    if not problems:
-        return []
-    used = "the Pod's hostname" if document.get("kind") == "Pod" else "Pod names and hostnames"
-    listed = " ".join(problems)
-    why = f"which can result in surprising behavior; a DNS label is recommended: [{listed}]"
-    return [f"metadata.name: this is used in {used}, {why}"]
 
 
 def runtime_class_warnings(*_: object) -> list[str]:
@@ -122,6 +114,12 @@ def _own_selector(job: Document) -> dict[str, str]:
     return {f"{_PREFIX}controller-uid": job["metadata"]["uid"]}
 
 
+def _wrong_label(labels: dict[str, str], wanted: str, field: str, *, missing: bool) -> Cause:
+    if missing:
+        return Cause("FieldValueRequired", f"Required value: must be '{wanted}'", field)
+    return Cause("FieldValueInvalid", f"Invalid value: {shown(labels)}: must be '{wanted}'", field)
+
+
 def check_job_labels(job: Document, _: Document | None, __: Surroundings) -> list[Cause]:
     """Selector and labels of a Job's pods are the server's, unless the client says that it has chosen them itself."""
     spec = _map(job.get("spec"))
@@ -131,10 +129,10 @@ def check_job_labels(job: Document, _: Document | None, __: Surroundings) -> lis
     labels = _map(_map(_map(spec.get("template")).get("metadata")).get("labels"))
     field = "spec.template.metadata.labels"
     found = [
-        Cause("FieldValueInvalid", f"Invalid value: {shown(labels)}: must be '{value}'", f"{field}[{key}]")
+        _wrong_label(labels, value, f"{field}[{key}]", missing=key not in labels)
         for key, value in _own_labels(job).items()
         if labels.get(key) != value
-    ]  # fmt: skip
+    ]
     if selector != {"matchLabels": _own_selector(job)}:
         text = f"Invalid value: {shown(selector)}: `selector` not auto-generated"
         found.append(Cause("FieldValueInvalid", text, "spec.selector"))
@@ -142,19 +140,34 @@ def check_job_labels(job: Document, _: Document | None, __: Surroundings) -> lis
 
 
 def check_job(document: Document, old: Document | None, _: Surroundings) -> list[Cause]:
-    """Completions, selector, template and policies stay; a Job that is suspended may have another template."""
+    """Completions, selector, template and policies stay; of a Job that waits, where its pods may run can change."""
     if old is None:
         return []
-    spec, before = document.get("spec"), old["spec"]
-    fields = spec if isinstance(spec, dict) else {}
-    suspended = before.get("suspend") is True
+    fields: Document = {"template": {}} | _map(document.get("spec"))
+    before = old["spec"]
+    if before.get("suspend") is True and not (old.get("status") or {}).get("startTime"):
+        before = before | {"template": _placed(before["template"], _map(fields.get("template")))}
     return [
         Cause("FieldValueInvalid",
               f"Invalid value: {_SHOWN_IN_JOB.get(name, shown)(fields.get(name))}: field is immutable",
               f"spec.{name}")
         for name in _FIXED_JOB
-        if fields.get(name) != before.get(name) and not (name == "template" and suspended)
+        if fields.get(name) != before.get(name)
     ]  # fmt: skip
+
+
+def _placed(template: Document, other: Document) -> Document:
+    """A pod template with the labels and annotations of another, and with its rules about nodes."""
+    placed = {
+        part: _with_fields(_map(template.get(part)), _map(other.get(part)), names)
+        for part, names in _PLACING.items()
+    }
+    return {part: fields for part, fields in placed.items() if fields or part in other}
+
+
+def _with_fields(document: Document, other: Document, names: tuple[str, ...]) -> Document:
+    kept = {name: value for name, value in document.items() if name not in names}
+    return kept | {name: other[name] for name in names if name in other}
 
 
 def check_revision(document: Document, old: Document | None, _: Surroundings) -> list[Cause]:

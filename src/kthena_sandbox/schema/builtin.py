@@ -81,6 +81,12 @@ def _read() -> Definitions:
 DEFINITIONS = _read()
 
 
+def schema_of(group: str, kind: str) -> Schema:
+    """The schema of a kind that is not kept: a review, or what a subresource answers."""
+    name = full_name(group, kind)
+    return Schema(DEFINITIONS[name], name=name, definitions=DEFINITIONS)
+
+
 def _type(
     group: str,
     kind: str,

@@ -31,10 +31,13 @@ def prune(obj: Document, schema: Mapping[str, Any]) -> tuple[Document, list[str]
     return pruned, sorted(pruner.unknown)
 
 
-def default(obj: Document, schema: Mapping[str, Any]) -> Document:
-    """The object with the defaults of the schema, and of its kind where that is built in."""
+def default(obj: Document, schema: Mapping[str, Any], *, nulls: bool = False) -> Document:
+    """The object with the defaults of the schema, and of its kind where that is built in.
+
+    *nulls*: those that are not allowed stay where there is no default.
+    """
     held = as_schema(schema)
-    filled: Document = defaulted(obj, held.node)
+    filled: Document = defaulted(obj, held.node, nulls=nulls)
     for defaulter in held.defaulters:
         filled = defaulter(filled)
     return filled

@@ -4,7 +4,7 @@ from kthena_sandbox.client import ApiError
 from kthena_sandbox.controllers.loop import Reconciler
 from kthena_sandbox.controllers.parts import Parts
 from kthena_sandbox.controllers.volume_plan import phase_of
-from kthena_sandbox.controllers.volumeusers import is_used, names_of_claims
+from kthena_sandbox.controllers.volumeusers import names_of_claims
 from kthena_sandbox.kinds import CLAIMS, PODS, VOLUMES, Document, Key, Kind, is_leaving, key_of
 
 CLAIM_FINALIZER = "kubernetes.io/pvc-protection"
@@ -32,29 +32,53 @@ class Protection:
         if not self._parts.are_synced(CLAIMS):
             return 0.05
         claim = self._claims.objects.get(key)
-        if claim is None or not _is_held(claim, CLAIM_FINALIZER):
+        if claim is None:
             return None
-        if any(is_used(claim, pod) for pod in await self._client.list(PODS, key.namespace)):
+        if not is_leaving(claim):
+            await self._hold(CLAIMS, claim, CLAIM_FINALIZER)
+            return None
+        if not _is_held(claim, CLAIM_FINALIZER):
+            return None
+        if any(_holds(pod, key.name) for pod in await self._client.list(PODS, key.namespace)):
             return None
         await self._let_go(CLAIMS, claim, CLAIM_FINALIZER)
         return None
 
     async def _reconcile_volume(self, key: Key) -> float | None:
         volume = self._volumes.objects.get(key)
-        if volume is None or not _is_held(volume, VOLUME_FINALIZER) or phase_of(volume) == "Bound":
+        if volume is None:
+            return None
+        if not is_leaving(volume):
+            await self._hold(VOLUMES, volume, VOLUME_FINALIZER)
+            return None
+        if not _is_held(volume, VOLUME_FINALIZER) or phase_of(volume) == "Bound":
             return None
         await self._let_go(VOLUMES, volume, VOLUME_FINALIZER)
         return None
 
+    async def _hold(self, kind: Kind, document: Document, finalizer: str) -> None:
+        """Once more where somebody has taken it away."""
+        present = document["metadata"].get("finalizers") or []
+        if finalizer not in present:
+            await self._write(kind, document, [*present, finalizer])
+
     async def _let_go(self, kind: Kind, document: Document, finalizer: str) -> None:
-        metadata = document["metadata"]
-        kept = [name for name in metadata["finalizers"] if name != finalizer]
-        own = {"resourceVersion": metadata["resourceVersion"], "finalizers": kept or None}
+        present = document["metadata"]["finalizers"]
+        await self._write(kind, document, [name for name in present if name != finalizer])
+
+    async def _write(self, kind: Kind, document: Document, finalizers: list[str]) -> None:
+        version = document["metadata"]["resourceVersion"]
+        own = {"resourceVersion": version, "finalizers": finalizers or None}
         try:
             await self._client.patch(kind, key_of(document), {"metadata": own})
         except ApiError as error:
             if error.code != 404:
                 raise
+
+
+def _holds(pod: Document, claim: str) -> bool:
+    """Whether a pod that has a node names the claim, also once it has ended."""
+    return bool(pod["spec"].get("nodeName")) and claim in names_of_claims(pod)
 
 
 def _is_held(document: Document, finalizer: str) -> bool:

@@ -6,6 +6,7 @@ After "PersistentVolumeClaim retention" in the Kubernetes documentation: owners 
 from collections.abc import Iterator
 from copy import deepcopy
 
+from kthena_sandbox.controllers.ownership import reference_to
 from kthena_sandbox.controllers.statefulset_plan import ordinals_of
 from kthena_sandbox.kinds import Document, uid_of
 
@@ -62,16 +63,7 @@ def owners_of(
     kept = [entry for entry in references if entry["uid"] not in mine]
     condemned = ordinal not in ordinals_of(stateful_set)
     if condemned and policy.get("whenScaled") == "Delete":
-        return [*kept, _reference(pod)]
+        return [*kept, reference_to(pod)]
     if policy.get("whenDeleted") == "Delete":
-        return [*kept, _reference(stateful_set)]
+        return [*kept, reference_to(stateful_set)]
     return kept
-
-
-def _reference(owner: Document) -> Document:
-    return {
-        "apiVersion": owner["apiVersion"],
-        "kind": owner["kind"],
-        "name": owner["metadata"]["name"],
-        "uid": uid_of(owner),
-    }

@@ -165,6 +165,34 @@ def folder_of(volume: Document, folder: Path) -> Path | None:
     return path if own else None
 
 
+def removable(volume: Document, folder: Path) -> tuple[Path | None, str]:
+    """The folder that goes with a volume, or why there is none.
+
+    Of those that others have made Kubernetes deletes hostPaths below /tmp alone.
+    """
+    path = folder_of(volume, folder)
+    if path is not None:
+        return path, ""
+    if (source := volume["spec"].get("hostPath")) is None:
+        return None, _no_plugin(volume, "deleter", "deletable")
+    path = Path(source["path"])
+    if len(path.parts) > 2 and path.is_relative_to("/tmp"):  # noqa: S108  where it is allowed
+        return path, ""
+    return None, f"host_path deleter only supports /tmp/.+ but received provided {path}"
+
+
+def not_recycled(volume: Document) -> str:
+    """Why a volume is not emptied for others, which takes a pod with a shell."""
+    return _no_plugin(volume, "recycler", "recyclable")
+
+
+def _no_plugin(volume: Document, what: str, kind: str) -> str:
+    name = volume["metadata"]["name"]
+    return (
+        f'Error getting {what} volume plugin for volume "{name}": no {kind} volume plugin matched'
+    )
+
+
 def cannot_make(claim: Document) -> str:
     """Why no folder can be what a claim asks for; "" where one can."""
     if claim["spec"].get("selector"):

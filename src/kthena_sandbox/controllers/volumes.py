@@ -26,8 +26,9 @@ from kthena_sandbox.schema.storageclasses import class_of
 
 _WAITING_FOR_CONSUMER = "waiting for first consumer to be created before binding"
 _NO_CLASS = "no persistent volumes available for this claim and no storage class is set"
+_LOST_STATUS = {"phase": "Lost", "accessModes": None, "capacity": None}
 _LOST = "Bound claim has lost its PersistentVolume. Data on the volume is lost!"
-_NO_DELETER = "no deletable volume plugin matched: what the sandbox has not made it does not remove"
+_NOT_MADE = f"no volume plugin matched name: {planning.NO_PROVISIONER}"
 
 
 class VolumeController:
@@ -148,7 +149,7 @@ class VolumeController:
         if volume is None or not planning.is_held_by(volume, claim):
             if planning.phase_of(claim) != "Lost":
                 self._tell(claim, "ClaimLost", _LOST, "Warning")
-                await self._write_status(key, {"phase": "Lost", "capacity": None})
+                await self._write_status(key, _LOST_STATUS)
             return
         if planning.folder_of(volume, self._folder) and (
             planning.asked_size(claim) > planning.size_of(volume["spec"].get("capacity"))
@@ -181,7 +182,7 @@ class VolumeController:
             return
         provisioner = str(found["provisioner"])
         if provisioner == planning.NO_PROVISIONER:
-            self._tell(claim, "FailedBinding", "no persistent volumes available for this claim")
+            self._tell(claim, "ProvisioningFailed", _NOT_MADE, "Warning")
             return
         if (change := planning.awaited(claim, provisioner)) is not None:
             patched = await self._client.patch(CLAIMS, key_of(claim), change)
@@ -238,15 +239,13 @@ class VolumeController:
     async def _reclaim(self, volume: Document) -> None:
         """What nobody claims any more stays, or goes with its folder where that is ours."""
         policy = volume["spec"].get("persistentVolumeReclaimPolicy")
-        path = planning.folder_of(volume, self._folder)
         if policy == "Retain":
             return
-        if policy != "Delete" or path is None:
-            name = volume["metadata"]["name"]
-            verb = "deleter" if policy == "Delete" else "recycler"
-            said = f'Error getting {verb} volume plugin for volume "{name}": {_NO_DELETER}'
-            self._events.tell(volume, f"VolumeFailed{policy}", said, "Warning")
-            await self._write_phase(volume, "Failed", said)
+        path, why = planning.removable(volume, self._folder)
+        if path is None or policy != "Delete":
+            why = why if policy == "Delete" else planning.not_recycled(volume)
+            self._events.tell(volume, f"VolumeFailed{policy}", why, "Warning")
+            await self._write_phase(volume, "Failed", why)
             return
         await trio.to_thread.run_sync(partial(shutil.rmtree, path, ignore_errors=True))
         if not is_leaving(volume):

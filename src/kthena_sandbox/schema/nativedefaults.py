@@ -195,7 +195,13 @@ def pull_policy(image: str) -> str:
 def _volume(volume: Any) -> Any:
     if isinstance(volume, dict) and not volume.keys() - _VOLUME_FIELDS:
         return volume | {"emptyDir": {}}
-    return volume
+    ephemeral = _map(_map(volume).get("ephemeral"))
+    template = ephemeral.get("volumeClaimTemplate")
+    if not isinstance(template, dict):
+        return volume
+    spec = {"volumeMode": "Filesystem"} | _map(template.get("spec"))
+    filled: Document = {"metadata": {}} | template | {"spec": spec}
+    return volume | {"ephemeral": ephemeral | {"volumeClaimTemplate": filled}}
 
 
 def service_defaults(service: Document) -> Document:

@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import trio
-from tests.differential.controllers import belonging, scaling, scenarios
+from tests.differential.controllers import belonging, scaling, scenarios, storage
 from tests.differential.controllers.scenarios import Scenario
 from tests.differential.controllers.scheduled import SCHEDULED
 from tests.differential.controllers.shapes import differences, shape
@@ -24,7 +24,13 @@ from kthena_sandbox.client import open_client
 from kthena_sandbox.entrance import read_entrance
 from kthena_sandbox.kinds import Document
 
-SCENARIOS = (*scenarios.SCENARIOS, *SCHEDULED, *scaling.SCENARIOS, *belonging.SCENARIOS)
+SCENARIOS = (
+    *scenarios.SCENARIOS,
+    *SCHEDULED,
+    *scaling.SCENARIOS,
+    *belonging.SCENARIOS,
+    *storage.SCENARIOS,
+)
 
 
 async def play(scenario: Scenario, worlds: Sequence[World]) -> dict[str, str]:

@@ -118,7 +118,7 @@ def _event(item: Document) -> Document:
 
 
 def _plain(value: Any, hashes: Mapping[str, str], name: str = "") -> Any:
-    if name in _OWN_FIELDS or name == "ca.crt":
+    if name in _OWN_FIELDS or name in {"ca.crt", "token"}:
         return f"({name})"
     if isinstance(value, dict):
         return {_text(key, hashes): _plain(one, hashes, key) for key, one in value.items()}

@@ -94,6 +94,13 @@ class World:
                 return
             await trio.sleep(0.1)
 
+    async def delete_volume(self, name: str) -> None:
+        """Delete a volume, whatever holds it, unless it is gone."""
+        freed = {"metadata": {"finalizers": None}}
+        with suppress(ApiError):
+            await self.delete("persistentvolumes", name)
+            await self.patch("persistentvolumes", name, freed)
+
     async def evict(self, pod: Document) -> None:
         """Evict a pod, or be refused."""
         metadata = {"name": pod["metadata"]["name"], "namespace": self.namespace}
@@ -218,6 +225,10 @@ class World:
         names = [name for name in (*WATCHED, "widgets") if name in self.kinds]
         found = {name: await self.client.list(self.kinds[name], self.namespace) for name in names}
         own = await self.client.find(NAMESPACES, Key("", self.namespace))
+        volumes = await self.client.list(self.kinds["persistentvolumes"])
+        found["persistentvolumes"] = [
+            volume for volume in volumes if volume["metadata"]["name"].startswith(self.namespace)
+        ]
         return found | {"namespaces": [] if own is None else [own]}
 
 

@@ -6,7 +6,13 @@ from typing import Any
 import pytest
 from tests.sandbox.house import Cluster, engine_pod, running
 
-from kthena_sandbox.controllers.volume_plan import cannot_make, fits, new_volume, volume_for
+from kthena_sandbox.controllers.volume_plan import (
+    cannot_make,
+    fits,
+    new_volume,
+    removable,
+    volume_for,
+)
 from kthena_sandbox.kinds import (
     CLAIMS,
     EVENTS,
@@ -75,6 +81,22 @@ def test_folders_are_made_for_what_they_can_be() -> None:
     assert cannot_make(_claim(selector={})) == ""
     assert cannot_make(_claim(selector={"matchLabels": {"a": "b"}})) == (
         "claim.Spec.Selector is not supported"
+    )
+
+
+def test_what_others_have_made_is_removed_where_kubernetes_does() -> None:
+    folder = Path("/volumes")
+    own = new_volume(_claim(), {"metadata": {"name": "standard"}}, folder)
+    assert removable(own, folder) == (Path("/volumes/pvc-uid-c"), "")
+    assert removable(own, Path("/elsewhere")) == (
+        None,
+        "host_path deleter only supports /tmp/.+ but received provided /volumes/pvc-uid-c",
+    )
+    assert removable(_volume("v", hostPath={"path": "/tmp/x"}), folder) == (Path("/tmp/x"), "")
+    assert removable(_volume("v", hostPath={"path": "/tmp"}), folder)[0] is None
+    assert removable(_volume("v", local={"path": "/tmp/x"}), folder) == (
+        None,
+        'Error getting deleter volume plugin for volume "v": no deletable volume plugin matched',
     )
 
 
@@ -178,9 +200,9 @@ async def test_volumes_of_the_user_are_found_kept_and_lost(tmp_path: Path) -> No
         )
         await cluster.client.patch(VOLUMES, Key("", "other"), {"spec": {"claimRef": None}})
         await _phase(cluster, "third", "Bound")
+        await cluster.client.delete(VOLUMES, Key("", "other"))
         gone = {"metadata": {"finalizers": None}}
         await cluster.client.patch(VOLUMES, Key("", "other"), gone)
-        await cluster.client.delete(VOLUMES, Key("", "other"))
         await _phase(cluster, "third", "Lost")
 
 

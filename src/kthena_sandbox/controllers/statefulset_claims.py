@@ -34,6 +34,8 @@ def new_claims(stateful_set: Document, pod_name: str) -> Iterator[Document]:
         }
         if given.get("annotations"):
             own["annotations"] = given["annotations"]
+        if _policy(stateful_set, "whenDeleted") == "Delete":
+            own["ownerReferences"] = [reference_to(stateful_set)]
         yield {"metadata": own, "spec": deepcopy(template["spec"])}
 
 
@@ -57,13 +59,17 @@ def owners_of(
     claim: Document, stateful_set: Document, pod: Document, ordinal: int
 ) -> list[Document]:
     """Who is to own a claim, so that it goes with him; others than set and pod stay as they are."""
-    policy = stateful_set["spec"].get("persistentVolumeClaimRetentionPolicy") or {}
     mine = {uid_of(stateful_set), uid_of(pod)}
     references = claim["metadata"].get("ownerReferences") or []
     kept = [entry for entry in references if entry["uid"] not in mine]
     condemned = ordinal not in ordinals_of(stateful_set)
-    if condemned and policy.get("whenScaled") == "Delete":
+    if condemned and _policy(stateful_set, "whenScaled") == "Delete":
         return [*kept, reference_to(pod)]
-    if policy.get("whenDeleted") == "Delete":
+    if _policy(stateful_set, "whenDeleted") == "Delete":
         return [*kept, reference_to(stateful_set)]
     return kept
+
+
+def _policy(stateful_set: Document, when: str) -> str:
+    policy = stateful_set["spec"].get("persistentVolumeClaimRetentionPolicy") or {}
+    return str(policy.get(when, "Retain"))

@@ -111,18 +111,21 @@ class StatefulSets:
 
     async def _keep_claims(self, owner: Document, pod: Document) -> None:
         """Its claims belong to those with whom they are to go."""
-        ordinal = planning.ordinal_of(pod)
+        name, changed = pod["metadata"]["name"], False
         for template in claiming.templates_of(owner):
-            name = claiming.claim_name(template, pod["metadata"]["name"])
-            claim = self._claims.objects.get(Key(pod["metadata"]["namespace"], name))
+            key = Key(pod["metadata"]["namespace"], claiming.claim_name(template, name))
+            claim = self._claims.objects.get(key)
             if claim is None or is_leaving(claim):
                 continue
-            owners = claiming.owners_of(claim, owner, pod, ordinal)
+            owners = claiming.owners_of(claim, owner, pod, planning.ordinal_of(pod))
             if owners != (claim["metadata"].get("ownerReferences") or []):
                 own = {"resourceVersion": claim["metadata"]["resourceVersion"]}
                 change = {"metadata": own | {"ownerReferences": owners or None}}
-                patched = await self._client.patch(CLAIMS, key_of(claim), change)
-                self._claims.note(patched)
+                self._claims.note(await self._client.patch(CLAIMS, key, change))
+                changed = True
+        if changed and planning.ordinal_of(pod) in planning.ordinals_of(owner):
+            what = f"update Pod {name} in StatefulSet {owner['metadata']['name']} successful"
+            self._events.tell(owner, "SuccessfulUpdate", what)
 
     async def _write_status(
         self, owner: Document, pods: list[Document], revisions: Revisions

@@ -163,7 +163,7 @@ async def stateful_set_has_claims(world: World) -> Steps:
 async def quotas_count(world: World) -> Steps:
     hard = {
         "pods": "4", "requests.cpu": "2", "limits.memory": "1Gi", "count/secrets": "5", "configmaps": "9",
-        "services.nodeports": "3", "requests.example.com/gpu": "1", "example.com/gpu": "1",
+        "services": "3", "requests.example.com/gpu": "1", "example.com/gpu": "1",
         "count/deployments.apps": "2", "persistentvolumeclaims": "2", "requests.storage": "5Gi",
     }  # fmt: skip
     await world.create("resourcequotas", "all", spec={"hard": hard})
@@ -177,7 +177,7 @@ async def quotas_count(world: World) -> Steps:
         await world.create("pods", name, spec={"containers": [container]})
     await world.create("secrets", "s")
     ports = [{"name": "a", "port": 80}, {"name": "b", "port": 81}]
-    await world.create("services", "s", spec={"type": "NodePort", "ports": ports})
+    await world.create("services", "s", spec={"ports": ports})
     await world.create("deployments.apps", "web", spec=workload(0))
     await _claim(world, "c")
     yield "used"

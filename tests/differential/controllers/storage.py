@@ -34,11 +34,6 @@ async def _class(world: World, **fields: Any) -> None:
     await world.create("storageclasses.storage.k8s.io", world.namespace, **usual | fields)
 
 
-async def _clean(world: World, *names: str) -> None:
-    for name in names:
-        await world.delete_volume(f"{world.namespace}-{name}")
-
-
 async def volumes_are_bound(world: World) -> Steps:
     await _class(world)
     await _volume(world, "large", capacity={"storage": "4Gi"})
@@ -58,7 +53,6 @@ async def volumes_are_bound(world: World) -> Steps:
     await world.delete("persistentvolumeclaims", "three")
     await world.delete("persistentvolumeclaims", "two")
     yield "all are gone"
-    await _clean(world, "large", "small")
 
 
 async def volumes_are_meant_for_claims(world: World) -> Steps:
@@ -108,7 +102,6 @@ async def volumes_are_not_ours_to_delete(world: World) -> Steps:
     yield "bound"
     await world.delete("persistentvolumeclaims", "one")
     yield "the claim is gone"
-    await _clean(world, "gone")
 
 
 async def claims_are_kept_for_pods(world: World) -> Steps:
@@ -123,7 +116,6 @@ async def claims_are_kept_for_pods(world: World) -> Steps:
     yield "its claim is asked to go"
     await world.end_pods("Succeeded")
     yield "the pod has ended"
-    await _clean(world, "used")
 
 
 async def pods_bring_claims_along(world: World) -> Steps:

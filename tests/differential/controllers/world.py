@@ -94,13 +94,6 @@ class World:
                 return
             await trio.sleep(0.1)
 
-    async def delete_volume(self, name: str) -> None:
-        """Delete a volume, whatever holds it, unless it is gone."""
-        freed = {"metadata": {"finalizers": None}}
-        with suppress(ApiError):
-            await self.delete("persistentvolumes", name)
-            await self.patch("persistentvolumes", name, freed)
-
     async def evict(self, pod: Document) -> None:
         """Evict a pod, or be refused."""
         metadata = {"name": pod["metadata"]["name"], "namespace": self.namespace}
@@ -207,6 +200,16 @@ class World:
         await self.let_go()
         for name in self._definitions:
             await self.client.delete(DEFINITIONS, Key("", name))
+        for resource in ("persistentvolumes", "storageclasses.storage.k8s.io"):
+            for name in await self.names_of(resource):
+                if name.startswith(self.namespace):
+                    await self._discard(resource, name)
+
+    async def _discard(self, resource: str, name: str) -> None:
+        """Delete what does not go with the namespace, whatever holds it, unless it is gone."""
+        with suppress(ApiError):
+            await self.delete(resource, name)
+            await self.patch(resource, name, {"metadata": {"finalizers": None}})
 
     async def settled(self) -> dict[str, list[Document]]:
         """Return all objects once nothing has changed for a while, or the time is up."""

@@ -37,8 +37,8 @@ def cron_job_rules(cron_job: Document) -> list[FieldError]:
     if policy not in _POLICIES:
         found.append(errors.not_supported("spec.concurrencyPolicy", policy, _POLICIES))
     job = (spec.get("jobTemplate") or {}).get("spec") or {}
-    found += _generated(job, "spec.jobTemplate.spec")
     found += job_spec_rules(job, "spec.jobTemplate.spec")
+    found += _generated(job, "spec.jobTemplate.spec")
     return found + not_negative(spec, ("successfulJobsHistoryLimit", "failedJobsHistoryLimit"))
 
 

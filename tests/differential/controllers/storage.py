@@ -150,6 +150,10 @@ async def stateful_set_has_claims(world: World) -> Steps:
         "statefulsets.apps", "web", {"spec": {"persistentVolumeClaimRetentionPolicy": kept}}
     )
     yield "claims are to be kept"
+    await world.delete("statefulsets.apps", "web")
+    await trio.sleep(1)
+    await world.let_go()
+    yield "deleted"
 
 
 async def quotas_count(world: World) -> Steps:

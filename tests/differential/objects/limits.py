@@ -39,7 +39,7 @@ LIMITS = (
         spoilt=(
             {"spec": {"limits": [{"type": ""}]}}, {"spec": {"limits": [{"type": "Odd"}]}}, {"spec": {"limits": [{"type": "Pod"}, {"type": "Pod"}]}},
             {"spec": {"limits": [{"type": "Container", "min": {"cpu": "2"}, "max": {"cpu": "1"}}]}}, {"spec": {"limits": [{"type": "Container", "max": {"a b": "1"}}]}},
-            {"spec": {"limits": [{"type": "Container", "max": {"odd": "1"}, "min": {"storage": "1"}}]}}, {"spec": {"limits": [{"type": "PersistentVolumeClaim"}]}},
+            {"spec": {"limits": [{"type": "Container", "max": {"odd": "1"}}]}}, {"spec": {"limits": [{"type": "PersistentVolumeClaim"}]}},
             {"spec": {"limits": [{"type": "Pod", "default": {"cpu": "1"}, "defaultRequest": {"cpu": "2"}}]}}, {"spec": {"limits": "x"}},
             {"spec": {"limits": [{"type": "Container", "max": {"cpu": "1"}, "default": {"cpu": "2"}, "defaultRequest": {"cpu": "3"}}]}},
             {"spec": {"limits": [{"type": "Container", "min": {"cpu": "1"}, "max": {"cpu": "2"}, "maxLimitRequestRatio": {"cpu": "4"}}]}},

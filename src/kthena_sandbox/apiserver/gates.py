@@ -8,6 +8,7 @@ from kthena_sandbox.apiserver.storage import Key
 from kthena_sandbox.resources import ResourceType
 
 Document = dict[str, Any]
+_SUFFIX = 5  # characters that complete a name
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,8 @@ class Attempt:
         """The name to refuse it by: one that is to be generated is not known yet where a real API server refuses."""
         metadata = self.subject["metadata"]
         name, prefix = str(metadata.get("name", "")), str(metadata.get("generateName", ""))
-        return prefix if prefix and name.startswith(prefix) else name
+        generated = bool(prefix) and name.startswith(prefix) and len(name) == len(prefix) + _SUFFIX
+        return prefix if generated else name
 
     def is_about(self, group: str, plural: str) -> bool:
         """Whether objects of that kind themselves are written, and no subresource of them."""

@@ -198,8 +198,8 @@ class DaemonSets:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._client, self._pods, self._wall_clock = parts.client, parts.pods, parts.wall_clock
-        events = parts.recorders["daemonset-controller"]
-        self._control = PodControl(parts.client, parts.pods, events)
+        self._events = parts.recorders["daemonset-controller"]
+        self._control = PodControl(parts.client, parts.pods, self._events)
         self._history = History(parts.client, parts.mirrors[REVISIONS])
         self.loop: Reconciler[Key] = Reconciler("daemonsets", self._reconcile)
         self._sets = parts.follow(DAEMON_SETS, self.loop.add)
@@ -226,6 +226,7 @@ class DaemonSets:
         for name in create:
             pods.append(await self._control.create(owner, new_pod(owner, name, revision)))
         for pod in delete:
+            self._tell_ended(owner, pod)
             await self._control.delete(owner, pod)
         await self._history.forget(owner, {revision, *map(revision_of, pods)})
         pods = [self._pods.objects.get(key_of(pod), pod) for pod in pods]
@@ -235,6 +236,17 @@ class DaemonSets:
             self._sets.note(written)
         waiting = status["numberReady"] > status.get("numberAvailable", 0)
         return 1.0 if waiting else None
+
+    def _tell_ended(self, owner: Document, pod: Document) -> None:
+        """A pod that has come to its end is made anew."""
+        metadata, phase = pod["metadata"], (pod.get("status") or {}).get("phase")
+        where = f"{metadata['namespace']}/{metadata['name']} on node {node_of(pod)}"
+        if phase == "Failed":
+            text = f"Found failed daemon pod {where}, will try to kill it"
+            self._events.tell(owner, "FailedDaemonPod", text, "Warning")
+        elif phase == "Succeeded":
+            text = f"Found succeeded daemon pod {where}, will try to delete it"
+            self._events.tell(owner, "SucceededDaemonPod", text)
 
 
 def _matters(node: Document) -> tuple[Any, ...]:

@@ -149,7 +149,7 @@ class GarbageCollector:
         )
 
     async def _check_owners(self, node: Node) -> None:
-        suspects = [owner for owner in node.owners if not self._is_known(node, owner["uid"])]
+        suspects = [owner for owner in node.owners if not self._is_known(node, owner)]
         gone = {owner["uid"] for owner in suspects if await self._is_absent(node, owner)}
         alive = [owner for owner in node.owners if owner["uid"] not in gone]
         if not gone:
@@ -159,10 +159,15 @@ class GarbageCollector:
         else:
             await self._delete(node, graph.propagation_of(node))
 
-    def _is_known(self, node: Node, uid: str) -> bool:
-        """Whether an owner is there; one in another namespace counts for none."""
-        owner = self._graph.nodes.get(uid)
-        return owner is not None and owner.key.namespace in {"", node.key.namespace}
+    def _is_known(self, node: Node, owner: Document) -> bool:
+        """Whether an owner is there; one in another namespace, of another kind or name counts for none."""
+        found = self._graph.nodes.get(owner["uid"])
+        if found is None or found.key.namespace not in {"", node.key.namespace}:
+            return False
+        group = owner["apiVersion"].rpartition("/")[0]
+        return (group, owner["kind"], owner["name"]) == (
+            found.kind.group, found.kind.name, found.key.name,
+        )  # fmt: skip
 
     async def _is_absent(self, node: Node, owner: Document) -> bool:
         """Asked of the API itself, since the graph may be behind. Raises ApiError for unknown kinds."""

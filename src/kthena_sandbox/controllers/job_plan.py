@@ -17,13 +17,21 @@ from kthena_sandbox.controllers.conditions import (
     with_condition,
 )
 from kthena_sandbox.controllers.indexes import INDEX, index_of, read_indexes, write_indexes
+from kthena_sandbox.controllers.job_pods import (
+    TRACKING,
+    has_failed,
+    has_succeeded,
+    is_at_work,
+    is_superfluous,
+    is_terminating,
+    is_tracked,
+    waits_for_failure,
+)
 from kthena_sandbox.controllers.job_policies import success_rule
 from kthena_sandbox.controllers.ownership import reference_to
-from kthena_sandbox.controllers.replicaset_plan import has_ended
 from kthena_sandbox.events import timestamp
-from kthena_sandbox.kinds import Document, is_leaving, uid_of
+from kthena_sandbox.kinds import Document, uid_of
 
-TRACKING = "batch.kubernetes.io/job-tracking"
 JOB_NAME = "batch.kubernetes.io/job-name"
 _FIRST_PAUSE = 10.0
 _LONGEST_PAUSE = 600.0
@@ -67,39 +75,6 @@ class Steps:
     again: float | None = None
 
 
-def is_tracked(pod: Document) -> bool:
-    """Whether its end is still to be counted."""
-    return TRACKING in (pod["metadata"].get("finalizers") or [])
-
-
-def has_succeeded(pod: Document) -> bool:
-    """Whether all its containers ended well."""
-    return (pod.get("status") or {}).get("phase") == "Succeeded"
-
-
-def has_failed(job: Document, pod: Document) -> bool:
-    """Whether it ended badly; one that was deleted has as soon as it is to be replaced (`podReplacementPolicy`)."""
-    if (pod.get("status") or {}).get("phase") == "Failed":
-        return True
-    if not is_leaving(pod) or has_succeeded(pod):
-        return False
-    return not _waits_for_failure(job) or not pod["metadata"].get("deletionGracePeriodSeconds")
-
-
-def _waits_for_failure(job: Document) -> bool:
-    return bool(job["spec"].get("podReplacementPolicy") == "Failed")
-
-
-def is_terminating(pod: Document) -> bool:
-    """Whether it is on its way out and has not come to its end."""
-    return is_leaving(pod) and not has_ended(pod)
-
-
-def is_at_work(pod: Document) -> bool:
-    """Whether it runs or is going to."""
-    return not (has_ended(pod) or is_leaving(pod))
-
-
 def ended_condition(job: Document) -> Document | None:
     """The condition with which the Job has ended."""
     found = (condition_of(job, kind) for kind in ("Complete", "Failed"))
@@ -130,7 +105,7 @@ def tally(job: Document, pods: Sequence[Document]) -> Tally:
 
 def to_count(job: Document, pods: Iterable[Document]) -> tuple[list[Document], list[Document]]:
     """Pods that have ended well and badly and are not counted yet."""
-    waiting = [pod for pod in pods if is_tracked(pod)]
+    waiting = [pod for pod in pods if is_tracked(pod) and not is_superfluous(job, pod)]
     good = [pod for pod in waiting if has_succeeded(pod)]
     return good, [pod for pod in waiting if has_failed(job, pod)]
 
@@ -231,7 +206,7 @@ def steps_of(
     room = parallel if wanted is None else min(parallel, left)
     if wanted is None and found.succeeded:
         room = min(parallel, len(found.active))
-    missing = room - len(found.active) - (found.terminating if _waits_for_failure(job) else 0)
+    missing = room - len(found.active) - (found.terminating if waits_for_failure(job) else 0)
     if missing < 0:
         return Steps(delete=list(found.active[: min(-missing, len(found.active))]))
     if missing and waits > 0:
@@ -317,7 +292,8 @@ def with_work(job: Document, status: Document, now: datetime) -> Document:
     if is_true({"status": status}, "Suspended"):
         status = _with(status, "Suspended", ("JobResumed", "Job resumed"), now, holds=False)
         return status | {"startTime": timestamp(now)}
-    return {"startTime": timestamp(now)} | status
+    per_index = job["spec"].get("backoffLimitPerIndex") is not None
+    return {"startTime": timestamp(now)} | ({"failedIndexes": ""} if per_index else {}) | status
 
 
 def with_numbers(status: Document, pods: Sequence[Document]) -> Document:

@@ -6,6 +6,7 @@ from kthena_sandbox.client import ApiError
 from kthena_sandbox.controllers import job_plan as planning, job_policies as policies
 from kthena_sandbox.controllers.conditions import is_true
 from kthena_sandbox.controllers.indexes import index_of
+from kthena_sandbox.controllers.job_pods import TRACKING, is_superfluous, is_tracked
 from kthena_sandbox.controllers.loop import Reconciler
 from kthena_sandbox.controllers.ownership import controller_uid, labels_of
 from kthena_sandbox.controllers.parts import Parts
@@ -37,7 +38,7 @@ class Jobs:
 
     def _pod_changed(self, before: Document | None, after: Document | None) -> None:
         """Pods that no Job controls any more are still held by what it put there."""
-        if after is not None and planning.is_tracked(after) and not controller_uid(after):
+        if after is not None and is_tracked(after) and not controller_uid(after):
             name = labels_of(after).get(planning.JOB_NAME, "")
             self.loop.add(Key(after["metadata"]["namespace"], name))
 
@@ -54,6 +55,9 @@ class Jobs:
         while any(planning.to_count(job, pods)):  # others may end while the first are counted
             job = await self._count(job, pods)
             pods = [entry for pod in pods if (entry := self._pods.objects.get(key_of(pod)))]
+        for pod in pods:
+            if is_tracked(pod) and is_superfluous(job, pod):
+                await self._release(pod)
         if planning.ended_condition(job) is not None:
             return await self._expire(job)
         return await self._work(job, pods)
@@ -63,13 +67,11 @@ class Jobs:
         for pod in list(self._pods.objects.values()):
             same = pod["metadata"]["namespace"] == key.namespace
             named = labels_of(pod).get(planning.JOB_NAME) == key.name
-            if same and named and controller_uid(pod) != owner and planning.is_tracked(pod):
+            if same and named and controller_uid(pod) != owner and is_tracked(pod):
                 await self._release(pod)
 
     async def _release(self, pod: Document) -> None:
-        finalizers = [
-            entry for entry in pod["metadata"]["finalizers"] if entry != planning.TRACKING
-        ]
+        finalizers = [entry for entry in pod["metadata"]["finalizers"] if entry != TRACKING]
         metadata = {"uid": uid_of(pod), "finalizers": finalizers or None}
         try:
             released = await self._client.patch(PODS, key_of(pod), {"metadata": metadata})
@@ -90,7 +92,10 @@ class Jobs:
         if good:
             self._failures.pop(uid_of(job), None)
         status = planning.counting(job.get("status") or {}, good, judgement.counted)
-        status = policies.with_failed_indexes(job, status, judgement.failed_indexes)
+        if (
+            planning.aim_of(job) is None
+        ):  # those that are stopped at the end have not failed by themselves
+            status = policies.with_failed_indexes(job, status, judgement.failed_indexes)
         status = planning.with_failure(status, judgement.why, self._wall_clock())
         job = await self._write(job, status)
         for pod in [*good, *bad]:
@@ -116,7 +121,7 @@ class Jobs:
         made = [planning.new_pod(job, index, _notes(job, pods, index)) for index in steps.create]
         pods += [await self._control.create(job, pod) for pod in made]
         for pod in steps.delete:
-            if aim is None and planning.is_tracked(pod):  # it counts for nothing
+            if aim is None and is_tracked(pod):  # it counts for nothing
                 await self._release(pod)
             await self._control.delete(job, pod)
         pods = [self._pods.objects.get(key_of(pod), pod) for pod in pods]

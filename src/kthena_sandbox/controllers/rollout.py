@@ -178,13 +178,18 @@ def scales_of_old(
         taken = max(0, min(budget, idle))
         scales[entry["metadata"]["name"]] -= taken
         budget -= taken
-    spare = sum(counted(entry, "availableReplicas") for entry in sets) - least
+    spare = sum(map(_serving, sets)) - least
     for name, scale in scales.items():
         taken = max(0, min(spare, scale))
         scales[name] -= taken
         spare -= taken
     before = {entry["metadata"]["name"]: replicas_of(entry) for entry in old}
     return {name: scale for name, scale in scales.items() if scale != before[name]}
+
+
+def _serving(replica_set: Document) -> int:
+    """How many of its pods serve and are going to stay, also where its status is not up to date yet."""
+    return min(counted(replica_set, "availableReplicas"), replicas_of(replica_set))
 
 
 def obsolete(deployment: Document, old: Sequence[Document]) -> list[Document]:

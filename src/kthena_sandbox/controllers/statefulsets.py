@@ -7,7 +7,6 @@ from kthena_sandbox.controllers.parts import Parts
 from kthena_sandbox.controllers.podcontrol import PodControl, Wording, claim_all, follow_owned
 from kthena_sandbox.controllers.revisions import History, revision_of
 from kthena_sandbox.controllers.statefulset_plan import Revisions
-from kthena_sandbox.events import EventType
 from kthena_sandbox.kinds import (
     CLAIMS,
     PODS,
@@ -55,24 +54,11 @@ class StatefulSets:
         for ordinal in steps.create:
             pods.append(await self._create(owner, ordinal, revisions))
         for pod in steps.delete:
-            self._tell_ended(owner, pod)
             await self._control.delete(owner, pod)
         pods = [self._pods.objects.get(key_of(pod), pod) for pod in pods]
         in_use = {revision_of(pod) for pod in pods} | {revisions.current, revisions.update}
         await self._history.forget(owner, in_use)
         return await self._write_status(owner, pods, revisions)
-
-    def _tell_ended(self, owner: Document, pod: Document) -> None:
-        """A pod that has come to its end is made anew."""
-        phase, metadata = str((pod.get("status") or {}).get("phase")), owner["metadata"]
-        state = {"Failed": "failed", "Succeeded": "terminated"}.get(phase, "")
-        if state:
-            text = (
-                f"StatefulSet {metadata['namespace']}/{metadata['name']} is recreating {state} "
-                f"Pod {pod['metadata']['name']}"
-            )
-            kind: EventType = "Warning" if phase == "Failed" else "Normal"
-            self._events.tell(owner, f"Recreating{state.capitalize()}Pod", text, kind)
 
     def _revisions(self, owner: Document, update: Document) -> Revisions:
         """The revision before the update is the one that the status names, as long as it is there."""

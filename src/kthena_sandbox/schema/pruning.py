@@ -6,7 +6,7 @@ from kthena_sandbox.schema.compiled import Node
 
 _META = frozenset({"apiVersion", "kind", "metadata"})
 _POINTERS = frozenset({
-    "appProtocol", "fsType", "holderIdentity", "ingressClassName", "localhostProfile", "preferredHolder",
+    "appProtocol", "failedIndexes", "fsType", "holderIdentity", "ingressClassName", "localhostProfile", "preferredHolder",
     "reclaimPolicy", "resourceClaimName", "resourceClaimTemplateName", "runtimeClassName", "schedulerName",
     "storageClassName", "strategy", "timeZone", "volumeAttributesClassName", "volumeBindingMode", "volumeMode",
 })  # fmt: skip

@@ -20,7 +20,7 @@ from tests.differential.controllers.shapes import differences, shape
 from tests.differential.controllers.world import World, make_node, open_world
 from tests.sandbox.house import running
 
-from kthena_sandbox.client import open_client
+from kthena_sandbox.client import ApiError, open_client
 from kthena_sandbox.entrance import read_entrance
 from kthena_sandbox.kinds import Document
 
@@ -66,7 +66,10 @@ async def run(reference: Path, chosen: Sequence[Scenario]) -> int:
         for scenario in chosen:
             namespace = f"{scenario.__name__.replace('_', '-')}-{secrets.token_hex(3)}"
             worlds = [await open_world(client, namespace) for client in (cluster.client, theirs)]
-            found = await play(scenario, worlds)
+            try:
+                found = await play(scenario, worlds)
+            except ApiError as error:
+                found = {str(error): "refused"}
             different += bool(found)
             print(f"{scenario.__name__}: {'different' if found else 'equal'}")
             for told, step in found.items():
@@ -86,8 +89,7 @@ def main() -> int:
     )
     parser.add_argument("scenarios", nargs="*", help="those to play; default: all")
     given = parser.parse_args()
-    known = SCENARIOS
-    chosen = [one for one in known if not given.scenarios or one.__name__ in given.scenarios]
+    chosen = [one for one in SCENARIOS if not given.scenarios or one.__name__ in given.scenarios]
     return int(trio.run(run, given.reference, chosen) > 0)
 
 

@@ -12,8 +12,9 @@ _HOLD = {"finalizers": ["example.com/hold"]}
 async def namespace_is_held(world: World) -> Steps:
     await world.create("configmaps", "held", metadata=_HOLD)
     await world.create("deployments.apps", "web", spec=workload(2))
-    await world.run_pods()
     yield "created"
+    await world.run_pods()
+    yield "ready"
     await world.delete_namespace()
     await trio.sleep(7)  # pods are looked at again after half of their grace period
     yield "held by a finalizer and by pods"
@@ -118,7 +119,8 @@ async def many_endpoints(world: World) -> Steps:
     await trio.sleep(3)
     yield "ready"
     await world.patch("replicasets.apps", "web", {"spec": {"replicas": 5}})
-    await trio.sleep(3)
+    await trio.sleep(15)  # a real controller manager asks twenty times a second
+    yield "scaling down"
     await world.let_go()
     await trio.sleep(3)
     yield "scaled down"
@@ -189,15 +191,18 @@ async def claims_are_bound(world: World) -> Steps:
             "hostPath": {"path": "/tmp/x"}, "persistentVolumeReclaimPolicy": "Retain",
         },
     )  # fmt: skip
+    await trio.sleep(2)  # until the volume is there for all
     spec = {
         "accessModes": ["ReadWriteOnce"],
         "storageClassName": named,
         "resources": {"requests": room},
     }
     await world.create("persistentvolumeclaims", "one", spec=spec)
-    await world.create("persistentvolumeclaims", "two", spec=spec)
     await trio.sleep(3)
     yield "one is bound"
+    await world.create("persistentvolumeclaims", "two", spec=spec)
+    await trio.sleep(3)
+    yield "there is none for the other"
     await world.delete("persistentvolumeclaims", "one")
     await trio.sleep(3)
     yield "it is gone"

@@ -15,7 +15,7 @@ async def deployment_waits_for_its_pods(world: World) -> Steps:
     yield "available"
     await world.patch("deployments.apps", "web", {"spec": {"minReadySeconds": 0}})
     yield "nothing to wait for"
-    await world.patch("deployments.apps", "web", {"spec": {"minReadySeconds": 3600}})
+    await world.patch("deployments.apps", "web", {"spec": {"minReadySeconds": 300}})
     yield "longer to wait for"
 
 
@@ -39,6 +39,7 @@ async def deployment_is_rolled_back(world: World) -> Steps:
     for name in ("two", "three", "two", "one"):
         yield f"before {name}"
         await world.run_pods()
+        yield f"ready before {name}"
         await world.patch(
             "deployments.apps", "web",
             image(name) | {"metadata": {"annotations": {"kubernetes.io/change-cause": name}}},

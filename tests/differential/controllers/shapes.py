@@ -15,6 +15,7 @@ _OWN_FIELDS = frozenset(
         "clusterIP",
         "clusterIPs",
         "generateName",
+        "token",
     }
 )
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
@@ -52,11 +53,12 @@ def _comes_and_goes(item: Document, leaving: Collection[str]) -> bool:
 
 
 def _timeless(item: Document) -> Document:
-    """How many changes of a slice are written at once is a matter of timing."""
+    """How many changes of a slice are written at once, and which was the last, is a matter of timing."""
     metadata = item["metadata"]
-    if item["kind"] != "EndpointSlice" or metadata.get("generation", 0) <= 1:
+    if not item.get({"EndpointSlice": "endpoints", "Endpoints": "subsets"}.get(item["kind"], "")):
         return item
-    return item | {"metadata": metadata | {"generation": "(more than one)"}}
+    kept = {name: value for name, value in metadata.items() if name != "annotations"}
+    return item | {"metadata": kept | {"generation": "(generation)"}}
 
 
 def differences(ours: Any, theirs: Any, path: str) -> Iterator[str]:

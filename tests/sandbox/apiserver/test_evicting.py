@@ -40,6 +40,24 @@ async def test_a_pod_without_a_budget_goes(client: Client) -> None:
     assert (await client.get(f"{PODS}/p")).code == 404
 
 
+async def test_a_pod_that_is_evicted_says_so(client: Client) -> None:
+    await _pod(client, "p")
+    held = {"metadata": {"finalizers": ["example.com/hold"]}}
+    await client.patch(f"{PODS}/p", held)
+    assert (await _evict(client, "p", "?dryRun=All")).document["code"] == 201
+    before = (await client.get(f"{PODS}/p")).document["status"]["conditions"]
+    assert [one["type"] for one in before] == ["Ready"]
+    for _ in range(2):
+        await _evict(client, "p")
+    told = (await client.get(f"{PODS}/p")).document["status"]["conditions"][1:]
+    assert [
+        (one["type"], one["status"], one["reason"], one["message"], one["lastProbeTime"])
+        for one in told
+    ] == [
+        ("DisruptionTarget", "True", "EvictionByEvictionAPI", "Eviction API: evicting", None),
+    ]
+
+
 async def test_another_pod_than_is_meant_stays_as_it_is(client: Client) -> None:
     await _pod(client, "p")
     before = (await client.get(f"{PODS}/p")).document

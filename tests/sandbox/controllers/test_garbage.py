@@ -22,6 +22,15 @@ async def test_an_object_without_living_owner_goes(tmp_path: Path) -> None:
         assert await cluster.client.find(CONFIG_MAPS, OWNER) is not None
 
 
+async def test_an_owner_of_another_kind_is_none(tmp_path: Path) -> None:
+    async with running(tmp_path, controllers=True) as cluster:
+        owner = await cluster.create(CONFIG_MAPS, "owner")
+        wrong = _reference(owner, kind="Secret")
+        await cluster.create(CONFIG_MAPS, "child", metadata={"ownerReferences": [wrong]})
+        await cluster.gone(CONFIG_MAPS, CHILD)
+        assert await cluster.client.find(CONFIG_MAPS, OWNER) is not None
+
+
 async def test_one_of_two_owners_goes_and_the_object_stays(tmp_path: Path) -> None:
     async with running(tmp_path, controllers=True) as cluster:
         owners = [await cluster.create(CONFIG_MAPS, name) for name in ("owner", "other")]

@@ -23,6 +23,7 @@ from kthena_sandbox.controllers.job_plan import (
     with_end,
     with_work,
 )
+from kthena_sandbox.controllers.job_pods import is_superfluous
 from kthena_sandbox.kinds import Document
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -75,6 +76,31 @@ def test_one_that_is_replaced_when_it_has_failed_counts_no_sooner() -> None:
     assert to_count(job, [killed]) == ([], [killed])
     ended = _pod("a", "Failed", deletionTimestamp="t", deletionGracePeriodSeconds=30)
     assert to_count(job, [ended]) == ([], [ended])
+
+
+def _with_condition(kind: str, **spec: Any) -> Document:
+    return _job(
+        {"conditions": [{"type": kind, "status": "True", "reason": "", "message": ""}]}, **spec
+    )
+
+
+def test_at_its_end_a_job_waits_for_no_failure() -> None:
+    leaving = _pod("a", deletionTimestamp="t", deletionGracePeriodSeconds=30)
+    failing = _with_condition("FailureTarget", podReplacementPolicy="Failed")
+    assert to_count(failing, [leaving]) == ([], [leaving])
+
+
+def test_pods_that_nobody_needs_any_more_count_for_nothing() -> None:
+    enough = _with_condition("SuccessCriteriaMet")
+    leaving = _pod("a", deletionTimestamp="t", deletionGracePeriodSeconds=30)
+    failed, done = _pod("b", "Failed"), _pod("c", "Succeeded")
+    assert [is_superfluous(enough, pod) for pod in (leaving, failed, done)] == [True, False, False]
+    assert to_count(enough, [leaving, failed, done]) == ([done], [failed])
+
+
+def test_a_limit_for_each_index_shows_from_the_start() -> None:
+    assert with_work(_job(backoffLimitPerIndex=1), {}, NOW)["failedIndexes"] == ""
+    assert "failedIndexes" not in with_work(_job(), {}, NOW)
 
 
 def test_an_index_that_was_done_twice_counts_once() -> None:

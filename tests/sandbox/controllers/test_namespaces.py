@@ -1,12 +1,12 @@
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tests.sandbox.house import engine_pod, running
 
 from kthena_sandbox.controllers.conditions import is_true
-from kthena_sandbox.controllers.namespaces import Remains, conditions_of
-from kthena_sandbox.kinds import CONFIG_MAPS, NAMESPACES, PODS, SERVICE_ACCOUNTS, Key
+from kthena_sandbox.controllers.namespaces import Remains, conditions_of, is_late
+from kthena_sandbox.kinds import CONFIG_MAPS, NAMESPACES, PODS, SERVICE_ACCOUNTS, Document, Key
 
 
 async def test_a_deleted_namespace_takes_its_contents_along(tmp_path: Path) -> None:
@@ -71,6 +71,47 @@ def test_the_conditions_say_what_is_left() -> None:
          ("Some content in the namespace has finalizers remaining: "
           "example.com/hold in 1 resource instances")),
     ]  # fmt: skip
+
+
+def test_pods_that_stay_after_their_time_are_a_failure() -> None:
+    namespace = {"metadata": {"deletionTimestamp": "2026-01-02T00:00:00Z"}}
+    pod: Document = {"spec": {"terminationGracePeriodSeconds": 5}, "status": {"phase": "Running"}}
+    ended = {"spec": {"terminationGracePeriodSeconds": 99}, "status": {"phase": "Failed"}}
+    now = datetime(2026, 1, 2, 0, 0, 4, tzinfo=UTC)
+    assert not is_late(namespace, [pod, ended], now)
+    assert is_late(namespace, [pod, ended], now + timedelta(seconds=1))
+    assert is_late(namespace, [ended], now)
+    shown = [
+        (entry["status"], entry["reason"], entry["message"])
+        for entry in conditions_of({}, Remains(pods_of="team"), now)
+    ]
+    assert shown[2:] == [
+        ("True", "ContentDeletionFailed",
+         ("Failed to delete all resource types, 1 remaining: unexpected items still remain in "
+         "namespace: team for gvr: /v1, Resource=pods")),
+        ("False", "ContentRemoved", "All content successfully removed"),
+        ("False", "ContentHasNoFinalizers", "All content-preserving finalizers finished"),
+    ]  # fmt: skip
+
+
+async def test_what_pods_use_stays_until_they_are_gone(tmp_path: Path) -> None:
+    async with running(tmp_path, controllers=True) as cluster:
+        await cluster.client.create(NAMESPACES, {"metadata": {"name": "team"}})
+        await cluster.create(CONFIG_MAPS, "settings", metadata={"namespace": "team"})
+        held = {"namespace": "team", "finalizers": ["example.com/hold"]}
+        await cluster.create(PODS, "engine", metadata=held, spec=engine_pod())
+        await cluster.client.delete(NAMESPACES, Key("", "team"))
+
+        async def waiting() -> bool:
+            found = await cluster.client.get(NAMESPACES, Key("", "team"))
+            return "conditions" in (found.get("status") or {})
+
+        await cluster.until(waiting)
+        settings = await cluster.client.get(CONFIG_MAPS, Key("team", "settings"))
+        assert "deletionTimestamp" not in settings["metadata"]
+        change = {"metadata": {"finalizers": None}}
+        await cluster.client.patch(PODS, Key("team", "engine"), change)
+        await cluster.gone(NAMESPACES, Key("", "team"))
 
 
 async def test_every_namespace_has_a_service_account(tmp_path: Path) -> None:

@@ -118,6 +118,11 @@ def test_old_pods_go_as_far_as_enough_remain() -> None:
     assert scales_of_old(_deployment(4), new, [old]) == {"older": 0}
 
 
+def test_pods_that_are_already_to_go_are_not_counted_on() -> None:
+    deployment = _deployment(5, strategy={"rollingUpdate": {"maxSurge": 0, "maxUnavailable": 3}})
+    assert scales_of_old(deployment, _set("new", 2, 0), [_set("older", 3, 5)]) == {"older": 2}
+
+
 def test_pods_that_serve_nobody_go_first() -> None:
     new, good, broken = _set("new", 1, 1), _set("good", 3, 3), _set("broken", 1, 0)
     assert scales_of_old(_deployment(4), new, [good, broken]) == {"broken": 0, "good": 2}

@@ -171,6 +171,26 @@ def test_empty_texts_nulls_and_empty_collections_are_as_good_as_missing() -> Non
     assert "nodeSelector" not in spec
 
 
+def test_what_go_leaves_out_where_it_is_zero_is_left_out() -> None:
+    filled = fitted(DEPLOYMENT, deployment(paused=False, minReadySeconds=0))
+    assert {"paused", "minReadySeconds"}.isdisjoint(filled["spec"])
+    filled = fitted(DEPLOYMENT, deployment(paused=True, minReadySeconds=1))
+    assert (filled["spec"]["paused"], filled["spec"]["minReadySeconds"]) == (True, 1)
+
+
+def test_what_go_always_writes_of_a_container_is_there() -> None:
+    status = {"name": "a", "state": {"running": {}}}
+    ended = {"name": "b", "lastState": {"terminated": {"exitCode": 0}}}
+    document = pod() | {"status": {"containerStatuses": [status, ended]}}
+    assert fitted(POD, document)["status"]["containerStatuses"] == [
+        {"name": "a", "state": {"running": {"startedAt": None}}, "lastState": {}},
+        {
+            "name": "b", "state": {},
+            "lastState": {"terminated": {"exitCode": 0, "finishedAt": None, "startedAt": None}},
+        },
+    ]  # fmt: skip
+
+
 def test_unknown_fields_are_found_deep_inside() -> None:
     assert DEPLOYMENT.schema is not None
     given = deployment({"containers": [{"name": "m", "image": "i", "imag": "x"}]}, replicaz=1)

@@ -7,7 +7,7 @@ import pytest
 from tests.sandbox.house import engine_pod, running
 
 from kthena_sandbox.controllers.conditions import condition_of
-from kthena_sandbox.kinds import PODS, Document, Key
+from kthena_sandbox.kinds import NODES, PODS, Document, Key
 from kthena_sandbox.kubelet.addresses import ANNOTATION
 from kthena_sandbox.kubelet.crowding import requests_of
 from kthena_sandbox.kubelet.fitting import crowded_reason
@@ -148,3 +148,29 @@ async def test_a_second_pod_waits_until_the_first_is_gone(tmp_path: Path) -> Non
             return [entry["spec"].get("nodeName") for entry in await cluster.pods()] == ["sandbox"]
 
         await cluster.until(follows)
+
+
+async def test_devices_that_a_node_is_given(tmp_path: Path) -> None:
+    """What is added to the node's status stays, and lets pods in that wait for it."""
+    gpu = {"nvidia.com/gpu": "1"}
+    async with running(tmp_path, kubelet=True) as cluster:
+        await cluster.create(PODS, "p", spec=engine_pod(resources={"limits": gpu}))
+
+        async def waits() -> bool:
+            (found,) = await cluster.pods()
+            condition = condition_of(found, "PodScheduled") or {}
+            return "Insufficient nvidia.com/gpu" in condition.get("message", "")
+
+        await cluster.until(waits)
+        status = {"status": {"allocatable": gpu, "capacity": gpu}}
+        await cluster.client.patch(NODES, Key("", "sandbox"), status, "status")
+
+        async def placed() -> bool:
+            (found,) = await cluster.pods()
+            return "nodeName" in found["spec"]
+
+        await cluster.until(placed)
+        node = await cluster.client.get(NODES, Key("", "sandbox"))
+        assert (node["status"]["allocatable"]["nvidia.com/gpu"], node["status"]["allocatable"]["cpu"]) == (
+            "1", "1k",
+        )  # fmt: skip

@@ -1,6 +1,6 @@
 """A small Kubernetes client for controllers and kubelet, on httpx under trio."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -18,12 +18,13 @@ _WATCH_SLACK_SECONDS = 20.0
 
 
 class ApiError(Exception):
-    """The API server refused: `code` and `reason` of its Status."""
+    """The API server refused: `code` and `reason` of its Status, and the reasons of its causes."""
 
-    def __init__(self, code: int, reason: str, message: str) -> None:
+    def __init__(self, code: int, reason: str, message: str, causes: Iterable[str] = ()) -> None:
         super().__init__(message)
         self.code = code
         self.reason = reason
+        self.causes = frozenset(causes)
 
 
 class ApiAway(Exception):
@@ -34,7 +35,9 @@ def status_error(document: object, code: int) -> ApiError:
     """The error that a Status document tells."""
     status = document if isinstance(document, dict) else {}
     message = str(status.get("message") or f"HTTP {code}")
-    return ApiError(int(status.get("code") or code), str(status.get("reason") or ""), message)
+    causes = (status.get("details") or {}).get("causes") or []
+    told = (str(one.get("reason", "")) for one in causes)
+    return ApiError(int(status.get("code") or code), str(status.get("reason") or ""), message, told)
 
 
 def _decoded(content: bytes) -> Any:

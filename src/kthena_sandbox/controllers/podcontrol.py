@@ -50,6 +50,11 @@ def _possible_owners(document: Document, owners: Mirror) -> Iterable[Key]:
             yield key
 
 
+def ends_with_namespace(error: ApiError) -> bool:
+    """Whether something was refused because its namespace is being deleted."""
+    return "NamespaceTerminating" in error.causes
+
+
 class Wording(NamedTuple):
     """What events say of a pod and its owner."""
 
@@ -71,10 +76,12 @@ class PodControl:
     wording: Wording = _USUAL
 
     async def create(self, owner: Document, document: Document) -> Document:
-        """A pod of the owner; a refusal is told as an Event too."""
+        """A pod of the owner; a refusal is told as an Event too, unless the namespace goes, which takes no event."""
         try:
             pod = await self.client.create(PODS, document)
         except ApiError as error:
+            if ends_with_namespace(error):
+                raise
             given = document["metadata"]
             name = str(given.get("name") or given.get("generateName"))
             told = self._told(self.wording.refused, owner, name, str(error))

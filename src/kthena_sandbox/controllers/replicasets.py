@@ -4,7 +4,12 @@ from kthena_sandbox.client import ApiError
 from kthena_sandbox.controllers.loop import Reconciler
 from kthena_sandbox.controllers.ownership import controller_uid
 from kthena_sandbox.controllers.parts import Parts
-from kthena_sandbox.controllers.podcontrol import PodControl, claim_all, follow_owned
+from kthena_sandbox.controllers.podcontrol import (
+    PodControl,
+    claim_all,
+    ends_with_namespace,
+    follow_owned,
+)
 from kthena_sandbox.controllers.replicaset_plan import (
     is_active,
     missing,
@@ -50,6 +55,8 @@ class ReplicaSets:
             for _ in range(count):
                 active += [await self._control.create(owner, new_pod(owner))]
         except ApiError as error:
+            if ends_with_namespace(error):
+                return await self._write_status(owner, active)
             await self._write_status(owner, active, str(error))
             raise
         leaving = surplus(active, max(0, -count), self._related(owner, pods), self._wall_clock())

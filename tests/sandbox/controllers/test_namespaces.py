@@ -6,7 +6,15 @@ from tests.sandbox.house import engine_pod, running
 
 from kthena_sandbox.controllers.conditions import is_true
 from kthena_sandbox.controllers.namespaces import Remains, conditions_of, is_late
-from kthena_sandbox.kinds import CONFIG_MAPS, NAMESPACES, PODS, SERVICE_ACCOUNTS, Document, Key
+from kthena_sandbox.kinds import (
+    CONFIG_MAPS,
+    NAMESPACES,
+    PODS,
+    REPLICA_SETS,
+    SERVICE_ACCOUNTS,
+    Document,
+    Key,
+)
 
 
 async def test_a_deleted_namespace_takes_its_contents_along(tmp_path: Path) -> None:
@@ -99,7 +107,19 @@ async def test_what_pods_use_stays_until_they_are_gone(tmp_path: Path) -> None:
         await cluster.client.create(NAMESPACES, {"metadata": {"name": "team"}})
         await cluster.create(CONFIG_MAPS, "settings", metadata={"namespace": "team"})
         held = {"namespace": "team", "finalizers": ["example.com/hold"]}
-        await cluster.create(PODS, "engine", metadata=held, spec=engine_pod())
+        labels = {"labels": {"app": "a"}}
+        await cluster.create(PODS, "engine", metadata=held | labels, spec=engine_pod())
+        spec = {
+            "selector": {"matchLabels": {"app": "a"}},
+            "template": {"metadata": labels, "spec": engine_pod()},
+        }
+        await cluster.create(REPLICA_SETS, "web", metadata={"namespace": "team"}, spec=spec)
+
+        async def adopted() -> bool:
+            found = await cluster.client.get(REPLICA_SETS, Key("team", "web"))
+            return bool((found.get("status") or {}).get("replicas"))
+
+        await cluster.until(adopted)
         await cluster.client.delete(NAMESPACES, Key("", "team"))
 
         async def waiting() -> bool:
@@ -107,6 +127,8 @@ async def test_what_pods_use_stays_until_they_are_gone(tmp_path: Path) -> None:
             return "conditions" in (found.get("status") or {})
 
         await cluster.until(waiting)
+        sets = await cluster.client.list(REPLICA_SETS, "team")
+        assert [one["status"].get("conditions") for one in sets] == [None]
         settings = await cluster.client.get(CONFIG_MAPS, Key("team", "settings"))
         assert "deletionTimestamp" not in settings["metadata"]
         change = {"metadata": {"finalizers": None}}

@@ -1,7 +1,7 @@
 """`python -m tests.sandbox.kubectl --reference KUBECONFIG`: the commands of the transcripts against the sandbox and a real API server.
 
 Tells where they print something else; with `--write` the transcripts take what the real one says, which is how they are made: write
-down the commands, and let it answer. The reference is a cluster without controllers that may be spoilt: what is in the namespaces
+down the commands, and let it answer. `--explain` asks for the descriptions of all kinds that both serve instead. The reference is a cluster without controllers that may be spoilt: what is in the namespaces
 and names that begin with `t` goes.
 """
 
@@ -9,6 +9,7 @@ import argparse
 import json
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from difflib import unified_diff
@@ -117,6 +118,14 @@ def answers(kubectl: Path, commands: list[str], reference: Path) -> Iterator[tup
             yield one.run(command), other.run(command)
 
 
+def explanations(kubectl: Path, reference: Path) -> list[str]:
+    """Return the commands that explain all kinds which both serve."""
+    listing = "api-resources --verbs=create -o name"
+    ((one, other),) = answers(kubectl, [listing], reference)
+    shared = sorted(set(one.printed.split()) & set(other.printed.split()))
+    return [f"explain {kind}{what}" for kind in shared for what in ("", ".spec", " --recursive")]
+
+
 def _told(one: Step, other: Step) -> str:
     lines = unified_diff(
         f"{other.printed}(exit {other.code})".splitlines(),
@@ -130,29 +139,37 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.sandbox.kubectl", description=__doc__)
     parser.add_argument("--reference", type=Path, required=True, help="kubeconfig of a cluster")
     parser.add_argument("--write", action="store_true", help="write the transcripts anew")
+    parser.add_argument("--explain", action="store_true", help="compare descriptions instead")
     parser.add_argument("--only", default="", help="the transcript of that name")
     parser.add_argument("--version", nargs="*", default=VERSIONS, help="of kubectl")
     given = parser.parse_args()
     found = {path.name.removeprefix("kubectl."): path for path in installed()}
-    different = total = 0
-    for transcript in TRANSCRIPTS:
-        if given.only and transcript.stem != given.only:
-            continue
-        by_version: dict[str, list[Step]] = {}
+    chosen = [path for path in TRANSCRIPTS if given.only in {"", path.stem}]
+    counted: Counter[bool] = Counter()
+
+    def compared(title: str, version: str, commands: list[str]) -> Iterator[Step]:
+        for one, other in answers(found[version], commands, given.reference):
+            counted[one == other] += 1
+            if one != other:
+                print(f"{title} {version} $ kubectl {one.command}")
+                print(_told(one, other), flush=True)
+            yield other
+
+    if given.explain:
+        chosen = []
         for version in given.version:
-            commands = [step.command for step in read_steps(transcript.read_text("utf-8"), version)]
-            by_version[version] = []
-            for one, other in answers(found[version], commands, given.reference):
-                by_version[version].append(other)
-                total += 1
-                if one != other:
-                    different += 1
-                    print(f"{transcript.stem} {version} $ kubectl {one.command}")
-                    print(_told(one, other), flush=True)
+            list(compared("explain", version, explanations(found[version], given.reference)))
+    for transcript in chosen:
+        text = transcript.read_text("utf-8")
+        asked = {version: read_steps(text, version) for version in given.version}
+        by_version = {
+            version: list(compared(transcript.stem, version, [step.command for step in steps]))
+            for version, steps in asked.items()
+        }
         if given.write:
             transcript.write_text(written(by_version), "utf-8")
-    print(f"{total - different} equal, {different} different")
-    return int(different > 0)
+    print(f"{counted[True]} equal, {counted[False]} different")
+    return int(counted[False] > 0)
 
 
 if __name__ == "__main__":

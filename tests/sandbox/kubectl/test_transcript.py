@@ -33,6 +33,7 @@ def kubeconfig(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.system
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize(("transcript", "version"), SESSIONS)
 def test_a_session(transcript: str, version: str, kubeconfig: Path, tmp_path: Path) -> None:
     if version not in FOUND:

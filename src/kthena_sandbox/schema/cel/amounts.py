@@ -72,6 +72,11 @@ def _is_quantity(text: Any) -> bool:
     return parse_quantity(text) is not None
 
 
+def _sign(target: Any) -> int:
+    """A function and no method, whatever the documentation says."""
+    return _compared(target.amount, 0)
+
+
 def _as_integer(target: Quantity) -> int:
     if target.amount != target.amount.to_integral_value() or abs(target.amount) >= 2**63:
         raise CelError("cannot convert value to integer")
@@ -160,12 +165,11 @@ def _validate(target: Format, text: Any) -> Optional:
 
 LIBRARY = Library(
     {
-        "quantity": _quantity, "isQuantity": _is_quantity, "semver": _semver, "isSemver": _is_semver,
+        "quantity": _quantity, "isQuantity": _is_quantity, "sign": _sign, "semver": _semver, "isSemver": _is_semver,
         "format.named": _named,
         **{f"format.{name}": partial(FORMATS.__getitem__, name) for name in FORMATS},
     },
     {
-        (Quantity, "sign"): lambda target: _compared(target.amount, 0),
         (Quantity, "isInteger"): lambda target: target.amount == target.amount.to_integral_value(),
         (Quantity, "asInteger"): _as_integer,
         (Quantity, "asApproximateFloat"): lambda target: float(target.amount),
@@ -185,7 +189,7 @@ LIBRARY = Library(
     """
     quantity: (string) -> kubernetes.Quantity
     isQuantity: (string) -> bool
-    sign: kubernetes.Quantity.() -> int
+    sign: (kubernetes.Quantity) -> int
     isInteger: kubernetes.Quantity.() -> bool
     asInteger: kubernetes.Quantity.() -> int
     asApproximateFloat: kubernetes.Quantity.() -> double

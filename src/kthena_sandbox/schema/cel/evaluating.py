@@ -182,8 +182,6 @@ def _map(entries: tuple[Entry, ...]) -> Code:
         found: dict[Any, Any] = {}
         for entry, key, code in coded:
             name = key(variables)
-            if name in found:
-                raise CelError(f"Failed with repeated key {name}")
             present, value = _taken(entry, code(variables))
             if present:
                 found[name] = value

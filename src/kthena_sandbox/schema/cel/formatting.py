@@ -3,12 +3,12 @@
 import re
 from typing import Any
 
-from kthena_sandbox.schema.cel.kinds import CelError, no_overload
+from kthena_sandbox.schema.cel.kinds import CelError, Duration, Timestamp, no_overload
 from kthena_sandbox.schema.cel.texts import string, type_of
-from kthena_sandbox.schema.cel.values import is_number
 
 _CLAUSE = re.compile(r"%(?:\.(\d+))?(.)", re.DOTALL)
 _BASES = {"d": "d", "b": "b", "x": "x", "X": "X", "o": "o"}
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _CALLED = {"d": "decimal", "b": "binary", "x": "hex", "X": "hex", "o": "octal"}
 
 
@@ -31,9 +31,11 @@ def formatted(text: str, arguments: Any) -> str:
 def _clause(kind: str, precision: str | None, value: Any) -> str:
     if kind == "s":
         return _shown(value)
-    digits = 6 if precision is None else int(precision)
-    if kind in {"f", "e"} and is_number(value):
-        return f"{value:.{digits}{kind}}"
+    if kind == "f" and isinstance(value, float):
+        return f"{value:,.{6 if precision is None else int(precision)}f}"
+    if kind == "e" and isinstance(value, float):  # whose precision does not count
+        mantissa, _, exponent = f"{value:.6e}".partition("e")
+        return f"{mantissa}\u00d710{exponent.removeprefix('+').translate(_RAISED)}"
     if kind in {"x", "X"} and isinstance(value, str | bytes):
         code = value.encode() if isinstance(value, str) else value
         return code.hex().upper() if kind == "X" else code.hex()
@@ -52,11 +54,27 @@ def _clause(kind: str, precision: str | None, value: Any) -> str:
 
 
 def _shown(value: Any) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, list):
-        return f"[{', '.join(map(_shown, value))}]"
-    if isinstance(value, dict):
-        pairs = sorted((_shown(key), _shown(entry)) for key, entry in value.items())
-        return f"{{{', '.join(f'{key}: {entry}' for key, entry in pairs)}}}"
+    return _within(value) if value is None or isinstance(value, list | dict) else string(value)
+
+
+def _within(value: Any) -> str:
+    """As it stands in a list or a map."""
+    match value:
+        case None:
+            return "null"
+        case list():
+            return f"[{', '.join(map(_within, value))}]"
+        case dict():
+            pairs = sorted((_within(key), _within(entry)) for key, entry in value.items())
+            return f"{{{', '.join(f'{key}:{entry}' for key, entry in pairs)}}}"
+        case str():
+            return f'"{value}"'
+        case bytes():
+            return f'b"{string(value)}"'
+        case float():
+            return f"{value:.6f}"
+        case Duration():
+            return f'duration("{string(value)}")'
+        case Timestamp():
+            return f'timestamp("{string(value)}")'
     return string(value)

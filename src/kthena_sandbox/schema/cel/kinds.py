@@ -1,6 +1,6 @@
 """The values of CEL that JSON does not have: uints, durations, time stamps, optional values, types."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 
@@ -18,10 +18,12 @@ class Duration(NamedTuple):
     nanoseconds: int
 
 
-class Timestamp(NamedTuple):
-    """A moment, counted from 1970 on in UTC."""
+@dataclass(frozen=True, slots=True, order=True)
+class Timestamp:
+    """A moment, counted from 1970 on in UTC, and by how many minutes it was written ahead of that."""
 
     nanoseconds: int
+    offset: int = field(default=0, compare=False)
 
 
 class TypeValue(NamedTuple):

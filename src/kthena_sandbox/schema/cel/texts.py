@@ -1,7 +1,9 @@
 """Texts, and conversions to and from them: the standard library, cel-go's strings extension in version 2, and regular expressions."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from functools import lru_cache
+from math import isfinite, isnan
 from typing import Any
 
 import re2
@@ -90,7 +92,17 @@ def _quote(text: str) -> str:
 
 
 def _real(value: float) -> str:
-    return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)
+    """The shortest form, as Go's %g has it: with an exponent from a million on, and below a ten-thousandth."""
+    if not isfinite(value):
+        return "NaN" if isnan(value) else f"{'+' if value > 0 else '-'}Inf"
+    exact = Decimal(repr(value)).normalize()
+    _, digits, power = exact.as_tuple()
+    exponent = len(digits) + int(power) - 1
+    if value == 0 or -4 <= exponent < 6:
+        return f"{exact:f}"
+    first, *rest = map(str, digits)
+    fraction = f".{''.join(rest)}" if rest else ""
+    return f"{'-' if value < 0 else ''}{first}{fraction}e{exponent:+03d}"
 
 
 def string(value: Any) -> str:

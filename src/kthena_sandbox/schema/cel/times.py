@@ -50,9 +50,10 @@ def timestamp(given: Any) -> Timestamp:
         moment = datetime(*numbers, tzinfo=UTC)  # type: ignore[misc,arg-type]
     except ValueError as error:
         raise CelError(f'parsing time "{given}": {error}') from error
-    moment -= offset if found[8] == "+" else -offset
+    offset = -offset if found[8] == "-" else offset
+    seconds = int((moment - offset - _EPOCH) / timedelta(seconds=1))
     fraction = int((found[7] or "").ljust(9, "0"))
-    return Timestamp(int((moment - _EPOCH) / timedelta(seconds=1)) * _SECOND + fraction)
+    return Timestamp(seconds * _SECOND + fraction, int(offset / timedelta(minutes=1)))
 
 
 def date_stamp(text: str) -> Timestamp:
@@ -67,11 +68,13 @@ def shown_duration(value: Duration) -> str:
 
 
 def shown_timestamp(value: Timestamp) -> str:
-    """As a text, in UTC."""
+    """As a text, with the offset with which it was written."""
     seconds, rest = divmod(value.nanoseconds, _SECOND)
-    moment = _EPOCH + timedelta(seconds=seconds)
+    moment = _EPOCH + timedelta(seconds=seconds, minutes=value.offset)
     fraction = f".{rest:09d}".rstrip("0") if rest else ""
-    return f"{moment:%Y-%m-%dT%H:%M:%S}{fraction}Z"
+    hours, minutes = divmod(abs(value.offset), 60)
+    zone = f"{'-' if value.offset < 0 else '+'}{hours:02d}:{minutes:02d}" if value.offset else "Z"
+    return f"{moment:%Y-%m-%dT%H:%M:%S}{fraction}{zone}"
 
 
 def _zone(name: str) -> tzinfo:

@@ -71,17 +71,17 @@ def calculate(operator: str, left: Any, right: Any) -> Any:
 
 
 def _of_times(operator: str, left: Any, right: Any) -> Any:
-    kinds = (type(left), type(right), operator)
-    step = right[0] if operator == "+" else -right[0] if isinstance(right, tuple) else 0
-    match kinds:
-        case (first, second, "+") if second is Duration and first in {Duration, Timestamp}:
-            return first(left[0] + step)
-        case (first, second, "+") if (first, second) == (Duration, Timestamp):
-            return Timestamp(left[0] + step)
-        case (first, second, "-") if second is Duration and first in {Duration, Timestamp}:
-            return first(left[0] + step)
-        case (first, second, "-") if first is Timestamp and second is Timestamp:
-            return Duration(left[0] + step)
+    """A moment keeps the offset with which it was written."""
+    if operator == "+" and isinstance(left, Duration) and isinstance(right, Timestamp):
+        left, right = right, left
+    if operator not in {"+", "-"} or not isinstance(left, Duration | Timestamp):
+        raise no_overload()
+    if isinstance(right, Duration):
+        step = right.nanoseconds if operator == "+" else -right.nanoseconds
+        moved = left.nanoseconds + step
+        return Duration(moved) if isinstance(left, Duration) else Timestamp(moved, left.offset)
+    if operator == "-" and isinstance(left, Timestamp) and isinstance(right, Timestamp):
+        return Duration(left.nanoseconds - right.nanoseconds)
     raise no_overload()
 
 

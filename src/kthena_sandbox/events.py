@@ -103,5 +103,5 @@ class EventRecorder:
             "lastTimestamp": now,
             "source": {"component": self._component},
             "reportingComponent": self._component,
-            "reportingInstance": "sandbox",
+            "reportingInstance": "",
         }

@@ -74,12 +74,39 @@ def status_of(budget: Document, pods: Sequence[Document], scale: int, now: datet
     } | ({"disruptedPods": going} if going else {})
 
 
+def unmanaged_text(selector: Document) -> str:
+    """What is told where a share is asked of pods that nobody manages; the selector as Go shows it. Pure."""
+    given = selector.get("matchLabels") or {}
+    labels = "".join(f"{key}: {text}," for key, text in sorted(given.items()))
+    expressions = "".join(
+        f"LabelSelectorRequirement{{Key:{one['key']},Operator:{one['operator']},"
+        f"Values:[{' '.join(one.get('values') or [])}],}},"
+        for one in selector.get("matchExpressions") or []
+    )
+    shown = (
+        f"&LabelSelector{{MatchLabels:map[string]string{{{labels}}},"
+        f"MatchExpressions:[]LabelSelectorRequirement{{{expressions}}},}}"
+    )
+    return (
+        f"Pods selected by this PodDisruptionBudget (selector: {shown}) were found to be unmanaged. As a result, "
+        "the status of the PDB cannot be calculated correctly, which may result in undefined behavior. To "
+        'account for these pods please set ".spec.minAvailable" field of the PDB to an integer value.'
+    )
+
+
+def asks_for_a_share(budget: Document) -> bool:
+    """Whether it is reckoned from what the controllers of its pods want. Pure."""
+    spec = budget["spec"]
+    return spec.get("maxUnavailable") is not None or isinstance(spec.get("minAvailable"), str)
+
+
 class Budgets:
     """Reconciles PodDisruptionBudgets from the mirrors of theirs, of pods and of what makes pods."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._client, self._pods, self._wall_clock = parts.client, parts.pods, parts.wall_clock
+        self._events = parts.recorders["controllermanager"]
         self._owners = {kind.name: parts.mirrors[kind] for kind in _SCALED}
         self.loop: Reconciler[Key] = Reconciler("budgets", self._reconcile)
         self._budgets = parts.follow(BUDGETS, self.loop.add)
@@ -109,11 +136,19 @@ class Budgets:
         if budget is None or is_leaving(budget):
             return None
         pods = [pod for pod in self._pods.objects.values() if _is_of(budget, pod)]
+        self._tell(budget, pods)
         status = status_of(budget, pods, self._scale(pods), self._wall_clock())
         if status != budget.get("status"):
             written = await self._client.replace(BUDGETS, budget | {"status": status}, "status")
             self._budgets.note(written)
         return _FORGOTTEN.total_seconds() if status.get("disruptedPods") else None
+
+    def _tell(self, budget: Document, pods: Sequence[Document]) -> None:
+        if not pods:
+            self._events.tell(budget, "NoPods", "No matching pods found")
+        elif asks_for_a_share(budget) and any(controller_of(pod) is None for pod in pods):
+            text = unmanaged_text(budget["spec"].get("selector") or {})
+            self._events.tell(budget, "UnmanagedPods", text, "Warning")
 
     def _scale(self, pods: Sequence[Document]) -> int:
         """How many pods their controllers want; pods without a known controller count for none."""

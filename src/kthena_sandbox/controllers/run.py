@@ -62,6 +62,7 @@ from kthena_sandbox.services.loadbalancers import LoadBalancers
 from kthena_sandbox.services.serviceproxy import ServiceProxy
 
 _COMPONENTS = (
+    "controllermanager",
     "deployment-controller", "replicaset-controller", "statefulset-controller",
     "daemonset-controller", "job-controller", "replication-controller", "cronjob-controller",
     "horizontal-pod-autoscaler", "service-controller", "kube-proxy", "persistentvolume-controller",

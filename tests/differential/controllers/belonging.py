@@ -1,4 +1,4 @@
-"""More of what belongs to whom: namespaces, owners of other kinds, custom resources, quotas, tokens, many endpoints."""
+"""More of what belongs to whom: namespaces, owners of other kinds, custom resources, endpoints of many pods."""
 
 import trio
 from tests.differential.controllers.scenarios import Scenario, Steps, template, workload
@@ -69,46 +69,6 @@ async def custom_resources_block(world: World) -> Steps:
     yield "the pod is gone"
     await world.patch("widgets", "child", {"metadata": {"finalizers": None}})
     yield "let go"
-
-
-async def quota_counts(world: World) -> Steps:
-    hard = {
-        "pods": "3", "requests.cpu": "1", "count/configmaps": "10", "services": "2",
-        "count/deployments.apps": "5",
-    }  # fmt: skip
-    await world.create("resourcequotas", "limits", spec={"hard": hard})
-    await trio.sleep(6)  # all quotas are looked through at the start and every five minutes
-    yield "created"
-    container = {"name": "main", "image": "one", "resources": {"requests": {"cpu": "300m"}}}
-    pod = {"metadata": {"labels": {"app": "a"}}, "spec": {"containers": [container]}}
-    await world.create("deployments.apps", "web", spec=workload(2, template=pod))
-    await world.create("services", "web", spec={"ports": [{"port": 80}]})
-    await trio.sleep(6)
-    yield "used"
-    await world.run_pods()
-    await world.end_pods("Succeeded", 1)
-    await trio.sleep(6)
-    yield "one has ended"
-    await world.patch(
-        "resourcequotas", "limits", {"spec": {"hard": {"pods": "9", "services": None}}}
-    )
-    await trio.sleep(6)
-    yield "other limits"
-
-
-async def token_secrets(world: World) -> Steps:
-    kind = "kubernetes.io/service-account-token"
-    await world.create("serviceaccounts", "robot")
-    annotations = {"kubernetes.io/service-account.name": "robot"}
-    await world.create("secrets", "token", metadata={"annotations": annotations}, type=kind)
-    yield "filled in"
-    await world.patch("secrets", "token", {"data": {"token": None}})
-    yield "filled in again"
-    nobody = {"kubernetes.io/service-account.name": "nobody"}
-    await world.create("secrets", "lost", metadata={"annotations": nobody}, type=kind)
-    yield "of nobody"
-    await world.delete("serviceaccounts", "robot")
-    yield "its account is gone"
 
 
 async def many_endpoints(world: World) -> Steps:
@@ -182,34 +142,46 @@ async def peers_have_names(world: World) -> Steps:
     yield "the other runs"
 
 
-async def claims_are_bound(world: World) -> Steps:
-    named, room = world.namespace, {"storage": "1Gi"}
-    await world.create(
-        "persistentvolumes", named,
-        spec={
-            "capacity": room, "accessModes": ["ReadWriteOnce"], "storageClassName": named,
-            "hostPath": {"path": "/tmp/x"}, "persistentVolumeReclaimPolicy": "Retain",
-        },
-    )  # fmt: skip
-    await trio.sleep(2)  # until the volume is there for all
-    spec = {
-        "accessModes": ["ReadWriteOnce"],
-        "storageClassName": named,
-        "resources": {"requests": room},
-    }
-    await world.create("persistentvolumeclaims", "one", spec=spec)
+async def pods_are_refused(world: World) -> Steps:
+    await world.create("resourcequotas", "few", spec={"hard": {"pods": "1"}})
+    await trio.sleep(6)  # until it is counted
+    await world.create("deployments.apps", "web", spec=workload(3))
     await trio.sleep(3)
-    yield "one is bound"
-    await world.create("persistentvolumeclaims", "two", spec=spec)
-    await trio.sleep(3)
-    yield "there is none for the other"
-    await world.delete("persistentvolumeclaims", "one")
-    await trio.sleep(3)
-    yield "it is gone"
-    await world.delete("persistentvolumes", named)
+    yield "two are refused"
+    await world.delete("resourcequotas", "few")
+    await world.patch("deployments.apps", "web", {"spec": {"replicas": 2}})
+    await trio.sleep(8)
+    yield "there is room"
+
+
+async def budgets_of_other_pods(world: World) -> Steps:
+    own = workload(3, serviceName="db", podManagementPolicy="Parallel")
+    await world.create("statefulsets.apps", "db", spec=own)
+    for name, limits in (
+        ("least", {"minAvailable": 1}),
+        ("share", {"minAvailable": "50%"}),
+        ("most", {"maxUnavailable": 1}),
+    ):
+        of_name = {"labels": {"app": name}}
+        await world.create("pods", name, metadata=of_name, spec=template()["spec"])
+        chosen = {"selector": {"matchLabels": {"app": name}}}
+        await world.create("poddisruptionbudgets.policy", name, spec=limits | chosen)
+    peers = {"matchExpressions": [{"key": "app", "operator": "In", "values": ["a"]}]}
+    for name, spec in (
+        ("peers", {"maxUnavailable": "34%", "selector": peers}),
+        ("nobody", {"minAvailable": 1, "selector": {"matchLabels": {"app": "absent"}}}),
+    ):
+        await world.create("poddisruptionbudgets.policy", name, spec=spec)
+    yield "created"
+    await world.run_pods()
+    yield "ready"
+    await world.patch("statefulsets.apps", "db", {"spec": {"replicas": 1}})
+    yield "scaled down"
+    await world.let_go()
+    yield "some are gone"
 
 
 SCENARIOS: tuple[Scenario, ...] = (
-    owners_of_other_kinds, custom_resources_block, quota_counts, token_secrets, many_endpoints,
-    services_share_pods, peers_have_names, claims_are_bound, namespace_is_held,
+    owners_of_other_kinds, custom_resources_block, many_endpoints,
+    services_share_pods, peers_have_names, namespace_is_held, pods_are_refused, budgets_of_other_pods,
 )  # fmt: skip

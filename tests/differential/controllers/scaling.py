@@ -1,8 +1,12 @@
 """More of what happens to workloads: waiting, sharing out sizes, policies of Jobs."""
 
+from typing import Any
+
 import trio
 from tests.differential.controllers.scenarios import Scenario, Steps, image, template, workload
 from tests.differential.controllers.world import World
+
+_THREE_INDEXES = {"parallelism": 3, "completions": 3, "completionMode": "Indexed"}
 
 
 async def deployment_waits_for_its_pods(world: World) -> Steps:
@@ -84,20 +88,22 @@ async def stateful_set_with_ordinals(world: World) -> Steps:
     yield "the first is gone"
 
 
-async def job_has_a_failure_policy(world: World) -> Steps:
-    exits = {"operator": "In", "values": [42]}
-    rules = [
-        {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]},
-        {"action": "FailJob", "onExitCodes": exits},
-    ]
-    spec = {
-        "parallelism": 2, "completions": 2, "podFailurePolicy": {"rules": rules},
-        "template": template(restartPolicy="Never"),
-    }  # fmt: skip
-    await world.create("jobs.batch", "work", spec=spec)
+async def _job_runs(world: World, **spec: Any) -> Steps:
+    own = spec | {"template": template(restartPolicy="Never")}
+    await world.create("jobs.batch", "work", spec=own)
     yield "created"
     await world.run_pods()
     yield "running"
+
+
+async def job_has_a_failure_policy(world: World) -> Steps:
+    rules = [
+        {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]},
+        {"action": "FailJob", "onExitCodes": {"operator": "In", "values": [42]}},
+    ]
+    policy = {"rules": rules}
+    async for step in _job_runs(world, parallelism=2, completions=2, podFailurePolicy=policy):
+        yield step
     await world.end_pods("Failed", 1, code=42)
     yield "one has failed"
     await world.end_pods("Failed", code=1)
@@ -106,32 +112,20 @@ async def job_has_a_failure_policy(world: World) -> Steps:
 
 
 async def job_gives_up_indexes(world: World) -> Steps:
-    spec = {
-        "parallelism": 3, "completions": 3, "completionMode": "Indexed", "backoffLimitPerIndex": 0,
-        "maxFailedIndexes": 1, "template": template(restartPolicy="Never"),
-    }  # fmt: skip
-    await world.create("jobs.batch", "work", spec=spec)
-    yield "created"
-    await world.run_pods()
-    yield "running"
-    await world.end_index("0", "Failed", code=1)
-    yield "one index has failed"
-    await world.end_index("1", "Failed", code=1)
-    yield "another index has failed"
+    limits = {"backoffLimitPerIndex": 0, "maxFailedIndexes": 1}
+    async for step in _job_runs(world, **_THREE_INDEXES, **limits):
+        yield step
+    for index in ("0", "1"):
+        await world.end_index(index, "Failed", code=1)
+        yield f"index {index} has failed"
     await world.let_go()
     yield "the last is gone"
 
 
 async def job_succeeds_early(world: World) -> Steps:
-    spec = {
-        "parallelism": 3, "completions": 3, "completionMode": "Indexed",
-        "successPolicy": {"rules": [{"succeededIndexes": "1-2", "succeededCount": 1}]},
-        "template": template(restartPolicy="Never"),
-    }  # fmt: skip
-    await world.create("jobs.batch", "work", spec=spec)
-    yield "created"
-    await world.run_pods()
-    yield "running"
+    policy = {"rules": [{"succeededIndexes": "1-2", "succeededCount": 1}]}
+    async for step in _job_runs(world, **_THREE_INDEXES, successPolicy=policy):
+        yield step
     await world.end_index("0", "Succeeded")
     yield "one that does not count"
     await world.end_index("2", "Succeeded")
@@ -141,11 +135,8 @@ async def job_succeeds_early(world: World) -> Steps:
 
 
 async def job_of_many_at_once(world: World) -> Steps:
-    spec = {"parallelism": 3, "template": template(restartPolicy="Never")}
-    await world.create("jobs.batch", "work", spec=spec)
-    yield "created"
-    await world.run_pods()
-    yield "running"
+    async for step in _job_runs(world, parallelism=3):
+        yield step
     await world.patch("jobs.batch", "work", {"spec": {"parallelism": 2}})
     yield "one less"
     await world.let_go()

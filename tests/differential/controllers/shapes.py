@@ -55,7 +55,9 @@ def _comes_and_goes(item: Document, leaving: Collection[str]) -> bool:
 def _timeless(item: Document) -> Document:
     """How many changes of a slice are written at once, and which was the last, is a matter of timing."""
     metadata = item["metadata"]
-    if not item.get({"EndpointSlice": "endpoints", "Endpoints": "subsets"}.get(item["kind"], "")):
+    filled = item.get({"EndpointSlice": "endpoints", "Endpoints": "subsets"}.get(item["kind"], ""))
+    again = item["kind"] == "EndpointSlice" and metadata.get("generation", 0) > 1
+    if not filled and not again:
         return item
     kept = {name: value for name, value in metadata.items() if name != "annotations"}
     return item | {"metadata": kept | {"generation": "(generation)"}}

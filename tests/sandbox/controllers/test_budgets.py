@@ -6,7 +6,12 @@ import pytest
 from tests.sandbox.house import Cluster, deployment, running
 
 from kthena_sandbox.client import ApiError
-from kthena_sandbox.controllers.budgets import limits_of, status_of
+from kthena_sandbox.controllers.budgets import (
+    asks_for_a_share,
+    limits_of,
+    status_of,
+    unmanaged_text,
+)
 from kthena_sandbox.controllers.conditions import condition_of
 from kthena_sandbox.kinds import BUDGETS, DEPLOYMENTS, PODS, Document, Key, key_of
 
@@ -80,3 +85,25 @@ async def _evict(cluster: Cluster, pod: Document) -> None:
     body = {"apiVersion": "policy/v1", "kind": "Eviction",
             "metadata": {"name": pod["metadata"]["name"], "namespace": "default"}}  # fmt: skip
     await cluster.client.call("POST", PODS.path(*key_of(pod), "eviction"), body=body)
+
+
+def test_pods_that_nobody_manages_are_told_of_in_gos_words() -> None:
+    expressions = [{"key": "tier", "operator": "In", "values": ["x", "y"]}]
+    text = unmanaged_text({"matchLabels": {"b": "2", "a": "1"}, "matchExpressions": expressions})
+    assert text == (
+        "Pods selected by this PodDisruptionBudget (selector: &LabelSelector{MatchLabels:map[string]string{a: 1,b: 2,},"
+        "MatchExpressions:[]LabelSelectorRequirement{LabelSelectorRequirement{Key:tier,Operator:In,Values:[x y],},},}) "
+        "were found to be unmanaged. As a result, the status of the PDB cannot be calculated correctly, which may "
+        'result in undefined behavior. To account for these pods please set ".spec.minAvailable" field of the PDB to an '
+        "integer value."
+    )
+
+
+def test_who_asks_for_a_share() -> None:
+    specs: tuple[Document, ...] = (
+        {"minAvailable": 1},
+        {"minAvailable": "1%"},
+        {"maxUnavailable": 0},
+        {},
+    )
+    assert [asks_for_a_share({"spec": spec}) for spec in specs] == [False, True, True, False]

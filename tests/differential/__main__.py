@@ -11,23 +11,21 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import yaml
 from tests.differential.generator import OWN_NAMES, Request, requests
 from tests.differential.normalising import difference, normalised
 from tests.differential.objects import KINDS, NAMESPACE, Document, Kind
 from tests.differential.session import Reply, Session, session
+from tests.differential.surveys import revisions, surveyed, watched
 
 _ROOT = Path(__file__).parents[2]
 _CRDS = (_ROOT / "deploy" / "crds", _ROOT / "src" / "kthena_sandbox" / "crds")
 _READY_SECONDS = 30.0
-_SELECTORS = ("team=a", "tier")
-_WATCHES = 20  # at a time, since each takes a second
 
 
 def compare(ours: Reply, theirs: Reply) -> str:
@@ -68,6 +66,7 @@ def prepare(one: Session) -> None:
         for name in one.names(kind.collection):
             if kind.namespaced or name in OWN_NAMES or name.startswith("made-"):
                 _remove(one, kind, name)
+    one.forget()
 
 
 def _remove(one: Session, kind: Kind, name: str) -> None:
@@ -124,42 +123,6 @@ def run(
         yield number, request, compare(ours.ask(request), theirs.ask(request))
 
 
-def watched(
-    ours: Session, theirs: Session, since: Sequence[Mapping[str, str]]
-) -> Iterator[tuple[str, str]]:
-    """Yield of each collection how a watch of all that happened *since* differs, with its query."""
-    asked = [
-        (kind, selector) for kind in KINDS if kind.namespaced for selector in ("", *_SELECTORS)
-    ]
-
-    def by_object(events: list[Any]) -> Any:
-        """Those about one object in their order; a deletion of many goes through them in its own."""
-        return normalised(sorted(events, key=_about))
-
-    def told(place: tuple[Kind, str]) -> tuple[str, str]:
-        kind, selector = place
-        query = {"labelSelector": selector} if selector else {}
-        one, other = (
-            by_object(
-                side.events(kind.collection, query | {"resourceVersion": start[kind.collection]})
-            )
-            for side, start in zip((ours, theirs), since, strict=True)
-        )
-        return f"WATCH {kind.collection}?{selector}", difference(one, other)
-
-    with ThreadPoolExecutor(_WATCHES) as pool:
-        yield from pool.map(told, asked)
-
-
-def _about(event: Any) -> str:
-    return str((event["object"].get("metadata") or {}).get("name", ""))
-
-
-def revisions(one: Session) -> dict[str, str]:
-    """Return where watches of all that is to come begin, by collection."""
-    return {kind.collection: one.revision(kind.collection) for kind in KINDS}
-
-
 def main() -> int:
     """Ask, tell what differs, and return 1 where something does."""
     parser = argparse.ArgumentParser(prog="python -m tests.differential", description=__doc__)
@@ -183,10 +146,11 @@ def main() -> int:
             if found and shown < given.show:
                 shown += 1
                 print(f"{number}: {str(request)[:600]}\n    {found}", flush=True)
-        differing = [(what, found) for what, found in watched(ours, theirs, since) if found]
+        told = chain(watched(ours, theirs, since), surveyed(ours, theirs))
+        differing = [(what, found) for what, found in told if found]
         for what, found in differing[: given.show]:
             print(f"{what}\n    {found}")
-    print(f"watches: {len(differing)} different")
+    print(f"watches and surveys: {len(differing)} different")
     print(f"{statuses['equal']} equal, {statuses['different']} different")
     return int(statuses["different"] > 0 or bool(differing))
 

@@ -9,6 +9,8 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 _MADE = re.compile(r"\bmade-[a-z0-9]{5}\b")
 _REVISION = re.compile(r"(ResourceVersion in (?:precondition|object meta): )\d+")
 _RECORD = re.compile(r"(the ResourceVersion in (?:the precondition|record) )\(\d+\)")
+_AGE = re.compile(r"(?:\d+[ydhms])+")  # as a cell of a table
+_NODE_PORT = re.compile(r"(?<=:)3\d{4}(?=/(?:TCP|UDP|SCTP))")  # in a table
 _ADDRESS = re.compile(r"\b(?:\d{1,3}\.){3}\d{1,3}(?:/\d+)?\b")
 # How Go prints the difference of two of its structs, line by line.
 _PATCHED = re.compile(r"(was previously negative\))(?:\n[@ +-].*)+\n?")
@@ -44,20 +46,14 @@ _COLUMN = frozenset({"name", "type", "format", "description", "priority"})
 def normalised(value: Any, name: str = "") -> Any:
     """Return *value*, an answer or a part of it, without what is a server's own. *name*: the field it stands in."""
     if isinstance(value, dict):
-        if "causes" in value:
-            value = value | {"causes": _in_order(value["causes"])}
-        if value.get("items", ...) is None:  # of a list that did not come from the watch cache
-            value = value | {"items": []}
-        if value.get("kind") == "APIResourceList":  # which lists CRDs in the order of a Go map
-            value = value | {"resources": sorted(value["resources"], key=lambda one: one["name"])}
-        if value.keys() == _COLUMN:  # of a Table, described in each one's own words
-            value = value | {"description": "(description)"}
-        return {key: normalised(one, key) for key, one in value.items()}
+        return {key: normalised(one, key) for key, one in _settled(value).items()}
     if name in _OWN and (value not in {"", None, "None"} or name in _OF_BUILD):
         return f"({name})"
     if name == "managedFields" and isinstance(value, list):
         # They stand in the order of their times, which are whole seconds.
         value = sorted(value, key=_manager)
+    if name == "cells" and isinstance(value, list):
+        value = ["(age)" if isinstance(one, str) and _AGE.fullmatch(one) else one for one in value]
     if isinstance(value, list):
         return (
             [f"({name})"]
@@ -65,6 +61,20 @@ def normalised(value: Any, name: str = "") -> Any:
             else [normalised(one) for one in value]
         )
     return _text(value) if isinstance(value, str) else value
+
+
+def _settled(value: dict[str, Any]) -> dict[str, Any]:
+    """An object with its lists in one order, and what is said in a server's own words left out."""
+    if "causes" in value:
+        value = value | {"causes": _in_order(value["causes"])}
+    for one in ("items", "rows"):
+        if value.get(one, ...) is None:  # of a list that did not come from the watch cache
+            value = value | {one: []}
+    if value.get("kind") == "APIResourceList":  # which lists CRDs in the order of a Go map
+        value = value | {"resources": sorted(value["resources"], key=lambda one: one["name"])}
+    if value.keys() == _COLUMN:  # of a Table, described in each one's own words
+        value = value | {"description": "(description)"}
+    return value
 
 
 def _manager(entry: Any) -> tuple[str, ...]:
@@ -81,12 +91,13 @@ def _text(text: str) -> str:
     text = _MADE.sub("made-(suffix)", text)
     text = _REVISION.sub(r"\1(revision)", text)
     text = _RECORD.sub(r"\1(revision)", text)
-    return _ADDRESS.sub("(address)", text)
+    return _NODE_PORT.sub("(nodePort)", _ADDRESS.sub("(address)", text))
 
 
 def _in_order(causes: list[Any]) -> list[Any]:
-    """Conflicts of an apply come in the order of a Go map, which is none."""
-    if any(cause.get("reason") != "FieldManagerConflict" for cause in causes):
+    """Conflicts of an apply and the amounts of a quota come in the order of a Go map, which is none."""
+    amounts = all(cause.get("field", "").startswith("spec.hard[") for cause in causes)
+    if not amounts and any(cause.get("reason") != "FieldManagerConflict" for cause in causes):
         return causes
     return sorted(causes, key=lambda cause: (cause["message"], cause["field"]))
 

@@ -51,6 +51,18 @@ class Session:
         self._note(reply.body)
         return reply
 
+    def forget(self) -> None:
+        """Know no object any more."""
+        self._seen.clear()
+
+    def chunks(self, collection: str, query: dict[str, str]) -> list[Any]:
+        """Return a list's pages, each of which leads to the next."""
+        pages: list[Any] = []
+        while not pages or (pages[-1].get("metadata") or {}).get("continue"):
+            token = {"continue": pages[-1]["metadata"]["continue"]} if pages else {}
+            pages.append(self._client.get(collection, params=query | token).json())
+        return pages
+
     def names(self, collection: str) -> list[str]:
         """Return the names of the objects there."""
         items = self._client.get(collection).json().get("items") or []

@@ -1,12 +1,14 @@
 """The comparison itself: what it overlooks, what it finds, and that a server agrees with its like."""
 
 from contextlib import ExitStack
+from itertools import chain
 
 import pytest
-from tests.differential.__main__ import prepare, revisions, run, sandbox, watched
+from tests.differential.__main__ import prepare, run, sandbox
 from tests.differential.generator import requests
 from tests.differential.normalising import difference, normalised
 from tests.differential.session import session
+from tests.differential.surveys import revisions, surveyed, watched
 
 
 def test_times_identities_and_addresses_are_overlooked() -> None:
@@ -85,5 +87,6 @@ def test_sandbox_agrees_with_its_like() -> None:
         since = [revisions(server) for server in (one, other)]
         asked = run(one, other, seed=3, count=150)
         found = [(str(request), how) for _, request, how in asked if how]
-        found += [(what, how) for what, how in watched(one, other, since) if how]
+        told = chain(watched(one, other, since), surveyed(one, other))
+        found += [(what, how) for what, how in told if how]
     assert found == []

@@ -74,10 +74,14 @@ class Cluster:
         return from_storage(resource, stored, self.conversions)
 
     def remove(self, resource: ResourceType, key: Key) -> Document:
-        """Delete an object for good; the last object of a dying CRD takes the CRD along."""
+        """Delete an object for good; a Service takes its Endpoints along, the last object of a dying CRD the CRD."""
         if resource.conversion is not None:
             self.read(resource, key)  # before anything is written
         last = self.store.delete(collection_key(resource), key)
+        if (resource.group, resource.plural) == ("", "services"):
+            endpoints = self.kind("", "v1", "endpoints")
+            if key in self.collection(endpoints).documents:
+                self.store.delete(collection_key(endpoints), key)
         if definitions.is_definition(resource):
             self.catalogue = definitions.undefined(self.catalogue, last)
             self._hand_on_names(resource, last["spec"]["group"])

@@ -47,7 +47,11 @@ def delete(cluster: Cluster, resource: ResourceType, key: Key, options: DeleteOp
     if _place(resource) == ("", "namespaces") and lifecycle.is_emptied(old):
         return Outcome(old)
     grace = _grace_seconds(resource, old, options)
-    held = _with_propagation(old, options.propagation or _DEFAULTS.get(_place(resource), ""))
+    chosen = {*_FINALIZER_OF.values()} & {*old["metadata"].get("finalizers", [])}
+    usual = "" if chosen else _DEFAULTS.get(_place(resource), "")
+    held = old
+    if resource.kind != "Event":  # nothing belongs to one
+        held = _with_propagation(old, options.propagation or usual)
     marked = lifecycle.marked_for_deletion(held, cluster.clock(), grace)
     if lifecycle.is_finished(marked) and not _only_marked(resource, old):
         return _removed(cluster, resource, old, options, marked)

@@ -210,9 +210,11 @@ def _of_subresource(kind: ResourceType, name: str) -> tuple[Verbs, tuple[str, st
 
 def _aggregated_sub(kind: ResourceType, name: str) -> dict[str, Any]:
     verbs, other = _of_subresource(kind, name)
-    answer = (
-        dict(zip(("group", "version", "kind"), other, strict=True)) if other else _own_kind(kind)
-    )
+    answer = _own_kind(kind)
+    if other:
+        answer = dict(zip(("group", "version", "kind"), other, strict=True))
+    if not answer["group"]:
+        answer["version"] = ""  # as a kube-apiserver has it for its core group
     return {"subresource": name, "responseKind": answer, "verbs": verbs}
 
 

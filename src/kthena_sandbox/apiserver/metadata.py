@@ -39,6 +39,7 @@ _NAME_PROBLEMS = {
     ("", "namespaces"): names.label_problems,
     ("", "services"): names.dns1035_problems,
     ("apps", "statefulsets"): names.label_problems,
+    ("policy", "poddisruptionbudgets"): names.segment_problems,
 }
 _ANNOTATIONS_LIMIT = 256 * 1024
 _STANDARD_FINALIZERS = frozenset({"kubernetes", "orphan", "foregroundDeletion"})

@@ -3,6 +3,7 @@
 A kind without an entry here follows the general rules: status and generation as in `lifecycle`.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -212,6 +213,18 @@ def _check_cron_job(document: Document, old: Document | None, _: Surroundings) -
     return [Cause("FieldValueInvalid", f"Invalid value: {shown(name)}: {why}", "metadata.name")]
 
 
+def _check_role_ref(document: Document, old: Document | None, _: Surroundings) -> list[Cause]:
+    """A binding stays with its role."""
+    role = _map(document, "roleRef")
+    if old is None or role == old.get("roleRef"):
+        return []
+    fields = {"APIGroup": "apiGroup", "Kind": "kind", "Name": "name"}
+    value = json.dumps(
+        {one: role.get(name, "") for one, name in fields.items()}, separators=(",", ":")
+    )
+    return [Cause("FieldValueInvalid", f"Invalid value: {value}: cannot change roleRef", "roleRef")]
+
+
 _SPEC = ("spec",)
 _LONGEST_CRON_JOB = 52
 _SELECTOR_STAYS = _fixed("spec.selector")
@@ -261,7 +274,9 @@ STRATEGIES: Mapping[tuple[str, str], Strategy] = {
     ),
     ("", "podtemplates"): Strategy(generation=("template",)),
     **{
-        ("rbac.authorization.k8s.io", plural): Strategy(on_update=_TWICE)
+        ("rbac.authorization.k8s.io", plural): Strategy(
+            check=_check_role_ref if plural.endswith("bindings") else _no_causes, on_update=_TWICE
+        )
         for plural in ("clusterrolebindings", "clusterroles", "rolebindings", "roles")
     },
     ("", "services"): Strategy(
@@ -279,7 +294,7 @@ STRATEGIES: Mapping[tuple[str, str], Strategy] = {
         status={"availableReplicas": 0, "replicas": 0},
     ),
     ("apps", "daemonsets"): Strategy(
-        workloads.create_daemon_set, workloads.update_daemon_set, check_last=_SELECTOR_STAYS, generation=_SPEC,
+        workloads.create_daemon_set, workloads.update_daemon_set, check=_SELECTOR_STAYS, generation=_SPEC,
         status={"currentNumberScheduled": 0, "desiredNumberScheduled": 0,
                 "numberMisscheduled": 0, "numberReady": 0},
     ),
@@ -289,14 +304,15 @@ STRATEGIES: Mapping[tuple[str, str], Strategy] = {
         warnings=cautions.of_template, generation=_SPEC, on_update=_OF_JOBS,
     ),
     ("discovery.k8s.io", "endpointslices"): Strategy(
-        generation=("addressType", "endpoints", "ports"), counted_metadata="labels"
+        check_last=_fixed("addressType"), generation=("addressType", "endpoints", "ports"),
+        counted_metadata="labels",
     ),
     ("networking.k8s.io", "ingresses"): Strategy(
         check_last=networks.check_ingress, warnings=networks.ingress_warnings, generation=_SPEC,
         status={"loadBalancer": {}},
     ),
     ("networking.k8s.io", "ingressclasses"): Strategy(
-        check=_fixed("spec.controller"), generation=_SPEC
+        check=_fixed("spec.controller"), generation=_SPEC, on_update=_WHOLE
     ),
     ("networking.k8s.io", "networkpolicies"): Strategy(
         warnings=networks.policy_warnings, generation=_SPEC, on_update=_RULES_FIRST
@@ -304,7 +320,7 @@ STRATEGIES: Mapping[tuple[str, str], Strategy] = {
     ("node.k8s.io", "runtimeclasses"): Strategy(check_last=_fixed("handler"), warnings=workloads.runtime_class_warnings, on_update=_WHOLE),
     ("scheduling.k8s.io", "priorityclasses"): Strategy(check=_check_priority, generation=("value",)),
     ("policy", "poddisruptionbudgets"): Strategy(
-        generation=_SPEC,
+        generation=_SPEC, on_update=("own", "rules", "last"),
         status={"currentHealthy": 0, "desiredHealthy": 0, "disruptionsAllowed": 0,
                 "expectedPods": 0},
     ),

@@ -31,10 +31,12 @@ from kthena_sandbox.schema.classrules import (
 from kthena_sandbox.schema.compiled import Definitions, Schema
 from kthena_sandbox.schema.crdrules import validate_crd
 from kthena_sandbox.schema.cronrules import cron_job_defaults, cron_job_rules
+from kthena_sandbox.schema.endpointrules import endpoint_slice_rules, endpoints_rules, event_rules
 from kthena_sandbox.schema.fielderrors import FieldError
 from kthena_sandbox.schema.ingressrules import ingress_class_rules, ingress_rules
 from kthena_sandbox.schema.networkpolicyrules import network_policy_defaults, network_policy_rules
 from kthena_sandbox.schema.notation import full_name, read_definitions
+from kthena_sandbox.schema.webhookrules import hook_rules, policy_binding_rules
 from kthena_sandbox.schema.workloadrules import (
     daemon_set_rules,
     deployment_rules,
@@ -43,6 +45,7 @@ from kthena_sandbox.schema.workloadrules import (
     pod_template_rules,
     replica_set_rules,
     replication_controller_rules,
+    revision_rules,
     stateful_set_rules,
 )
 
@@ -127,13 +130,17 @@ def _categories(group: str, names: str) -> tuple[str, ...]:
     return ("api-extensions",) if group in {"admissionregistration", "apiextensions"} else ()
 
 
+def _of_hooks(configuration: Document) -> list[FieldError]:
+    return hook_rules(configuration) + webhook_rules(configuration)
+
+
 _CORE = (
     _type("core", "ConfigMap", "configmaps cm", rule=rules.data_rules),
     replace(
-        _type("core", "Endpoints", "endpoints ep"),
+        _type("core", "Endpoints", "endpoints ep", rule=endpoints_rules),
         deprecation="v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
     ),
-    _type("core", "Event", "events ev"),
+    _type("core", "Event", "events ev", rule=event_rules),
     _type("core", "LimitRange", "limitranges limits",
           defaulter=limitrangerules.limit_range_defaults, rule=limitrangerules.limit_range_rules),
     _type("core", "Namespace", "namespaces ns", "status", "finalize", cluster=True,
@@ -177,16 +184,16 @@ _RBAC = (
 )  # fmt: skip
 _ADMISSION = (
     _type("admissionregistration", "MutatingWebhookConfiguration", "mutatingwebhookconfigurations",
-          cluster=True, rule=webhook_rules),
+          cluster=True, rule=_of_hooks),
     _type("admissionregistration", "ValidatingAdmissionPolicy", "validatingadmissionpolicies",
           "status", cluster=True, rule=policy_rules),
     _type("admissionregistration", "ValidatingAdmissionPolicyBinding",
-          "validatingadmissionpolicybindings", cluster=True),
+          "validatingadmissionpolicybindings", cluster=True, rule=policy_binding_rules),
     _type("admissionregistration", "ValidatingWebhookConfiguration",
-          "validatingwebhookconfigurations", cluster=True, rule=webhook_rules),
+          "validatingwebhookconfigurations", cluster=True, rule=_of_hooks),
 )  # fmt: skip
 _APPS = (
-    _type("apps", "ControllerRevision", "controllerrevisions"),
+    _type("apps", "ControllerRevision", "controllerrevisions", rule=revision_rules),
     _type("apps", "DaemonSet", "daemonsets ds +all", "status",
           defaulter=defaults.daemon_set_defaults, rule=daemon_set_rules),
     _type("apps", "Deployment", "deployments deploy +all", "status", "scale",
@@ -217,7 +224,7 @@ BUILTIN: tuple[ResourceType, ...] = (
     _type("batch", "Job", "jobs +all", "status",
           defaulter=defaults.job_defaults, rule=job_rules),
     _type("coordination", "Lease", "leases", rule=rules.lease_rules),
-    _type("discovery", "EndpointSlice", "endpointslices"),
+    _type("discovery", "EndpointSlice", "endpointslices", rule=endpoint_slice_rules),
     _type("events", "Event", "events ev"),
     _type("policy", "PodDisruptionBudget", "poddisruptionbudgets pdb", "status",
           rule=rules.budget_rules),

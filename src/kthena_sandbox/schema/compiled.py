@@ -28,6 +28,13 @@ _NULLS = {
     "DaemonSetCondition": ("lastTransitionTime",),
     "DeploymentCondition": ("lastTransitionTime", "lastUpdateTime"),
     "JobCondition": ("lastProbeTime", "lastTransitionTime"),
+    "Event": (
+        "deprecatedFirstTimestamp",
+        "deprecatedLastTimestamp",
+        "eventTime",
+        "firstTimestamp",
+        "lastTimestamp",
+    ),
     "HorizontalPodAutoscalerCondition": ("lastTransitionTime",),
     "HorizontalPodAutoscalerStatus": ("currentMetrics",),
     "LimitRangeSpec": ("limits",),

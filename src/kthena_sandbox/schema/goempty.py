@@ -16,7 +16,16 @@ _TEMPLATE: Document = {"metadata": _META, "spec": {"containers": None}}
 _JOB: Document = {"template": _TEMPLATE}
 _NAMES: Document = {"plural": "", "kind": ""}
 _BINDING: Document = {"roleRef": {"apiGroup": "", "kind": "", "name": ""}}
-_EVENT: Document = {"source": {}, "eventTime": None}
+_EVENTS: Mapping[str, Document] = {  # of both groups
+    "": {
+        "source": {}, "eventTime": None, "firstTimestamp": None, "lastTimestamp": None,
+        "reportingComponent": "", "reportingInstance": "",
+    },
+    "events.k8s.io": {
+        "deprecatedSource": {}, "eventTime": None, "deprecatedFirstTimestamp": None,
+        "deprecatedLastTimestamp": None,
+    },
+}  # fmt: skip
 _EMPTY: Mapping[str, Document] = {
     "Binding": {"target": {}},
     "ClusterRole": {"rules": None},
@@ -37,6 +46,8 @@ _EMPTY: Mapping[str, Document] = {
         "spec": {"selector": None, "template": _TEMPLATE, "strategy": {}},
         "status": {},
     },
+    "ValidatingAdmissionPolicy": {"spec": {}, "status": {}},
+    "ValidatingAdmissionPolicyBinding": {"spec": {}},
     "EndpointSlice": {"addressType": "", "endpoints": None, "ports": None},
     "HorizontalPodAutoscaler": {"spec": {"scaleTargetRef": {}}, "status": {}},
     "IngressClass": {"spec": {}},
@@ -75,7 +86,9 @@ def as_go_writes(resource: ResourceType, document: Document) -> Document:
     """The object as a kube-apiserver compares it; a custom one as it is."""
     if resource.custom:
         return document
-    empty = _EVENT if resource.kind == "Event" else _EMPTY.get(resource.kind, {})
+    empty = _EMPTY.get(resource.kind, {})
+    if resource.kind == "Event":
+        empty = _EVENTS[resource.group]
     return _filled(document, {"metadata": _META} | empty)
 
 

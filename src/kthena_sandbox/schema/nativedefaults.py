@@ -276,7 +276,10 @@ def definition_defaults(definition: Document) -> Document:
 
 
 def binding_defaults(binding: Document) -> Document:
-    """A RoleBinding or ClusterRoleBinding: the API group of users and groups."""
+    """A RoleBinding or ClusterRoleBinding: the API group of its role, and of users and groups."""
+    role = _map(binding.get("roleRef"))
+    if not role.get("apiGroup"):
+        binding = binding | {"roleRef": role | {"apiGroup": "rbac.authorization.k8s.io"}}
     subjects = binding.get("subjects")
     if not isinstance(subjects, list):
         return binding

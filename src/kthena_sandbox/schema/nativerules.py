@@ -9,7 +9,8 @@ from typing import Any
 
 from kthena_sandbox.schema import fielderrors as errors, names
 from kthena_sandbox.schema.fielderrors import FieldError
-from kthena_sandbox.schema.selectorrules import label_rules
+from kthena_sandbox.schema.selectorrules import label_rules, selector_rules
+from kthena_sandbox.schema.workloadrules import amount_rules
 
 Document = dict[str, Any]
 _NO_PORT = {
@@ -19,6 +20,7 @@ _SERVICE_CHOICES = {
     "sessionAffinity": ["ClientIP", "None"],
     "type": ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"],
 }
+_EVICTION_POLICIES = ("AlwaysAllow", "IfHealthyBudget")
 _MOST_BYTES = 1024 * 1024
 _ACCOUNT = "kubernetes.io/service-account.name"
 _BASIC = {"username", "password"}
@@ -176,9 +178,23 @@ def _repeated_ports(ports: list[Any]) -> list[FieldError]:
 
 
 def budget_rules(budget: Document) -> list[FieldError]:
-    """A PodDisruptionBudget says one of the two limits."""
+    """A PodDisruptionBudget says one of the two limits, of no less than nothing."""
     spec = budget.get("spec") or {}
-    if spec.get("minAvailable") is None or spec.get("maxUnavailable") is None:
-        return []
-    detail = "minAvailable and maxUnavailable cannot be both set"
-    return [errors.invalid_shown("spec", "core.PodDisruptionBudgetSpec{}", detail)]
+    limits = {name: spec.get(name) for name in ("minAvailable", "maxUnavailable")}
+    found = []
+    if None not in limits.values():
+        shown = {
+            "MinAvailable": limits["minAvailable"], "Selector": spec.get("selector"),
+            "MaxUnavailable": limits["maxUnavailable"],
+            "UnhealthyPodEvictionPolicy": spec.get("unhealthyPodEvictionPolicy"),
+        }  # fmt: skip
+        text = json.dumps(shown, separators=(",", ":"))
+        detail = "minAvailable and maxUnavailable cannot be both set"
+        found.append(errors.invalid_shown("spec", text, detail))
+    for name, limit in limits.items():
+        found += [] if limit is None else amount_rules(limit, f"spec.{name}")
+    policy = spec.get("unhealthyPodEvictionPolicy")
+    if policy is not None and policy not in _EVICTION_POLICIES:
+        path = "spec.unhealthyPodEvictionPolicy"
+        found.append(errors.not_supported(path, policy, _EVICTION_POLICIES))
+    return found + selector_rules(spec.get("selector") or {}, "spec.selector")

@@ -68,7 +68,8 @@ def endpoints(entry: Document, now: datetime) -> list[Any]:
         ports = [whole(port, "port") for port in maps(subset, "ports")]
         found += [f"{address}:{port}" for port in ports for address in addresses]
         found += [] if ports else addresses
-    return [name_of(entry), _shortened(found, "<none>"), age_of(entry, now)]
+    none = "" if maps(entry, "subsets") else "<none>"
+    return [name_of(entry), _shortened(found, none), age_of(entry, now)]
 
 
 def endpoint_slice(entry: Document, now: datetime) -> list[Any]:

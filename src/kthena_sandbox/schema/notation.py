@@ -73,7 +73,7 @@ _ATOMIC = frozenset(
         "ConfigMapKeySelector", "FileKeySelector", "LabelSelector", "LocalObjectReference", "NodeSelector",
         "NodeSelectorTerm", "ObjectFieldSelector", "ObjectReference", "OwnerReference", "ResourceFieldSelector", "RoleRef",
         "ScopeSelector", "SecretKeySelector", "SecretReference", "Subject", "TopologySelectorTerm",
-        "TypedLocalObjectReference", "EndpointAddress", "EndpointPort", "ServiceBackendPort", "autoscaling.CrossVersionObjectReference",
+        "TypedLocalObjectReference", "EndpointAddress", "EndpointPort", "MatchResources", "NamedRuleWithOperations", "ParamKind", "ParamRef", "ServiceBackendPort", "autoscaling.CrossVersionObjectReference",
     }
 )  # fmt: skip
 

@@ -124,9 +124,9 @@ def event(entry: Document, now: datetime) -> list[Any]:
         _event_source(entry),
         message.strip(),
         first,
-        str(count),
+        count,
         name_of(entry),
-    ]  # fmt: skip
+    ]
 
 
 def _event_source(entry: Document) -> str:

@@ -49,7 +49,7 @@ def _row(built: tuple[list[Any], list[Document]], entry: Document, include: Incl
     if include == "Metadata":
         partial = {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1"}
         return row | {"object": partial | {"metadata": entry.get("metadata", {})}}
-    return row
+    return row | {"object": None}
 
 
 def _custom(columns: Sequence[PrinterColumn]) -> tuple[Sequence[Column], Row]:

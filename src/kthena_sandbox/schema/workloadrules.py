@@ -40,7 +40,9 @@ def pod_template_rules(pod_template: Document) -> list[FieldError]:
 
 def replica_set_rules(replica_set: Document) -> list[FieldError]:
     """A ReplicaSet."""
-    return _workload(replica_set.get("spec") or {}, "replica set", "ReplicaSet")
+    spec = replica_set.get("spec") or {}
+    found = not_negative(spec, ("replicas", "minReadySeconds"))
+    return found + _selected_template(spec, "replica set", "ReplicaSet")
 
 
 def deployment_rules(deployment: Document) -> list[FieldError]:
@@ -121,8 +123,44 @@ def _stateful_updates(strategy: Document) -> list[FieldError]:
 
 
 def daemon_set_rules(daemon_set: Document) -> list[FieldError]:
-    """A DaemonSet."""
-    return _workload(daemon_set.get("spec") or {}, "daemonset", "DaemonSet")
+    """A DaemonSet, whose selector is only asked to match."""
+    spec = daemon_set.get("spec") or {}
+    template, selector = spec.get("template") or {}, spec.get("selector")
+    labels = (template.get("metadata") or {}).get("labels") or {}
+    found = selector_rules(selector or {}, "spec.selector") + _unselected(selector, labels)
+    if selector is not None and not any(selector.values()):
+        detail = "empty selector is invalid for daemonset"
+        found.append(errors.invalid("spec.selector", {}, detail))
+    found += _template(template, "DaemonSet") + not_negative(spec, ("minReadySeconds",))
+    return found + _daemon_updates(spec.get("updateStrategy") or {})
+
+
+def _daemon_updates(strategy: Document) -> list[FieldError]:
+    kind, rolling = strategy.get("type", ""), strategy.get("rollingUpdate")
+    given = rolling or {}
+    path = "spec.updateStrategy"
+    if kind not in {"RollingUpdate", "OnDelete"}:
+        inner = None
+        if rolling is not None:
+            inner = {"MaxUnavailable": given.get("maxUnavailable", 0), "MaxSurge": given.get("maxSurge", 0)}  # fmt: skip
+        shown = as_struct({"Type": kind, "RollingUpdate": inner})
+        text = f'Unsupported value: {shown}: supported values: "RollingUpdate", "OnDelete"'
+        return [FieldError(path, "FieldValueNotSupported", f"{path}: {text}")]
+    none = (0, "0", "0%")
+    if kind == "RollingUpdate" and given.get("maxUnavailable") in none and given.get("maxSurge", 0) in none:  # fmt: skip
+        detail = "cannot be 0 when maxSurge is 0"
+        return [errors.required(f"{path}.rollingUpdate.maxUnavailable", detail)]
+    return []
+
+
+def revision_rules(revision: Document) -> list[FieldError]:
+    """A ControllerRevision counts from 0, and keeps something."""
+    found = []
+    if revision.get("data") is None:
+        found.append(errors.required("data", "data is mandatory"))
+    if revision.get("revision", 0) < 0:
+        found.insert(0, errors.invalid("revision", revision["revision"], _NEGATIVE))
+    return found
 
 
 def job_rules(job: Document) -> list[FieldError]:
@@ -264,7 +302,7 @@ def _strategy(strategy: Document) -> list[FieldError]:
     given = rolling or {}
     found = []
     for field in ("maxUnavailable", "maxSurge"):
-        found += _amount(given.get(field, 0), f"{path}.{field}")
+        found += amount_rules(given.get(field, 0), f"{path}.{field}")
     none = (0, "0", "0%")
     if rolling and given.get("maxSurge") in none and given.get("maxUnavailable") in none:
         detail = "may not be 0 when `maxSurge` is 0"
@@ -274,7 +312,7 @@ def _strategy(strategy: Document) -> list[FieldError]:
     return found
 
 
-def _amount(value: Any, path: str) -> list[FieldError]:
+def amount_rules(value: Any, path: str) -> list[FieldError]:
     """A number or a percentage."""
     if isinstance(value, str):
         return [] if re.fullmatch("[0-9]+%", value) else [errors.invalid(path, value, _NO_PERCENT)]

@@ -62,4 +62,19 @@ WORKLOADS = (
         ),
         status=True, scale=True,
     ),
+    Kind(
+        "replicasets", "ReplicaSet", "apps/v1", {"spec": {"replicas": 2, "selector": SELECTOR, "template": TEMPLATE}},
+        patches=({"spec": {"replicas": 3}}, {"spec": {"minReadySeconds": 4}}, {"spec": {"template": {"metadata": {"annotations": {"at": "now"}}}}}),
+        spoilt=({"spec": {"replicas": -1}}, {"spec": {"minReadySeconds": -1}}, {"spec": {"selector": {"matchLabels": {"app": "b"}}}}, {"spec": {"selector": None}}, {"spec": {"template": None}}),
+        status=True, scale=True,
+    ),
+    Kind(
+        "daemonsets", "DaemonSet", "apps/v1", {"spec": {"selector": SELECTOR, "template": TEMPLATE}},
+        patches=({"spec": {"minReadySeconds": 4}}, {"spec": {"updateStrategy": {"type": "OnDelete"}}}, {"spec": {"template": {"metadata": {"annotations": {"at": "now"}}}}}),
+        spoilt=(
+            {"spec": {"minReadySeconds": -1}}, {"spec": {"selector": {"matchLabels": {"app": "b"}}}}, {"spec": {"updateStrategy": {"type": "Odd"}}}, {"spec": {"selector": None}},
+            {"spec": {"updateStrategy": {"rollingUpdate": {"maxUnavailable": 0}}}}, {"spec": {"template": {"spec": {"restartPolicy": "Never"}}}},
+        ),
+        status=True,
+    ),
 )  # fmt: skip

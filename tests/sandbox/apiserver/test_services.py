@@ -181,3 +181,23 @@ async def test_families_that_are_not_chosen(client: Client) -> None:
     free = await spec_of(client, "c", clusterIP="None", ipFamilies=["IPv6"])
     assert (free["ipFamilies"], free["ipFamilyPolicy"]) == (["IPv6", "IPv4"], "RequireDualStack")
     assert (await change(client, "c", sessionAffinity="ClientIP")).code == 200
+
+
+async def test_endpoints_go_with_their_service(client: Client) -> None:
+    endpoints = "/api/v1/namespaces/default/endpoints"
+    await create(client, "a")
+    await client.post(endpoints, {"metadata": {"name": "a"}})
+    await client.post(endpoints, {"metadata": {"name": "b"}})
+    await client.delete(f"{SERVICES}/a")
+    assert (await client.get(f"{endpoints}/a")).code == 404
+    assert (await client.get(f"{endpoints}/b")).code == 200
+
+
+async def test_policy_for_internal_traffic_is_kept_and_not_shown(client: Client) -> None:
+    await create(client, "a")
+    changed = await change(client, "a", type="ExternalName", externalName="a.b")
+    assert "internalTrafficPolicy" not in changed.document["spec"]
+    kept = await client.get(f"{SERVICES}/a/status")
+    assert kept.document["spec"]["internalTrafficPolicy"] == "Cluster"
+    listed = await client.get(SERVICES)
+    assert "internalTrafficPolicy" not in listed.document["items"][0]["spec"]

@@ -78,7 +78,7 @@ class Deployments:
         deployment, current = await self._current(deployment, owned, create=True)
         old = _without(owned, current)
         scales = {}
-        if current is not None:  # it is always there: the creation is told above
+        if current is not None:  # there always is one, since it may be made
             scale = rollout.scale_of_current(deployment, current, old)
             scales = {current["metadata"]["name"]: scale} if scale != replicas_of(current) else {}
             scales = scales or rollout.scales_of_old(deployment, current, old)

@@ -78,12 +78,12 @@ async def many_endpoints(world: World) -> Steps:
     await world.run_pods()
     await trio.sleep(3)
     yield "ready"
-    await world.patch("replicasets.apps", "web", {"spec": {"replicas": 5}})
-    await trio.sleep(15)  # a real controller manager asks twenty times a second
+    await world.patch("replicasets.apps", "web", {"spec": {"replicas": 0}})
+    await trio.sleep(25)  # a real controller manager asks twenty times a second
     yield "scaling down"
     await world.let_go()
     await trio.sleep(3)
-    yield "scaled down"
+    yield "none is left"
 
 
 async def services_share_pods(world: World) -> Steps:

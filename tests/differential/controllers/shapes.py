@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 Document = dict[str, Any]
@@ -37,7 +37,7 @@ def shape(objects: Mapping[str, list[Document]], names: dict[str, str]) -> Docum
     }  # fmt: skip
     found: Document = {}
     for kind, listed in objects.items():
-        items = [_timeless(item) for item in listed if not _comes_and_goes(item, leaving)]
+        items = _joined(_timeless(item) for item in listed if not _comes_and_goes(item, leaving))
         shown = [_event(item) if kind == "events" else item for item in items]
         texts = sorted(json.dumps(_plain(item, names), sort_keys=True) for item in shown)
         found[kind] = [
@@ -61,6 +61,21 @@ def _timeless(item: Document) -> Document:
         return item
     kept = {name: value for name, value in metadata.items() if name != "annotations"}
     return item | {"metadata": kept | {"generation": "(generation)"}}
+
+
+def _joined(items: Iterable[Document]) -> list[Document]:
+    """Which endpoint is in which slice of a Service depends on which came first: slices alike become one."""
+    found: dict[str, Document] = {}
+    for item in items:
+        metadata = item["metadata"]
+        of = (item["kind"], metadata.get("labels"), item.get("ports"))
+        joins = item["kind"] == "EndpointSlice" and item.get("endpoints")
+        key = json.dumps(of, sort_keys=True) if joins else metadata["uid"]
+        listed = found.get(key, {}).get("endpoints") or []
+        slices = found.get(key, {}).get("slices", 0) + 1
+        more = {"endpoints": listed + item["endpoints"], "slices": slices} if joins else {}
+        found[key] = item | more
+    return list(found.values())
 
 
 def differences(ours: Any, theirs: Any, path: str) -> Iterator[str]:

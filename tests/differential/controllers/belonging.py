@@ -11,7 +11,8 @@ _HOLD = {"finalizers": ["example.com/hold"]}
 
 async def namespace_is_held(world: World) -> Steps:
     await world.create("configmaps", "held", metadata=_HOLD)
-    await world.create("deployments.apps", "web", spec=workload(2))
+    for name in ("x", "y"):  # of a ReplicaSet, a real status stops at different moments
+        await world.create("pods", name, spec=template()["spec"])
     yield "created"
     await world.run_pods()
     yield "ready"

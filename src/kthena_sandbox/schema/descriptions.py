@@ -2,13 +2,12 @@
 
 The texts are those in the docstrings of the package lightkube-models, which are made from Kubernetes' OpenAPI document.
 Its files are read as text: to import them would take their dependencies and more memory. The lines there are broken at 78
-letters and not indented. `descriptions.json` tells where that leaves more than one way to put them together again, and what the
-package does not have: types that are a single value, and the values of a field with what they mean. It is made from the same OpenAPI
-document, as a server publishes it (Kubernetes, Apache License 2.0).
+letters and not indented. `descriptions.json` tells where that leaves more than one way to put them together again, and which values
+a field may have, which the package does not know. What a value means, and what types are that are a single value, is not told.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from importlib.metadata import distribution
@@ -45,11 +44,10 @@ _NOTHING = Description()
 
 
 class Untold(msgspec.Struct, frozen=True):
-    """`descriptions.json`: white space by the number of the word that it follows, types, and values by type and field."""
+    """`descriptions.json`: white space by the number of the word that it follows, and values, by type and field."""
 
     layouts: dict[str, dict[int, str]]
-    texts: dict[str, str]
-    values: dict[str, dict[str, dict[str, str]]]
+    values: dict[str, dict[str, list[str]]]
 
 
 class Descriptions:
@@ -64,9 +62,8 @@ class Descriptions:
     def described(self, name: str, schema: Document) -> Document:
         """The schema of the built-in type *name* with descriptions, and with the values that its fields may have."""
         module = module_of(name)
-        if module is None or name in self._untold.texts:
-            told = self._untold.texts.get(name)
-            return schema if told is None else schema | {"description": told}
+        if module is None:
+            return schema
         own = f"{module}.{name.rpartition('.')[2]}"
         if own not in self._known:
             self._known[own] = self._description(module, own)
@@ -150,7 +147,7 @@ def laid_out(text: str, layout: Layout) -> str:
     return "".join(parts)
 
 
-def _told(schema: Document, text: str, values: Mapping[str, str] | None) -> Document:
+def _told(schema: Document, text: str, values: Sequence[str] | None) -> Document:
     """A field with its description, which names the values, as kube-apiserver writes them; it publishes no others."""
     published = {key: entry for key, entry in schema.items() if key != "enum"}
     if values is not None:
@@ -159,8 +156,6 @@ def _told(schema: Document, text: str, values: Mapping[str, str] | None) -> Docu
             published[below] = dict(schema[below]) | {"enum": list(values)}
         else:
             published["enum"] = list(values)
-            listed = "".join(
-                f'\n - `"{value}"` {meaning}'.rstrip(" ") for value, meaning in values.items()
-            )
+            listed = "".join(f'\n - `"{value}"`' for value in values)
             text = f"{text}\n\nPossible enum values:{listed}"
     return published | {"description": text} if text else published

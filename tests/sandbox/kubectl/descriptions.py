@@ -17,8 +17,7 @@ from tests.differential.session import Session, session
 from kthena_sandbox.schema.descriptions import SPACE, docstrings, module_of, read_docstring
 
 _TARGET = Path(__file__).parents[3] / "src/kthena_sandbox/schema/descriptions.json"
-_VALUES = re.compile(r"\n\nPossible enum values:\n(.*)", re.DOTALL)
-_VALUE = re.compile(r'^ - `"([^"]*)"`(?: (.*?))?$(?=\n - `"|\n?\Z)', re.MULTILINE | re.DOTALL)
+_VALUES = re.compile(r"\n\nPossible enum values:\n.*", re.DOTALL)
 _OURS = ("io.k8s.api.", "io.k8s.apiextensions", "io.k8s.apimachinery")
 _NOT_SERVED = ("certificates", "flowcontrol", "resource")
 Document = dict[str, Any]
@@ -52,19 +51,15 @@ def _texts(schema: Document, docstring: str) -> Iterator[tuple[str, str, str]]:
         yield f".{name}", wanted, fields.get(name, "")
 
 
-def _values(schema: Document) -> dict[str, str]:
-    """Return the values of a field with what they mean, which is told of fields with a single value only."""
+def _values(schema: Document) -> list[str]:
     nested = (schema.get("items"), schema.get("additionalProperties"))
     below = next((entry for entry in nested if isinstance(entry, Mapping)), {})
-    told = _VALUES.search(schema.get("description", ""))
-    meanings = dict(_VALUE.findall(told[1])) if told else {}
-    return {value: meanings.get(value, "") for value in schema.get("enum") or below.get("enum", ())}
+    return list(schema.get("enum") or below.get("enum", ()))
 
 
 def untold(schemas: Mapping[str, Document]) -> dict[str, Document]:
     """Return what the file has to tell, for the published schemas of built-in types."""
     layouts: Document = {}
-    texts: Document = {}
     values: Document = {}
     for name, schema in schemas.items():
         module, kind = module_of(name) or "", name.rpartition(".")[2]
@@ -73,7 +68,6 @@ def untold(schemas: Mapping[str, Document]) -> dict[str, Document]:
         own = f"{module}.{kind}"
         docstring = docstrings(module).get(kind)
         if docstring is None:
-            texts |= {name: schema["description"]} if "description" in schema else {}
             continue
         for place, wanted, text in _texts(schema, docstring):
             if found := layout(wanted, text):
@@ -81,7 +75,7 @@ def untold(schemas: Mapping[str, Document]) -> dict[str, Document]:
         listed = {key: _values(entry) for key, entry in schema.get("properties", {}).items()}
         if fields := {key: entry for key, entry in listed.items() if entry}:
             values[own] = fields
-    return {"layouts": layouts, "texts": texts, "values": values}
+    return {"layouts": layouts, "values": values}
 
 
 def written(told: Mapping[str, Document]) -> str:

@@ -37,10 +37,8 @@ def test_paragraphs_are_those_of_kubernetes(batch: Document) -> None:
 def test_a_field_names_its_values(batch: Document) -> None:
     policy = properties(batch, "core.v1.Container")["imagePullPolicy"]
     assert policy["enum"] == ["Always", "IfNotPresent", "Never"]
-    assert (
-        '\n\nPossible enum values:\n - `"Always"` means that kubelet always attempts to pull the '
-        in policy["description"]
-    )
+    values = ':\n - `"Always"`\n - `"IfNotPresent"`\n - `"Never"`'
+    assert policy["description"].endswith(f"\n\nPossible enum values{values}")
     restarts = properties(batch, "core.v1.PodSpec")["restartPolicy"]["description"]
     assert restarts.endswith(':\n - `"Always"`\n - `"Never"`\n - `"OnFailure"`')
     assert properties(batch, "core.v1.PersistentVolumeClaimSpec")["accessModes"]["items"]["enum"] == [
@@ -106,17 +104,15 @@ def test_what_the_package_does_not_tell() -> None:
     schemas["io.k8s.api.resource.v1.Counter"] = {"description": "Not served."}
     assert untold(schemas) == {
         "layouts": {"core_v1.ClientIPConfig": {2: "  "}},
-        "texts": {"io.k8s.apimachinery.pkg.apis.meta.v1.Time": "A time."},
-        "values": {"core_v1.ClientIPConfig": {"timeoutSeconds": {"": "is none\nat all", "1": ""}}},
+        "values": {"core_v1.ClientIPConfig": {"timeoutSeconds": ["", "1"]}},
     }
 
 
 def test_types_that_are_one_value(batch: Document) -> None:
     time = batch["io.k8s.apimachinery.pkg.apis.meta.v1.Time"]
-    assert time["description"].startswith("Time is a wrapper around time.Time ")
+    assert time == {"type": "string", "format": "date-time"}
     quantity = batch["io.k8s.apimachinery.pkg.api.resource.Quantity"]
-    assert quantity["oneOf"] == [{"type": "string"}, {"type": "number"}]
-    assert quantity["description"].startswith("Quantity is a fixed-point representation ")
+    assert quantity == {"oneOf": [{"type": "string"}, {"type": "number"}]}
 
 
 def test_a_type_that_is_said_to_be_another() -> None:

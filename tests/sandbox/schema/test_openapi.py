@@ -98,7 +98,7 @@ def test_strategies_and_defaults_stand_beside_references() -> None:
     containers = schemas["io.k8s.api.core.v1.PodSpec"]["properties"]["containers"]
     assert containers["x-kubernetes-patch-merge-key"] == "name"
     quantity = schemas["io.k8s.apimachinery.pkg.api.resource.Quantity"]
-    assert quantity.keys() == {"description", "oneOf"}
+    assert quantity.keys() == {"oneOf"}
 
 
 def test_custom_kinds_in_both_forms() -> None:

@@ -38,6 +38,7 @@ _OF_SERVER = (
 _NAME_PROBLEMS = {
     ("", "namespaces"): names.label_problems,
     ("", "services"): names.dns1035_problems,
+    ("", "events"): names.segment_problems,
     ("apps", "statefulsets"): names.label_problems,
     ("policy", "poddisruptionbudgets"): names.segment_problems,
 }

@@ -8,7 +8,7 @@ from typing import Any, Literal, cast
 from kthena_sandbox.apiserver.errors import bad_request
 from kthena_sandbox.apiserver.negotiation import Form
 from kthena_sandbox.resources import ResourceType
-from kthena_sandbox.schema.tables import table
+from kthena_sandbox.schema.tables import partial_object, table
 
 Document = dict[str, Any]
 Include = Literal["None", "Metadata", "Object"]
@@ -39,14 +39,7 @@ def shaped_object(resource: ResourceType, document: Document, wanted: Presentati
     if wanted.form.shape == "Table":
         metadata = {"resourceVersion": document["metadata"].get("resourceVersion", "")}
         return _table(resource, [document], wanted, metadata)
-    return partial_object(document, wanted.form)
-
-
-def partial_object(document: Document, form: Form) -> Document:
-    """Only the metadata of an object."""
-    version = f"{_META}/{form.version}"
-    metadata = document["metadata"]
-    return {"kind": "PartialObjectMetadata", "apiVersion": version, "metadata": metadata}
+    return partial_object(document, wanted.form.version)
 
 
 def shaped_list(
@@ -57,7 +50,7 @@ def shaped_list(
     if form.shape == "Table":
         return _table(resource, documents, wanted, metadata)
     if form.shape:
-        items = [partial_object(document, form) for document in documents]
+        items = [partial_object(document, form.version) for document in documents]
         kind, version = "PartialObjectMetadataList", f"{_META}/{form.version}"
     else:
         items = [item if resource.custom else _bare(item) for item in documents]

@@ -11,6 +11,7 @@ from kthena_sandbox.schema.ages import age, parse_time
 from kthena_sandbox.schema.columns import Column, Row, columns_of
 from kthena_sandbox.schema.golang import plain
 from kthena_sandbox.schema.jsonpath import JsonPathError, compile_path
+from kthena_sandbox.schema.nativedefaults import TEMPLATE_COUNT
 
 Document = dict[str, Any]
 Include = Literal["Metadata", "Object", "None"]
@@ -32,6 +33,21 @@ def table(
     }
 
 
+def partial_object(document: Document, version: str) -> Document:
+    """Only the metadata, without an annotation that stands for a field of DaemonSets and is none for a server."""
+    metadata = document.get("metadata", {})
+    annotations = metadata.get("annotations", {})
+    if TEMPLATE_COUNT in annotations:
+        kept = {name: value for name, value in annotations.items() if name != TEMPLATE_COUNT}
+        others = {name: value for name, value in metadata.items() if name != "annotations"}
+        metadata = others | ({"annotations": kept} if kept else {})
+    return {
+        "kind": "PartialObjectMetadata",
+        "apiVersion": f"meta.k8s.io/{version}",
+        "metadata": metadata,
+    }
+
+
 def _layout(resource: ResourceType) -> tuple[Sequence[Column], Row]:
     found = None if resource.custom else columns_of(resource.group, resource.kind)
     if found is not None:
@@ -47,8 +63,7 @@ def _row(built: tuple[list[Any], list[Document]], entry: Document, include: Incl
     if include == "Object":
         return row | {"object": entry}
     if include == "Metadata":
-        partial = {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1"}
-        return row | {"object": partial | {"metadata": entry.get("metadata", {})}}
+        return row | {"object": partial_object(entry, "v1")}
     return row | {"object": None}
 
 

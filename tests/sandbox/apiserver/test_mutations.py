@@ -62,6 +62,16 @@ async def test_names_follow_rfc_1123(client: Client) -> None:
     assert (cause["field"], cause["reason"]) == ("metadata.name", "FieldValueInvalid")
 
 
+async def test_names_of_events_need_only_fit_into_a_path(client: Client) -> None:
+    event = {"involvedObject": {"namespace": "default"}, "metadata": {"name": "Upper_"}}
+    events = CONFIGMAPS.replace("configmaps", "events")
+    assert (await client.post(events, event)).code == 201
+    answer = await client.post(events, event | {"metadata": {"name": "a%"}})
+    assert answer.message == (
+        'Event "a%" is invalid: metadata.name: Invalid value: "a%": may not contain \'%\''
+    )
+
+
 async def test_a_name_is_required(client: Client) -> None:
     answer = await client.post(CONFIGMAPS, {"metadata": {}})
     assert answer.message == (

@@ -5,7 +5,7 @@ import pytest
 
 from kthena_sandbox.resources import PrinterColumn, ResourceType
 from kthena_sandbox.schema.builtin import BUILTIN
-from kthena_sandbox.schema.tables import table
+from kthena_sandbox.schema.tables import partial_object, table
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 CREATED = "2025-12-31T23:59:00Z"
@@ -241,3 +241,15 @@ def test_rows_have_as_many_cells_as_columns_whatever_the_object(resource: Resour
         named(spec={}, status={}),
     ):
         assert len(cells(resource, entry)) == len(headers(resource))
+
+
+def test_metadata_alone_have_no_count_of_the_templates_of_a_daemon_set() -> None:
+    count = {"deprecated.daemonset.template.generation": "2"}
+    alone = {
+        "kind": "PartialObjectMetadata",
+        "apiVersion": "meta.k8s.io/v1",
+        "metadata": {"name": "n"},
+    }
+    assert partial_object({"metadata": {"name": "n", "annotations": count}}, "v1") == alone
+    kept = partial_object({"metadata": {"annotations": count | {"note": "x"}}}, "v1beta1")
+    assert kept["metadata"] == {"annotations": {"note": "x"}}

@@ -202,6 +202,7 @@ async def daemon_set(world: World) -> Steps:
     for turn in range(2):
         yield f"another image, {turn}"
         await world.let_go()
+        yield f"another image, {turn}: gone"
         await world.run_pods()
     yield "ready again"
     await world.patch(
@@ -328,6 +329,7 @@ async def endpoints_by_hand(world: World) -> Steps:
 
 async def budget_holds(world: World) -> Steps:
     await world.create("deployments.apps", "web", spec=workload(3))
+    yield "pods to come before the budget"
     budget = {"minAvailable": "60%", "selector": {"matchLabels": {"app": "a"}}}
     await world.create("poddisruptionbudgets.policy", "web", spec=budget)
     yield "created"

@@ -13,7 +13,6 @@ from kthena_sandbox.schema.reading import maps
 Document = dict[str, Any]
 _ACTIONS = ["Count", "FailIndex", "FailJob", "Ignore"]
 _MOST_RULES, _MOST_CODES, _MOST_PATTERNS = 20, 255, 20
-_MOST_INDEXES = 100_000
 _INDEXED = "requires indexed completion mode"
 _NEGATIVE = "must be greater than or equal to 0"
 

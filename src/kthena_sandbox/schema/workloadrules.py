@@ -135,17 +135,23 @@ def daemon_set_rules(daemon_set: Document) -> list[FieldError]:
     return found + _daemon_updates(spec.get("updateStrategy") or {})
 
 
+def _unknown_strategy(path: str, strategy: Document, supported: str) -> FieldError:
+    """The whole strategy is shown, as Go prints it."""
+    rolling = strategy.get("rollingUpdate")
+    inner = None
+    if rolling is not None:
+        inner = {"MaxUnavailable": rolling.get("maxUnavailable", 0), "MaxSurge": rolling.get("maxSurge", 0)}  # fmt: skip
+    shown = as_struct({"Type": strategy.get("type", ""), "RollingUpdate": inner})
+    text = f"Unsupported value: {shown}: supported values: {supported}"
+    return FieldError(path, "FieldValueNotSupported", f"{path}: {text}")
+
+
 def _daemon_updates(strategy: Document) -> list[FieldError]:
     kind, rolling = strategy.get("type", ""), strategy.get("rollingUpdate")
     given = rolling or {}
     path = "spec.updateStrategy"
     if kind not in {"RollingUpdate", "OnDelete"}:
-        inner = None
-        if rolling is not None:
-            inner = {"MaxUnavailable": given.get("maxUnavailable", 0), "MaxSurge": given.get("maxSurge", 0)}  # fmt: skip
-        shown = as_struct({"Type": kind, "RollingUpdate": inner})
-        text = f'Unsupported value: {shown}: supported values: "RollingUpdate", "OnDelete"'
-        return [FieldError(path, "FieldValueNotSupported", f"{path}: {text}")]
+        return [_unknown_strategy(path, strategy, '"RollingUpdate", "OnDelete"')]
     none = (0, "0", "0%")
     if kind == "RollingUpdate" and given.get("maxUnavailable") in none and given.get("maxSurge", 0) in none:  # fmt: skip
         detail = "cannot be 0 when maxSurge is 0"
@@ -290,12 +296,7 @@ def _strategy(strategy: Document) -> list[FieldError]:
     rolling, kind = strategy.get("rollingUpdate"), strategy.get("type", "")
     path = "spec.strategy.rollingUpdate"
     if kind not in {"Recreate", "RollingUpdate"}:
-        inner = None
-        if rolling is not None:
-            inner = {"MaxUnavailable": rolling.get("maxUnavailable", 0), "MaxSurge": rolling.get("maxSurge", 0)}  # fmt: skip
-        shown = as_struct({"Type": kind, "RollingUpdate": inner})
-        text = f'Unsupported value: {shown}: supported values: "Recreate", "RollingUpdate"'
-        return [FieldError("spec.strategy", "FieldValueNotSupported", f"spec.strategy: {text}")]
+        return [_unknown_strategy("spec.strategy", strategy, '"Recreate", "RollingUpdate"')]
     if kind == "Recreate":
         detail = "may not be specified when strategy `type` is 'Recreate'"
         return [] if rolling is None else [errors.forbidden(path, detail)]

@@ -23,7 +23,6 @@ BOOL, INT, UINT, DOUBLE = Type("bool"), Type("int"), Type("uint"), Type("double"
 STRING, BYTES, NULL, DYN = Type("string"), Type("bytes"), Type("null"), Type("dyn")
 DURATION, TIMESTAMP = Type("duration"), Type("timestamp")
 UNKNOWN = Type("!error!")  # of what has been complained about already
-_NUMBERS = frozenset({INT, UINT, DOUBLE})
 _ANY = frozenset({DYN, UNKNOWN})
 _NEVER_NULL = frozenset({"bool", "int", "uint", "double", "string", "bytes", "list", "map", "type"})
 Bound = dict[str, Type]

@@ -20,6 +20,7 @@ from tests.support.http1 import HTTP1
 ROOT = Path(__file__).parent.parent.parent
 READY_SECONDS = 60
 CLIENT_PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
+HANDED_OUT: set[int] = set()  # by free_ports: what asked for a port may not have opened it yet
 
 
 def kubectls() -> list[str]:
@@ -32,7 +33,10 @@ def kubectls() -> list[str]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports of 127.0.0.1 that were free a moment ago, none of which a client can be given for its own end."""
+    """Return ports of 127.0.0.1 that were free a moment ago and that nobody else here was given.
+
+    None of them can be given to a client for its own end.
+    """
     lowest_of_clients = int(CLIENT_PORTS.read_text().split()[0])
     found: list[int] = []
     with ExitStack() as held:
@@ -40,8 +44,10 @@ def free_ports(count: int) -> list[int]:
             one = held.enter_context(socket.socket())
             with suppress(OSError):
                 one.bind(("127.0.0.1", port))
-                found.append(port)
+                if port not in HANDED_OUT:
+                    found.append(port)
             if len(found) == count:
+                HANDED_OUT.update(found)
                 return found
     raise AssertionError(f"there are not {count} free ports")
 

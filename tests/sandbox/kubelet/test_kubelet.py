@@ -34,6 +34,13 @@ def _ready(cluster: Cluster) -> Callable[[], Awaitable[Document | None]]:
     return look
 
 
+def _unready(cluster: Cluster) -> Callable[[], Awaitable[bool]]:
+    async def look() -> bool:
+        return not is_true(await _pod(cluster), "Ready")
+
+    return look
+
+
 def _waiting_for(cluster: Cluster, reason: str) -> Callable[[], Awaitable[Any]]:
     async def look() -> Any:
         waiting = _state(await _pod(cluster)).get("waiting") or {}
@@ -172,10 +179,7 @@ async def test_a_pod_with_an_address_stands_for_a_server_elsewhere(tmp_path: Pat
         )
         await listener.aclose()
 
-        async def unready() -> bool:
-            return not is_true(await _pod(cluster), "Ready")
-
-        await cluster.until(unready)
+        await cluster.until(_unready(cluster))
         message = await cluster.until(_event(cluster, "Unhealthy"))
         assert message == (
             f"Readiness probe failed: dial tcp 127.0.0.1:{port}: connect: connection refused"
@@ -201,7 +205,7 @@ async def test_a_server_elsewhere_is_ready_while_its_probe_succeeds(tmp_path: Pa
             await client.post(faults, json={"unhealthy": True})
             message = await cluster.until(_event(cluster, "Unhealthy"))
             assert message == "Readiness probe failed: HTTP probe failed with statuscode: 503"
-            assert not is_true(await _pod(cluster), "Ready")
+            await cluster.until(_unready(cluster))  # the event comes first
             await client.delete(faults)
         await cluster.until(_ready(cluster))
         nursery.cancel_scope.cancel()

@@ -31,7 +31,7 @@ test: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/python -m pytest $(ARGS)
+	PYTEST_ADDOPTS="$$($(BIN)/python tests/support/isolated.py --workers) $$PYTEST_ADDOPTS" $(BIN)/python -m pytest $(ARGS)
 
 # Measures the router against its peers; benchmarks/README.md says what, and what ARGS may be.
 bench: $(BENCH_STAMP)

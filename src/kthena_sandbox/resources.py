@@ -34,7 +34,8 @@ class ResourceType:
     object, None where objects are accepted as they are. `storage_version` is "" where it is
     `version`. `custom` types are defined by a CustomResourceDefinition. `empty` ones are known and never have objects.
     `selectable` are fields that clients may select by, beside those that all or built-in kinds have. `deprecation` is
-    what to warn of. `conversion` is the webhook that converts objects, as in a CRD's `conversion.webhook`.
+    what to warn of. `conversion` is the webhook that converts objects, as in a CRD's `conversion.webhook`. Stored objects of
+    `reshaped` ones may have been written by another schema.
     """
 
     group: str
@@ -56,6 +57,7 @@ class ResourceType:
     deprecation: str = ""
     scale_paths: ScalePaths | None = None
     conversion: Mapping[str, Any] | None = None
+    reshaped: bool = False
 
     @property
     def api_version(self) -> str:

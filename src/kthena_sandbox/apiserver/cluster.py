@@ -11,7 +11,7 @@ from kthena_sandbox.apiserver import definitions
 from kthena_sandbox.apiserver.catalogue import Catalogue, collection_key
 from kthena_sandbox.apiserver.conversion import from_storage, to_storage
 from kthena_sandbox.apiserver.conversions import Conversions
-from kthena_sandbox.apiserver.definitionnames import named_status, waits_for_names
+from kthena_sandbox.apiserver.definitionnames import is_established, named_status, waits_for_names
 from kthena_sandbox.apiserver.errors import Cause, forbidden, not_found
 from kthena_sandbox.apiserver.metadata import timestamp
 from kthena_sandbox.apiserver.storage import Collection, Key, Store
@@ -65,6 +65,7 @@ class Cluster:
         """Store an object, serve its kind if it defines one; returns it with its resourceVersion."""
         catalogue = self.catalogue
         if definitions.is_definition(resource):
+            document = self._named(document)
             catalogue = definitions.defined(catalogue, document)
         kept = to_storage(resource, document, self.conversions)
         if resource.conversion is not None:
@@ -88,6 +89,13 @@ class Cluster:
         elif resource.custom:
             self.release_definition(f"{resource.plural}.{resource.group}")
         return from_storage(resource, last, self.conversions)
+
+    def _named(self, definition: Document) -> Document:
+        """With the conditions that somebody may have taken from its status: what tells of names comes back at once."""
+        if is_established(definition) and not waits_for_names(definition):
+            return definition
+        others = self.store.collection(definitions.COLLECTION).documents.values()
+        return definition | {"status": named_status(definition, others, timestamp(self.clock()))}
 
     def _hand_on_names(self, resource: ResourceType, group: str) -> None:
         """Give the names that have become free to the first definition that waits for them."""

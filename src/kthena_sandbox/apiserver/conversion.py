@@ -5,6 +5,7 @@ from typing import Any
 from kthena_sandbox.apiserver.conversions import Conversions
 from kthena_sandbox.apiserver.storage import Key
 from kthena_sandbox.resources import ResourceType
+from kthena_sandbox.schema import structural
 from kthena_sandbox.schema.autoscalers import OLD, to_new, to_old
 
 Document = dict[str, Any]
@@ -53,7 +54,18 @@ def to_storage(resource: ResourceType, document: Document, known: Conversions) -
 
 
 def from_storage(resource: ResourceType, document: Document, known: Conversions) -> Document:
-    """The object in the version it is asked for in. Raises Unconverted."""
+    """The object in the version it is asked for in, pruned and with the defaults of now. Raises Unconverted.
+
+    "Defaulting" and "Field pruning" of custom resources, in the Kubernetes documentation, say that both happen when objects
+    are read as well.
+    """
+    converted = _in_version(resource, document, known)
+    if resource.schema is None or not resource.reshaped:
+        return converted
+    return structural.default(structural.prune(converted, resource.schema)[0], resource.schema)
+
+
+def _in_version(resource: ResourceType, document: Document, known: Conversions) -> Document:
     if resource.conversion is not None:
         return known.converted(resource, document, resource.api_version)
     if document.get("apiVersion") == resource.api_version:

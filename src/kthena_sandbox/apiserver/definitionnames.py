@@ -50,7 +50,7 @@ def as_served(definition: Document) -> Document:
 
 def _holds(definition: Document, kind: str) -> bool:
     conditions = (definition.get("status") or {}).get("conditions") or []
-    return any(entry["type"] == kind and entry["status"] == "True" for entry in conditions)
+    return any(entry.get("type") == kind and entry.get("status") == "True" for entry in conditions)
 
 
 def _accepted(definition: Document) -> Document:
@@ -98,8 +98,8 @@ def _condition(kind: str, now: str, reason: str, message: str, *, holds: bool) -
 def _with(conditions: list[Document], condition: Document) -> list[Document]:
     """With a condition in its place; its time is that at which it came to hold, or not to."""
     for index, present in enumerate(conditions):
-        if present["type"] == condition["type"]:
-            if present["status"] == condition["status"]:
+        if present.get("type") == condition["type"]:
+            if present.get("status") == condition["status"] and "lastTransitionTime" in present:
                 condition |= {"lastTransitionTime": present["lastTransitionTime"]}
             return [*conditions[:index], condition, *conditions[index + 1 :]]
     return [*conditions, condition]

@@ -2,7 +2,9 @@
 
 The wire format is that of Protocol Buffers, in an envelope with a magic number and a
 `runtime.Unknown` message. `protobuf_fields.txt` has a line for each message: its fields by number,
-`-` where a field's own fields stand in its place; `[]` is repeated, `{}` a map from strings.
+`-` where a field's own fields stand in its place; `[]` is repeated, `{}` a map from strings, and `*` a
+field whose zero is a value: Go has a pointer there, or writes it in JSON even when it is empty. Other
+scalars are written when they are zero too, but then nobody has set them.
 """
 
 import base64
@@ -22,21 +24,6 @@ Document = dict[str, Any]
 MAGIC = b"k8s\x00"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _OPTIONS = frozenset({"DeleteOptions", "CreateOptions", "UpdateOptions", "PatchOptions"})
-# Go writes every field that is no pointer, also when it is empty. Of the scalars only these are
-# pointers, whose zero says something; any other zero is a field that nobody has set.
-_ZERO_IS_A_VALUE = frozenset({
-    "replicas", "revisionHistoryLimit", "progressDeadlineSeconds", "terminationGracePeriodSeconds",
-    "activeDeadlineSeconds", "automountServiceAccountToken", "enableServiceLinks", "optional",
-    "shareProcessNamespace", "hostUsers", "setHostnameAsFQDN", "priority", "immutable", "runAsUser",
-    "runAsGroup", "runAsNonRoot", "fsGroup", "privileged", "readOnlyRootFilesystem",
-    "allowPrivilegeEscalation", "defaultMode", "mode", "controller", "blockOwnerDeletion",
-    "deletionGracePeriodSeconds", "gracePeriodSeconds", "orphanDependents", "expirationSeconds",
-    "leaseTransitions", "allocateLoadBalancerNodePorts", "tolerationSeconds", "ready", "serving",
-    "terminating", "parallelism", "completions", "backoffLimit", "ttlSecondsAfterFinished",
-    "backoffLimitPerIndex", "maxFailedIndexes", "allowVolumeExpansion", "storageClassName", "suspend",
-    "failedJobsHistoryLimit", "successfulJobsHistoryLimit", "startingDeadlineSeconds", "minReplicas",
-    "stabilizationWindowSeconds", "averageUtilization",
-})  # fmt: skip
 
 
 class Field(NamedTuple):
@@ -44,21 +31,21 @@ class Field(NamedTuple):
 
     name: str
     type: str
-    form: str = ""  # "[]" repeated, "{}" map
+    form: str = ""  # "[]" repeated, "{}" map, "*" a scalar whose zero is a value
 
 
 @cache
 def messages() -> Mapping[str, Mapping[int, Field]]:
     """Every message that is known, by name and field number."""
     path = resources.files("kthena_sandbox.apiserver") / "protobuf_fields.txt"
-    lines = (line.partition(": ") for line in path.read_text(encoding="utf-8").splitlines())
-    return {name: dict(_fields(text)) for name, _, text in lines}
+    lines = (line.partition(":") for line in path.read_text(encoding="utf-8").splitlines())
+    return {name: dict(_fields(text.strip())) for name, _, text in lines}
 
 
 def _fields(text: str) -> Iterator[tuple[int, Field]]:
     for entry in filter(None, text.split(", ")):
         number, name, kind = entry.split(" ")
-        form = kind[:2] if kind[:2] in {"[]", "{}"} else ""
+        form = next((form for form in ("[]", "{}", "*") if kind.startswith(form)), "")
         yield int(number), Field("" if name == "-" else name, kind.removeprefix(form), form)
 
 
@@ -110,12 +97,12 @@ def _message(name: str, data: bytes) -> Document:
 def _set(document: Document, field: Field, value: Any) -> None:
     if field.name == "":
         document.update(value)
-    elif isinstance(value, dict) or value or (_is_zero(value) and field.name in _ZERO_IS_A_VALUE):
+    elif value is not None and (value or isinstance(value, dict) or _zero_is_a_value(field)):
         document[field.name] = value
 
 
-def _is_zero(value: Any) -> bool:
-    return isinstance(value, int | str) and not value
+def _zero_is_a_value(field: Field) -> bool:
+    return field.form == "*" or field.type in _ANY_VALUE
 
 
 def _entry(kind: str, data: bytes) -> tuple[str, Any]:
@@ -144,9 +131,15 @@ def _value(kind: str, raw: Any) -> Any:
         case "bytes":
             return base64.b64encode(raw).decode()
         case "double":
-            return struct.unpack("<d", raw)[0]
+            number: float = struct.unpack("<d", raw)[0]
+            return int(number) if number.is_integer() else number
+        case _ if kind in _SPECIAL:
+            return _SPECIAL[kind](_raw_parts(raw))
+        case _ if kind in _CHOICES:
+            message = _message(kind, raw)
+            return next((message[name] for name in _CHOICES[kind] if name in message), [])
         case _:
-            return _SPECIAL[kind](_raw_parts(raw)) if kind in _SPECIAL else _message(kind, raw)
+            return _message(kind, raw)
 
 
 def _raw_parts(raw: bytes) -> dict[int, Any]:
@@ -185,5 +178,18 @@ _SPECIAL: Mapping[str, Callable[[Mapping[int, Any]], Any]] = {
     "util.intstr.IntOrString": _int_or_string,
     "runtime.RawExtension": _json,
     "meta.v1.FieldsV1": _json,
-    "authorization.v1.ExtraValue": lambda parts: [parts[1].decode()] if 1 in parts else [],
+    "apiextensions.v1.JSON": _json,
 }
+# Messages that stand for the first of these fields that they have.
+_CHOICES: Mapping[str, tuple[str, ...]] = {
+    "authentication.v1.ExtraValue": ("items",),
+    "authorization.v1.ExtraValue": ("items",),
+    "certificates.v1.ExtraValue": ("items",),
+    "apiextensions.v1.JSONSchemaPropsOrArray": ("jSONSchemas", "schema"),
+    "apiextensions.v1.JSONSchemaPropsOrBool": ("schema", "allows"),
+    "apiextensions.v1.JSONSchemaPropsOrStringArray": ("property", "schema"),
+}
+# Types whose values may be zero, false or an empty list and say something all the same.
+_ANY_VALUE = frozenset({
+    "util.intstr.IntOrString", "runtime.RawExtension", "apiextensions.v1.JSON", *_CHOICES,
+})  # fmt: skip

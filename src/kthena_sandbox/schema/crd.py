@@ -15,14 +15,17 @@ def resource_types(crd: Document) -> tuple[ResourceType, ...]:
     """One type for each served version, in the order of the definition. The definition must be a valid one."""
     versions = crd["spec"]["versions"]
     storage = next((entry["name"] for entry in versions if entry.get("storage")), "")
+    changed = (crd.get("metadata") or {}).get("generation", 1) > 1
     return tuple(
-        _resource_type(crd["spec"], version, storage)
+        _resource_type(crd["spec"], version, storage, changed=changed)
         for version in versions
         if version.get("served")
     )
 
 
-def _resource_type(spec: Document, version: Document, storage: str) -> ResourceType:
+def _resource_type(
+    spec: Document, version: Document, storage: str, *, changed: bool
+) -> ResourceType:
     names = spec["names"]
     kind = names["kind"]
     schema = (version.get("schema") or {}).get("openAPIV3Schema")
@@ -46,6 +49,7 @@ def _resource_type(spec: Document, version: Document, storage: str) -> ResourceT
         ),
         deprecation=_deprecation(spec, version),
         conversion=_webhook(spec),
+        reshaped=changed or version["name"] != storage,
         scale_paths=_scale_paths((version.get("subresources") or {}).get("scale")),
     )
 

@@ -209,3 +209,28 @@ async def test_a_served_definition_keeps_its_names(widgets: Client) -> None:
     assert changed["status"]["acceptedNames"]["shortNames"] == ["g"]
     listed = (await widgets.get("/apis/example.com/v1")).document["resources"]
     assert [entry.get("shortNames") for entry in listed if entry["name"] == "gadgets"] == [["g"]]
+
+
+async def test_objects_are_read_with_the_defaults_and_the_fields_of_now(widgets: Client) -> None:
+    await widgets.post(WIDGETS, widget("w", size=1))
+    versions = deepcopy(widget_definition()["spec"]["versions"])
+    versions[0]["schema"]["openAPIV3Schema"]["properties"]["spec"] = {
+        "type": "object", "properties": {"colour": {"type": "string", "default": "red"}},
+    }  # fmt: skip
+    await widgets.patch(f"{CRDS}/widgets.example.com", {"spec": {"versions": versions}})
+    assert (await widgets.get(f"{WIDGETS}/w")).document["spec"] == {"colour": "red"}
+    listed = (await widgets.get(WIDGETS)).document["items"]
+    assert [entry["spec"] for entry in listed] == [{"colour": "red"}]
+    before = {"spec": {"versions": widget_definition()["spec"]["versions"]}}
+    await widgets.patch(f"{CRDS}/widgets.example.com", before)  # what is stored has stayed
+    assert (await widgets.get(f"{WIDGETS}/w")).document["spec"] == {"size": 1}
+
+
+async def test_conditions_that_tell_of_names_come_back(widgets: Client) -> None:
+    patched = await widgets.patch(
+        f"{CRDS}/widgets.example.com/status", {"status": {"conditions": [{"message": "mine"}]}}
+    )
+    assert patched.code == 200
+    conditions = patched.document["status"]["conditions"]
+    assert [entry.get("type") for entry in conditions] == [None, "NamesAccepted", "Established"]
+    assert (await widgets.get(WIDGETS)).code == 200

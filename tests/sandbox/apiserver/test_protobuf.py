@@ -1,3 +1,5 @@
+import struct
+
 import pytest
 
 from kthena_sandbox.apiserver.errors import ApiError
@@ -68,6 +70,72 @@ def test_a_zero_that_somebody_chose_is_kept() -> None:
     assert decoded["spec"] == {"replicas": 0}
 
 
+def test_zeros_of_pointers_and_of_fields_that_go_always_writes() -> None:
+    budget = _field(2, _field(1, _field(1, 0) + _field(2, 0)))
+    decoded = decode_protobuf(_body("policy/v1", "PodDisruptionBudget", budget))
+    assert decoded["spec"] == {"minAvailable": 0}
+    container = _field(8, _field(1, "a") + _field(4, 0) + _field(5, 0) + _field(9, 0))
+    pod = decode_protobuf(_body("v1", "Pod", _field(3, container)))
+    assert pod["status"]["containerStatuses"] == [
+        {"name": "a", "ready": False, "restartCount": 0, "started": False}
+    ]
+
+
+def test_a_definition_with_everything_that_json_writes_in_another_way() -> None:
+    def schema(*parts: bytes) -> bytes:
+        return b"".join(parts)
+
+    def entry(name: str, content: bytes) -> bytes:
+        return _field(1, name) + _field(2, content)
+
+    text = schema(_field(5, "string"))
+    limits = schema(
+        _field(5, "integer"), _varint(11 << 3 | 1) + struct.pack("<d", 0.0),
+        _varint(9 << 3 | 1) + struct.pack("<d", 2.5), _field(8, _field(1, "0")),
+        _field(20, _field(1, "0")) + _field(20, _field(1, "1")), _field(38, 0),
+    )  # fmt: skip
+    whole = schema(
+        _field(5, "object"),
+        _field(29, entry("limits", limits)),
+        _field(29, entry("closed", _field(30, _field(1, 0)))),
+        _field(29, entry("open", _field(30, _field(1, 1) + _field(2, text)))),
+        _field(29, entry("list", _field(24, _field(1, text)))),
+        _field(29, entry("tuple", _field(24, _field(2, text) + _field(2, limits)))),
+        _field(32, entry("a", _field(2, "b") + _field(2, "c"))),
+        _field(32, entry("d", _field(1, text))),
+    )
+    version = _field(1, "v1") + _field(2, 1) + _field(3, 0) + _field(4, _field(1, whole))
+    body = _body(
+        "apiextensions.k8s.io/v1", "CustomResourceDefinition", _field(2, _field(7, version))
+    )
+    numbers = {
+        "type": "integer", "minimum": 0, "maximum": 2.5, "default": 0, "enum": [0, 1],
+        "x-kubernetes-preserve-unknown-fields": False,
+    }  # fmt: skip
+    assert decode_protobuf(body)["spec"]["versions"] == [{
+        "name": "v1", "served": True, "storage": False,
+        "schema": {"openAPIV3Schema": {
+            "type": "object",
+            "properties": {
+                "limits": numbers,
+                "closed": {"additionalProperties": False},
+                "open": {"additionalProperties": {"type": "string"}},
+                "list": {"items": {"type": "string"}},
+                "tuple": {"items": [{"type": "string"}, numbers]},
+            },
+            "dependencies": {"a": ["b", "c"], "d": {"type": "string"}},
+        }},
+    }]  # fmt: skip
+
+
+def test_a_user_with_two_values_of_a_sort() -> None:
+    extra = _field(5, _field(1, "scopes") + _field(2, _field(1, "a") + _field(1, "b")))
+    review = decode_protobuf(
+        _body("authorization.k8s.io/v1", "SubjectAccessReview", _field(2, extra))
+    )
+    assert review["spec"]["extra"] == {"scopes": ["a", "b"]}
+
+
 def test_fields_of_the_future_are_skipped() -> None:
     assert decode_protobuf(_body("v1", "Namespace", _field(999, "x") + _field(998, 1))) == {
         "apiVersion": "v1", "kind": "Namespace",
@@ -93,6 +161,6 @@ def test_bodies_that_are_no_protobuf(body: bytes) -> None:
 def test_every_message_that_is_referred_to_is_known() -> None:
     simple = {"string", "bytes", "int", "bool", "double", "meta.v1.Time", "meta.v1.MicroTime",
               "api.resource.Quantity", "util.intstr.IntOrString", "runtime.RawExtension",
-              "meta.v1.FieldsV1"}  # fmt: skip
+              "meta.v1.FieldsV1", "apiextensions.v1.JSON"}  # fmt: skip
     used = {field.type for fields in messages().values() for field in fields.values()}
     assert used - simple <= set(messages())

@@ -6,6 +6,7 @@ By hand, against any cluster: `go run . KUBECONFIG` in their folders, with KUBE_
 import os
 import shutil
 import subprocess
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -48,3 +49,10 @@ def test_a_program(name: str, tmp_path: Path) -> None:
         )  # fmt: skip
     assert done.stdout.splitlines() == [f"ok: {part}" for part in PARTS[name]], done.stderr
     assert done.returncode == 0
+
+
+def test_the_table_of_protobuf_fields_is_that_of_the_types(tmp_path: Path) -> None:
+    program = built(HERE / "fields", tmp_path / "built")
+    done = subprocess.run([str(program)], text=True, capture_output=True, check=True, timeout=60)
+    table = resources.files("kthena_sandbox.apiserver") / "protobuf_fields.txt"
+    assert done.stdout == table.read_text(encoding="utf-8")

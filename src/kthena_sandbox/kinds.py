@@ -51,6 +51,9 @@ CLAIMS = Kind("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims")
 VOLUMES = Kind("", "v1", "PersistentVolume", "persistentvolumes", namespaced=False)
 QUOTAS = Kind("", "v1", "ResourceQuota", "resourcequotas")
 STORAGE_CLASSES = Kind("storage.k8s.io", "v1", "StorageClass", "storageclasses", namespaced=False)
+ATTRIBUTES_CLASSES = Kind(
+    "storage.k8s.io", "v1", "VolumeAttributesClass", "volumeattributesclasses", namespaced=False
+)
 SERVICE_ACCOUNTS = Kind("", "v1", "ServiceAccount", "serviceaccounts")
 CONFIG_MAPS = Kind("", "v1", "ConfigMap", "configmaps")
 EVENTS = Kind("", "v1", "Event", "events")
@@ -59,6 +62,13 @@ DEPLOYMENTS = Kind("apps", "v1", "Deployment", "deployments")
 POLICIES = Kind(
     "admissionregistration.k8s.io", "v1", "ValidatingAdmissionPolicy",
     "validatingadmissionpolicies", namespaced=False,
+)  # fmt: skip
+FLOW_SCHEMAS = Kind(
+    "flowcontrol.apiserver.k8s.io", "v1", "FlowSchema", "flowschemas", namespaced=False
+)
+PRIORITY_LEVELS = Kind(
+    "flowcontrol.apiserver.k8s.io", "v1", "PriorityLevelConfiguration",
+    "prioritylevelconfigurations", namespaced=False,
 )  # fmt: skip
 REPLICA_SETS = Kind("apps", "v1", "ReplicaSet", "replicasets")
 STATEFUL_SETS = Kind("apps", "v1", "StatefulSet", "statefulsets")

@@ -32,7 +32,7 @@ class ResourceType:
 
     `group` is "" for the core group. `schema` is the OpenAPI v3 structural schema of the whole
     object, None where objects are accepted as they are. `storage_version` is "" where it is
-    `version`. `custom` types are defined by a CustomResourceDefinition. `empty` ones are known and never have objects.
+    `version`. `custom` types are defined by a CustomResourceDefinition.
     `selectable` are fields that clients may select by, beside those that all or built-in kinds have. `deprecation` is
     what to warn of. `conversion` is the webhook that converts objects, as in a CRD's `conversion.webhook`. Stored objects of
     `reshaped` ones may have been written by another schema.
@@ -52,7 +52,6 @@ class ResourceType:
     printer_columns: tuple[PrinterColumn, ...] = ()
     storage_version: str = ""
     custom: bool = False
-    empty: bool = False
     selectable: tuple[str, ...] = ()
     deprecation: str = ""
     scale_paths: ScalePaths | None = None

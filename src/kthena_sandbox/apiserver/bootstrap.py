@@ -8,25 +8,37 @@ from typing import Any
 
 import yaml
 
-from kthena_sandbox.apiserver import definitions, mutations
-from kthena_sandbox.apiserver.absent import ABSENT
+from kthena_sandbox.apiserver import definitions, lifecycle, mutations
 from kthena_sandbox.apiserver.auth.aggregation import aggregate
 from kthena_sandbox.apiserver.auth.authorizer import GROUP as RBAC
 from kthena_sandbox.apiserver.auth.defaultroles import default_bindings, default_roles
 from kthena_sandbox.apiserver.catalogue import Catalogue
 from kthena_sandbox.apiserver.cluster import Cluster
+from kthena_sandbox.apiserver.defaultflows import GROUP as FLOWS, PRODUCER, default_flows
 from kthena_sandbox.apiserver.fieldmanagers import API_SERVER
+from kthena_sandbox.apiserver.metadata import timestamp
 from kthena_sandbox.apiserver.negotiation import JsonLoader
 from kthena_sandbox.apiserver.options import WriteOptions
 from kthena_sandbox.apiserver.reviews import REVIEWS
-from kthena_sandbox.apiserver.services import KUBERNETES
+from kthena_sandbox.apiserver.services import KUBERNETES, RANGE
 from kthena_sandbox.apiserver.storage import CollectionKey, Key, Store
+from kthena_sandbox.resources import ResourceType
 from kthena_sandbox.schema.builtin import BUILTIN
 from kthena_sandbox.schema.classrules import SYSTEM_CLASSES
+from kthena_sandbox.schema.flowrules import dangling
 
 Document = dict[str, Any]
 
 NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system", "kthena-system")
+NETWORKING = "networking.k8s.io"
+_RANGE_MANAGER = "kubernetes-service-cidr-controller"
+_RANGE_READY = {
+    "type": "Ready",
+    "status": "True",
+    "reason": "",
+    "message": "Kubernetes default Service CIDR is ready",
+}
+_CONSUMER = "api-priority-and-fairness-config-consumer-v1"
 _EPOCH = datetime.fromisoformat("2024-01-01T00:00:00+00:00")
 
 
@@ -41,9 +53,7 @@ def first_revision(now: datetime) -> int:
 
 def known_types(store: Store) -> Catalogue:
     """The built-in kinds and those of the definitions in the store."""
-    present = {(kind.group, kind.plural) for kind in BUILTIN}
-    others = (kind for kind in (*REVIEWS, *ABSENT) if (kind.group, kind.plural) not in present)
-    catalogue = Catalogue((*BUILTIN, *others))
+    catalogue = Catalogue((*BUILTIN, *REVIEWS))
     key = CollectionKey(definitions.GROUP, definitions.PLURAL)
     for definition in store.collection(key).documents.values():
         catalogue = definitions.defined(catalogue, definition)
@@ -75,7 +85,43 @@ def start_cluster(
     _ensure_all(cluster, RBAC, "clusterroles", default_roles())
     _ensure_all(cluster, RBAC, "clusterrolebindings", default_bindings())
     aggregate(cluster)
+    _ensure(cluster, NETWORKING, "servicecidrs", "", _service_range())
+    ranges = cluster.kind(NETWORKING, "v1", "servicecidrs")
+    _tell(cluster, ranges, "kubernetes", _RANGE_MANAGER, _RANGE_READY)
+    _share(cluster)
     return cluster
+
+
+def _share(cluster: Cluster) -> None:
+    """How a kube-apiserver shares its time."""
+    for plural, document in default_flows():
+        resource = cluster.kind(FLOWS, "v1", plural)
+        _ensure_of(cluster, resource, "", document, WriteOptions(manager=PRODUCER))
+        if plural == "flowschemas":
+            level = document["spec"]["priorityLevelConfiguration"]["name"]
+            name = document["metadata"]["name"]
+            _tell(cluster, resource, name, _CONSUMER, dangling(level, exists=True))
+
+
+def _service_range() -> Document:
+    return {"metadata": {"name": "kubernetes"}, "spec": {"cidrs": [str(RANGE)]}}
+
+
+def _tell(
+    cluster: Cluster, resource: ResourceType, name: str, manager: str, condition: Document
+) -> None:
+    """Apply a condition to the status of an object that has none."""
+    key = Key("", name)
+    if (cluster.read(resource, key).get("status") or {}).get("conditions"):
+        return
+    config = {
+        "apiVersion": resource.api_version,
+        "kind": resource.kind,
+        "metadata": {"name": name},
+        "status": {"conditions": [condition | {"lastTransitionTime": timestamp(cluster.clock())}]},
+    }
+    options = WriteOptions(manager=manager, subresource="status", force=True)
+    mutations.apply(cluster, resource, key, config, options, merge=lifecycle.changed_status)
 
 
 def _kubernetes_service(port: int) -> Document:
@@ -99,7 +145,14 @@ def _ensure_all(cluster: Cluster, group: str, plural: str, documents: Iterable[D
 
 def _ensure(cluster: Cluster, group: str, plural: str, namespace: str, document: Document) -> None:
     resource = cluster.kind(group, "v1", plural)
+    # a definition that comes with the sandbox gives way to one that is applied, without conflicts
+    options = WriteOptions(manager=API_SERVER, tracked=not definitions.is_definition(resource))
+    _ensure_of(cluster, resource, namespace, document, options)
+
+
+def _ensure_of(
+    cluster: Cluster, resource: ResourceType, namespace: str, document: Document,
+    options: WriteOptions,
+) -> None:  # fmt: skip
     if Key(namespace, document["metadata"]["name"]) not in cluster.collection(resource).documents:
-        # a definition that comes with the sandbox gives way to one that is applied, without conflicts
-        options = WriteOptions(manager=API_SERVER, tracked=not definitions.is_definition(resource))
         mutations.create(cluster, resource, namespace, document, options)

@@ -21,6 +21,8 @@ _PROTECTED = frozenset({"default", "kube-system", "kube-public"})
 _RETURNED = frozenset({
     ("", "namespaces"), ("", "persistentvolumeclaims"), ("", "persistentvolumes"), ("", "pods"), ("", "podtemplates"), ("", "resourcequotas"),
     ("", "serviceaccounts"), ("", "services"), ("storage.k8s.io", "storageclasses"),
+    ("storage.k8s.io", "csidrivers"), ("storage.k8s.io", "csinodes"), ("storage.k8s.io", "volumeattachments"),
+    ("storage.k8s.io", "volumeattributesclasses"),
 })  # fmt: skip
 # Where nothing is said, these leave their pods behind, as they always did.
 _DEFAULTS = {("batch", "jobs"): "Orphan", ("", "replicationcontrollers"): "Orphan"}

@@ -14,7 +14,6 @@ from kthena_sandbox.resources import ResourceType
 _ALL = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
 _ALL_OF_CUSTOM = ["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"]
 _CREATE_ONLY = ["create"]
-_READ_ONLY = ["get", "list", "watch"]
 _SUBRESOURCES: dict[str, tuple[list[str], tuple[str, str, str] | None]] = {
     "status": (["get", "patch", "update"], None),
     "scale": (["get", "patch", "update"], ("autoscaling", "v1", "Scale")),
@@ -28,9 +27,10 @@ _SUBRESOURCES: dict[str, tuple[list[str], tuple[str, str, str] | None]] = {
 }
 # Built-in groups in the order of a kube-apiserver; those of CRDs come after.
 _ORDER = (
-    "apps", "events.k8s.io", "authentication.k8s.io", "authorization.k8s.io", "autoscaling", "batch",
+    "apps", "events.k8s.io", "authentication.k8s.io", "authorization.k8s.io", "autoscaling", "batch", "certificates.k8s.io",
     "networking.k8s.io", "policy", "rbac.authorization.k8s.io", "storage.k8s.io", "admissionregistration.k8s.io",
-    "apiextensions.k8s.io", "scheduling.k8s.io", "coordination.k8s.io", "node.k8s.io", "discovery.k8s.io",
+    "apiextensions.k8s.io", "scheduling.k8s.io", "coordination.k8s.io", "node.k8s.io", "discovery.k8s.io", "resource.k8s.io",
+    "flowcontrol.apiserver.k8s.io",
 )  # fmt: skip
 Verbs = list[str]
 
@@ -44,8 +44,6 @@ def verbs_of(resource: ResourceType) -> Verbs:
     """What can be done with the kind itself."""
     if is_review(resource):
         return _CREATE_ONLY
-    if resource.empty:
-        return _READ_ONLY
     if resource.custom:
         return _ALL_OF_CUSTOM
     return [verb for verb in _ALL if verb != "deletecollection" or is_cleared(resource)]

@@ -7,6 +7,7 @@ from typing import Any
 from kthena_sandbox.apiserver.errors import Cause, bad_request
 from kthena_sandbox.resources import ResourceType
 from kthena_sandbox.schema import names
+from kthena_sandbox.schema.addressrules import address_name_problems
 
 Document = dict[str, Any]
 
@@ -41,6 +42,7 @@ _NAME_PROBLEMS = {
     ("", "events"): names.segment_problems,
     ("apps", "statefulsets"): names.label_problems,
     ("policy", "poddisruptionbudgets"): names.segment_problems,
+    ("networking.k8s.io", "ipaddresses"): address_name_problems,
 }
 _ANNOTATIONS_LIMIT = 256 * 1024
 _STANDARD_FINALIZERS = frozenset({"kubernetes", "orphan", "foregroundDeletion"})

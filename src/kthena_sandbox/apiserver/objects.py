@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any
 
 from kthena_sandbox.apiserver import (
-    absent,
     connecting,
     deletion,
     mutations,
@@ -98,8 +97,6 @@ async def _answer(call: Call) -> Answer:
         return _absent(resource)
     if is_review(resource):
         return _review(call)
-    if resource.empty:
-        _refuse_writes(call)
     if target.subresource:
         return await _subresource(call)
     watching = target.watch or (call.request.flag("watch") and not target.name)
@@ -121,14 +118,6 @@ def _absent(resource: ResourceType) -> Answer:
     if resource.custom:
         return NO_SUCH_PATH
     raise no_such_resource()
-
-
-def _refuse_writes(call: Call) -> None:
-    """Of a kind that has no objects there is none to delete, and none can be made."""
-    if call.request.method == "DELETE" and call.target.name:
-        raise not_found(call.resource, call.target.name)
-    if call.request.method != "GET":
-        raise absent.refusal(call.resource)
 
 
 def _of_collection(call: Call) -> Answer:

@@ -4,14 +4,15 @@ A kind without an entry here follows the general rules: status and generation as
 """
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any
 
 from kthena_sandbox.apiserver import cautions, networks, pods, services, volumes, workloads
+from kthena_sandbox.apiserver.datastrategies import DATA_STRATEGIES
 from kthena_sandbox.apiserver.definitionnames import named_status
 from kthena_sandbox.apiserver.errors import Cause, cause_of
 from kthena_sandbox.apiserver.options import forbidden_cause
+from kthena_sandbox.apiserver.strategy import Part, Strategy, fixed, immutable, no_causes, value_at
 from kthena_sandbox.apiserver.surroundings import Surroundings
 from kthena_sandbox.resources import ResourceType
 from kthena_sandbox.schema.autoscalers import OLD, to_new, to_old
@@ -28,53 +29,11 @@ from kthena_sandbox.schema.workloadrules import replica_count_rules
 Document = dict[str, Any]
 CLEANUP_FINALIZER = "customresourcecleanup.apiextensions.k8s.io"
 
-Part = Literal["core", "whole", "own", "rules", "last"]
-Create = Callable[[Document, Surroundings], Document]
-Update = Callable[[Document, Document, Surroundings], Document]
-Check = Callable[[Document, Document | None, Surroundings], list[Cause]]
-Warnings = Callable[[Document, Document | None], list[str]]
-
 
 def _map(document: Document, name: str) -> Document:
     """A field that should be a map; what is wrong with it otherwise is for the schema to say."""
     value = document.get(name)
     return value if isinstance(value, dict) else {}
-
-
-def _same(document: Document, *_: object) -> Document:
-    return document
-
-
-def _no_causes(*_: object) -> list[Cause]:
-    return []
-
-
-def _no_warnings(*_: object) -> list[str]:
-    return []
-
-
-@dataclass(frozen=True)
-class Strategy:
-    """`check_first`: what is refused before anything else is asked. `check` comes before the rules of the schema and `check_last` after them, as their causes are listed.
-
-    `on_update`: in which order, and how often, an update is asked about its metadata (`core`, and `whole` once more),
-    `own` by `check`, `rules` of the schema and `last` by `check_last`. `warnings`: what is said of an object that may be
-    written. `generation`: which top-level fields raise it; empty for kinds that have none. `counted_metadata` raises it too.
-    `shown`: how it is read.
-    """
-
-    create: Create = _same
-    update: Update = _same
-    check: Check = _no_causes
-    check_last: Check = _no_causes
-    check_first: Check = _no_causes
-    warnings: Warnings = _no_warnings
-    generation: tuple[str, ...] = ()
-    status: Mapping[str, Any] | None = field(default_factory=dict)
-    counted_metadata: str = ""
-    update_status: Update = _same
-    shown: Callable[[Document], Document] | None = None
-    on_update: tuple[Part, ...] = ("core", "own", "rules", "last")
 
 
 def _create_namespace(document: Document, _: Surroundings) -> Document:
@@ -92,7 +51,7 @@ def _update_namespace(document: Document, old: Document, _: Surroundings) -> Doc
 def _check_secret(
     document: Document, old: Document | None, surroundings: Surroundings
 ) -> list[Cause]:
-    return _immutable(document, old, "type") + _check_data(document, old, surroundings)
+    return immutable(document, old, "type") + _check_data(document, old, surroundings)
 
 
 def _check_data(document: Document, old: Document | None, _: Surroundings) -> list[Cause]:
@@ -106,38 +65,12 @@ def _check_data(document: Document, old: Document | None, _: Surroundings) -> li
     ]
 
 
-def _immutable(document: Document, old: Document | None, path: str) -> list[Cause]:
-    if old is None:
-        return []
-    now, before = _at(document, path), _at(old, path)
-    if now == before:
-        return []
-    if now is None and isinstance(before, str):
-        now = ""
-    text = f"Invalid value: {shown(now)}: field is immutable"
-    return [Cause("FieldValueInvalid", text, path)]
-
-
-def _at(document: Document, path: str) -> Any:
-    value: Any = document
-    for name in path.split("."):
-        value = value.get(name) if isinstance(value, dict) else None
-    return value
-
-
-def _fixed(*paths: str) -> Check:
-    """These fields stay as they were."""
-    return lambda document, old, _: [
-        cause for path in paths for cause in _immutable(document, old, path)
-    ]
-
-
 def _check_priority(document: Document, old: Document | None, _: Surroundings) -> list[Cause]:
     if old is None:
         return [cause_of(error) for error in priority_class_rules(document)]
     same = document.get("value", 0) == old.get("value", 0)
     causes = [] if same else [forbidden_cause("value", "may not be changed in an update.")]
-    return causes + _immutable(document, old, "preemptionPolicy")
+    return causes + immutable(document, old, "preemptionPolicy")
 
 
 def _create_limit_range(document: Document, _: Surroundings) -> Document:
@@ -148,9 +81,11 @@ def _create_limit_range(document: Document, _: Surroundings) -> Document:
 
 def _check_scopes(quota: Document, old: Document | None, _: Surroundings) -> list[Cause]:
     """What a quota is about stays."""
-    if old is None or set(_at(quota, "spec.scopes") or []) == set(_at(old, "spec.scopes") or []):
+    if old is None or set(value_at(quota, "spec.scopes") or []) == set(
+        value_at(old, "spec.scopes") or []
+    ):
         return []
-    return _immutable(quota, old, "spec.scopes")
+    return immutable(quota, old, "spec.scopes")
 
 
 def _create_definition(document: Document, surroundings: Surroundings) -> Document:
@@ -227,8 +162,8 @@ def _check_role_ref(document: Document, old: Document | None, _: Surroundings) -
 
 _SPEC = ("spec",)
 _LONGEST_CRON_JOB = 52
-_SELECTOR_STAYS = _fixed("spec.selector")
-_DEFINITION_STAYS = _fixed("spec.group", "spec.scope", "spec.names.plural", "spec.names.kind")
+_SELECTOR_STAYS = fixed("spec.selector")
+_DEFINITION_STAYS = fixed("spec.group", "spec.scope", "spec.names.plural", "spec.names.kind")
 _WHOLE: tuple[Part, ...] = ("core", "own", "whole", "rules", "last")
 _TWICE: tuple[Part, ...] = ("whole", "rules", "last") * 2 + ("core", "own")
 _OF_JOBS: tuple[Part, ...] = ("whole", "own", "rules", "core", "rules", "last")
@@ -237,6 +172,7 @@ _OF_CLAIMS: tuple[Part, ...] = ("whole", "rules", "core", "whole", "rules", "own
 _OF_CLASSES: tuple[Part, ...] = ("whole", "rules", "core", "last")
 _RULES_FIRST: tuple[Part, ...] = ("core", "rules", "last", "own", "whole", "rules", "last")
 STRATEGIES: Mapping[tuple[str, str], Strategy] = {
+    **DATA_STRATEGIES,
     ("", "namespaces"): Strategy(
         _create_namespace, _update_namespace, status={"phase": "Active"}, on_update=_WHOLE
     ),
@@ -275,7 +211,7 @@ STRATEGIES: Mapping[tuple[str, str], Strategy] = {
     ("", "podtemplates"): Strategy(generation=("template",)),
     **{
         ("rbac.authorization.k8s.io", plural): Strategy(
-            check=_check_role_ref if plural.endswith("bindings") else _no_causes, on_update=_TWICE
+            check=_check_role_ref if plural.endswith("bindings") else no_causes, on_update=_TWICE
         )
         for plural in ("clusterrolebindings", "clusterroles", "rolebindings", "roles")
     },
@@ -304,7 +240,7 @@ STRATEGIES: Mapping[tuple[str, str], Strategy] = {
         warnings=cautions.of_template, generation=_SPEC, on_update=_OF_JOBS,
     ),
     ("discovery.k8s.io", "endpointslices"): Strategy(
-        check_last=_fixed("addressType"), generation=("addressType", "endpoints", "ports"),
+        check_last=fixed("addressType"), generation=("addressType", "endpoints", "ports"),
         counted_metadata="labels",
     ),
     ("networking.k8s.io", "ingresses"): Strategy(
@@ -312,12 +248,12 @@ STRATEGIES: Mapping[tuple[str, str], Strategy] = {
         status={"loadBalancer": {}},
     ),
     ("networking.k8s.io", "ingressclasses"): Strategy(
-        check=_fixed("spec.controller"), generation=_SPEC, on_update=_WHOLE
+        check=fixed("spec.controller"), generation=_SPEC, on_update=_WHOLE
     ),
     ("networking.k8s.io", "networkpolicies"): Strategy(
         warnings=networks.policy_warnings, generation=_SPEC, on_update=_RULES_FIRST
     ),
-    ("node.k8s.io", "runtimeclasses"): Strategy(check_last=_fixed("handler"), warnings=workloads.runtime_class_warnings, on_update=_WHOLE),
+    ("node.k8s.io", "runtimeclasses"): Strategy(check_last=fixed("handler"), warnings=workloads.runtime_class_warnings, on_update=_WHOLE),
     ("scheduling.k8s.io", "priorityclasses"): Strategy(check=_check_priority, generation=("value",)),
     ("policy", "poddisruptionbudgets"): Strategy(
         generation=_SPEC, on_update=("own", "rules", "last"),

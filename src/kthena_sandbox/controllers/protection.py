@@ -1,14 +1,31 @@
-"""Keeps claims that pods use and volumes that claims have until these let go (the finalizers of storage objects in use)."""
+"""Keeps claims that pods use, volumes that claims have and classes that both name until these let go (the finalizers of storage objects in use)."""
 
 from kthena_sandbox.client import ApiError
 from kthena_sandbox.controllers.loop import Reconciler
 from kthena_sandbox.controllers.parts import Parts
 from kthena_sandbox.controllers.volume_plan import phase_of
 from kthena_sandbox.controllers.volumeusers import names_of_claims
-from kthena_sandbox.kinds import CLAIMS, PODS, VOLUMES, Document, Key, Kind, is_leaving, key_of
+from kthena_sandbox.kinds import (
+    ATTRIBUTES_CLASSES,
+    CLAIMS,
+    PODS,
+    VOLUMES,
+    Document,
+    Key,
+    Kind,
+    is_leaving,
+    key_of,
+)
+from kthena_sandbox.schema.reading import text
 
 CLAIM_FINALIZER = "kubernetes.io/pvc-protection"
 VOLUME_FINALIZER = "kubernetes.io/pv-protection"
+CLASS_FINALIZER = "kubernetes.io/vac-protection"
+_CLASS_NAMES = (
+    "spec.volumeAttributesClassName",
+    "status.currentVolumeAttributesClassName",
+    "status.modifyVolumeStatus.targetVolumeAttributesClassName",
+)
 
 
 class Protection:
@@ -21,7 +38,15 @@ class Protection:
         self.volumes: Reconciler[Key] = Reconciler("volume protection", self._reconcile_volume)
         self._claims = parts.follow(CLAIMS, self.claims.add)
         self._volumes = parts.follow(VOLUMES, self.volumes.add)
+        self.classes: Reconciler[Key] = Reconciler("class protection", self._reconcile_class)
+        self._classes = parts.follow(ATTRIBUTES_CLASSES, self.classes.add)
         parts.pods.subscribe(self._pod_changed)
+        for mirror in (self._claims, self._volumes):
+            mirror.subscribe(self._user_changed)
+
+    def _user_changed(self, before: Document | None, after: Document | None) -> None:
+        for name in _classes_of(before or {}) - _classes_of(after or {}):
+            self.classes.add(Key("", name))
 
     def _pod_changed(self, before: Document | None, after: Document | None) -> None:
         pod = after or before or {}
@@ -56,6 +81,23 @@ class Protection:
         await self._let_go(VOLUMES, volume, VOLUME_FINALIZER)
         return None
 
+    async def _reconcile_class(self, key: Key) -> float | None:
+        if not self._parts.are_synced(CLAIMS, VOLUMES):
+            return 0.05
+        found = self._classes.objects.get(key)
+        if found is None:
+            return None
+        if not is_leaving(found):
+            await self._hold(ATTRIBUTES_CLASSES, found, CLASS_FINALIZER)
+            return None
+        users = (*self._claims.objects.values(), *self._volumes.objects.values())
+        if not _is_held(found, CLASS_FINALIZER) or any(
+            key.name in _classes_of(one) for one in users
+        ):
+            return None
+        await self._let_go(ATTRIBUTES_CLASSES, found, CLASS_FINALIZER)
+        return None
+
     async def _hold(self, kind: Kind, document: Document, finalizer: str) -> None:
         """Once more where somebody has taken it away."""
         present = document["metadata"].get("finalizers") or []
@@ -79,6 +121,11 @@ class Protection:
 def _holds(pod: Document, claim: str) -> bool:
     """Whether a pod that has a node names the claim, also once it has ended."""
     return bool(pod["spec"].get("nodeName")) and claim in names_of_claims(pod)
+
+
+def _classes_of(user: Document) -> set[str]:
+    """The VolumeAttributesClasses that a claim or a volume names."""
+    return {name for path in _CLASS_NAMES if (name := text(user, path))}
 
 
 def _is_held(document: Document, finalizer: str) -> bool:

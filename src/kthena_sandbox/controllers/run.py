@@ -16,6 +16,7 @@ from kthena_sandbox.controllers.daemonsets import DaemonSets
 from kthena_sandbox.controllers.deployments import Deployments
 from kthena_sandbox.controllers.endpointslices import Endpoints
 from kthena_sandbox.controllers.ephemeralclaims import EphemeralClaims
+from kthena_sandbox.controllers.flowschemas import FlowSchemas
 from kthena_sandbox.controllers.garbage import GarbageCollector
 from kthena_sandbox.controllers.jobs import Jobs
 from kthena_sandbox.controllers.namespaces import Namespaces
@@ -32,6 +33,7 @@ from kthena_sandbox.controllers.volume_plan import PROVISIONER
 from kthena_sandbox.controllers.volumes import VolumeController
 from kthena_sandbox.events import EventRecorder
 from kthena_sandbox.kinds import (
+    ATTRIBUTES_CLASSES,
     AUTOSCALERS,
     BUDGETS,
     CLAIMS,
@@ -42,10 +44,12 @@ from kthena_sandbox.kinds import (
     DEPLOYMENTS,
     ENDPOINT_SLICES,
     ENDPOINTS,
+    FLOW_SCHEMAS,
     JOBS,
     NAMESPACES,
     NODES,
     POLICIES,
+    PRIORITY_LEVELS,
     QUOTAS,
     REPLICA_SETS,
     REPLICATION_CONTROLLERS,
@@ -108,7 +112,7 @@ async def run_controllers(
         DEPLOYMENTS, REPLICA_SETS, NAMESPACES, DEFINITIONS, SERVICE_ACCOUNTS, SERVICES,
         ENDPOINT_SLICES, ENDPOINTS, NODES, STATEFUL_SETS, DAEMON_SETS, REVISIONS, JOBS,
         BUDGETS, CLAIMS, VOLUMES, STORAGE_CLASSES, QUOTAS, REPLICATION_CONTROLLERS, CRON_JOBS,
-        AUTOSCALERS, POLICIES,
+        AUTOSCALERS, POLICIES, ATTRIBUTES_CLASSES, FLOW_SCHEMAS, PRIORITY_LEVELS,
     )  # fmt: skip
     mirrors = {kind: Mirror(client, kind) for kind in kinds}
     mirrors |= {kind: Mirror(client, kind, metadata_only=True) for kind in (CONFIG_MAPS, SECRETS)}
@@ -128,6 +132,7 @@ async def run_controllers(
             collector,
             Quotas(parts, collector).loop,
             PolicyStatus(parts).loop,
+            FlowSchemas(parts).loop,
         )
         for runner in (*recorders.values(), *loops, *mirrors.values()):
             nursery.start_soon(runner.run)
@@ -152,3 +157,4 @@ def _storage(parts: Parts, folder: Path) -> Iterator[_Runner]:
     yield VolumeController(parts, folder)
     yield protection.claims
     yield protection.volumes
+    yield protection.classes

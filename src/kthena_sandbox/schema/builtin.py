@@ -9,6 +9,8 @@ import yaml
 
 from kthena_sandbox.resources import ResourceType
 from kthena_sandbox.schema import (
+    driverrules,
+    flowrules,
     limitrangerules,
     nativedefaults as defaults,
     nativerules as rules,
@@ -17,6 +19,7 @@ from kthena_sandbox.schema import (
     storageclassrules,
     volumerules,
 )
+from kthena_sandbox.schema.addressrules import address_rules
 from kthena_sandbox.schema.admissionrules import policy_rules, webhook_rules
 from kthena_sandbox.schema.autoscalerrules import (
     autoscaler_defaults,
@@ -67,6 +70,7 @@ _GROUPS = {
     "scheduling": "scheduling.k8s.io",
     "rbac": "rbac.authorization.k8s.io",
     "storage": "storage.k8s.io",
+    "flowcontrol": "flowcontrol.apiserver.k8s.io",
     "apiextensions": "apiextensions.k8s.io",
 }
 
@@ -166,6 +170,8 @@ _CORE = (
 _NETWORKING = (
     _type("networking", "Ingress", "ingresses ing", "status", rule=ingress_rules),
     _type("networking", "IngressClass", "ingressclasses", cluster=True, rule=ingress_class_rules),
+    _type("networking", "IPAddress", "ipaddresses ip", cluster=True, rule=address_rules),
+    _type("networking", "ServiceCIDR", "servicecidrs", "status", cluster=True),
     _type("networking", "NetworkPolicy", "networkpolicies netpol",
           defaulter=network_policy_defaults, rule=network_policy_rules),
 )  # fmt: skip
@@ -173,6 +179,27 @@ _CLASSES = (
     _type("node", "RuntimeClass", "runtimeclasses", cluster=True, rule=runtime_class_rules),
     _type("scheduling", "PriorityClass", "priorityclasses pc", cluster=True,
           defaulter=priority_class_defaults),
+)  # fmt: skip
+_STORAGE = (
+    _type("storage", "CSIDriver", "csidrivers", cluster=True,
+          defaulter=driverrules.driver_defaults, rule=driverrules.driver_rules),
+    _type("storage", "CSINode", "csinodes", cluster=True, rule=driverrules.node_rules),
+    _type("storage", "CSIStorageCapacity", "csistoragecapacities",
+          rule=driverrules.capacity_rules),
+    _type("storage", "StorageClass", "storageclasses sc", cluster=True,
+          defaulter=storageclassrules.storage_class_defaults,
+          rule=storageclassrules.storage_class_rules),
+    _type("storage", "VolumeAttachment", "volumeattachments", "status", cluster=True,
+          rule=driverrules.attachment_rules),
+    _type("storage", "VolumeAttributesClass", "volumeattributesclasses vac", cluster=True,
+          rule=driverrules.attributes_class_rules),
+)  # fmt: skip
+_FLOWS = (
+    _type("flowcontrol", "FlowSchema", "flowschemas", "status", cluster=True,
+          defaulter=flowrules.flow_schema_defaults, rule=flowrules.flow_schema_rules),
+    _type("flowcontrol", "PriorityLevelConfiguration", "prioritylevelconfigurations", "status",
+          cluster=True, defaulter=flowrules.priority_level_defaults,
+          rule=flowrules.priority_level_rules),
 )  # fmt: skip
 _RBAC = (
     _type("rbac", "ClusterRole", "clusterroles", cluster=True, rule=rbacrules.cluster_role_rules),
@@ -231,7 +258,6 @@ BUILTIN: tuple[ResourceType, ...] = (
     *_NETWORKING,
     *_CLASSES,
     *_RBAC,
-    _type("storage", "StorageClass", "storageclasses sc", cluster=True,
-          defaulter=storageclassrules.storage_class_defaults,
-          rule=storageclassrules.storage_class_rules),
+    *_STORAGE,
+    *_FLOWS,
 )  # fmt: skip

@@ -8,6 +8,8 @@ from typing import Any
 from kthena_sandbox.schema import (
     admissionrows,
     autoscalerrows,
+    driverrows,
+    flowrows,
     networkrows,
     objectrows,
     storagerows,
@@ -43,15 +45,19 @@ _TYPES = {"#": "integer", "?": "boolean", "@": "date"}
 
 
 def _columns(text: str) -> tuple[Column, ...]:
-    """`Name|Ready|Age|IP+`: `+` marks a wide column, `#` an integer, `?` a truth, `@` a date."""
+    """`Name|Ready|Age|IP+`: `+` marks a wide column, `#` an integer, `?` a truth, `@` a date, `=` the name of an object."""
     return tuple(_column(word) for word in text.split("|"))
 
 
 def _column(word: str) -> Column:
-    name = word.strip("+#?@")
+    name = word.strip("+#?@=")
     kind = next((kind for mark, kind in _TYPES.items() if mark in word), "string")
     return Column(
-        name, kind, "name" if name == "Name" else "", int("+" in word), f"{name} of the object"
+        name,
+        kind,
+        "name" if name == "Name" or "=" in word else "",
+        int("+" in word),
+        f"{name} of the object",
     )
 
 
@@ -190,6 +196,38 @@ _LAYOUTS: Mapping[tuple[str, str], tuple[tuple[Column, ...], Row]] = {
     ("storage.k8s.io", "StorageClass"): (
         _columns("Name|Provisioner|ReclaimPolicy|VolumeBindingMode|AllowVolumeExpansion|Age"),
         _plain(storagerows.storage_class),
+    ),
+    ("storage.k8s.io", "CSIDriver"): (
+        _columns(
+            "Name|AttachRequired?|PodInfoOnMount?|StorageCapacity?|TokenRequests|RequiresRepublish?|Modes|Age"
+        ),
+        _plain(driverrows.driver),
+    ),
+    ("storage.k8s.io", "CSINode"): (_columns("Name|Drivers#|Age"), _plain(driverrows.node)),
+    ("storage.k8s.io", "CSIStorageCapacity"): _DATED,
+    ("storage.k8s.io", "VolumeAttachment"): (
+        _columns("Name|Attacher=|PV|Node|Attached?|Age"),
+        _plain(driverrows.attachment),
+    ),
+    ("storage.k8s.io", "VolumeAttributesClass"): (
+        _columns("Name|DriverName|Age"),
+        _plain(driverrows.attributes_class),
+    ),
+    ("networking.k8s.io", "IPAddress"): (
+        _columns("Name|ParentRef"),
+        _plain(networkrows.ip_address),
+    ),
+    ("networking.k8s.io", "ServiceCIDR"): (
+        _columns("Name|CIDRs|Age"),
+        _plain(networkrows.service_range),
+    ),
+    ("flowcontrol.apiserver.k8s.io", "FlowSchema"): (
+        _columns("Name|PriorityLevel|MatchingPrecedence|DistinguisherMethod|Age|MissingPL"),
+        _plain(flowrows.flow_schema),
+    ),
+    ("flowcontrol.apiserver.k8s.io", "PriorityLevelConfiguration"): (
+        _columns("Name|Type|NominalConcurrencyShares|Queues|HandSize|QueueLengthLimit|Age"),
+        _plain(flowrows.priority_level),
     ),
     ("apiextensions.k8s.io", "CustomResourceDefinition"): _DATED,
     (_ADMISSION, "MutatingWebhookConfiguration"): _WEBHOOKS,

@@ -65,6 +65,18 @@ _EMPTY: Mapping[str, Document] = {
     "LimitRange": {"spec": {"limits": None}},
     "ResourceQuota": {"spec": {}, "status": {}},
     "StorageClass": {"provisioner": ""},
+    "CSIDriver": {"spec": {}},
+    "CSINode": {"spec": {"drivers": None}},
+    "CSIStorageCapacity": {"storageClassName": ""},
+    "VolumeAttachment": {
+        "spec": {"attacher": "", "source": {}, "nodeName": ""},
+        "status": {"attached": False},
+    },
+    "VolumeAttributesClass": {"driverName": ""},
+    "IPAddress": {"spec": {}},
+    "FlowSchema": {"spec": {"priorityLevelConfiguration": {"name": ""}}, "status": {}},
+    "PriorityLevelConfiguration": {"spec": {"type": ""}, "status": {}},
+    "ServiceCIDR": {"spec": {}, "status": {}},
     "Pod": {"spec": {"containers": None}, "status": {}},
     "PodTemplate": {"template": _TEMPLATE},
     "PodDisruptionBudget": {"spec": {}, "status": {}},
@@ -89,7 +101,21 @@ def as_go_writes(resource: ResourceType, document: Document) -> Document:
     empty = _EMPTY.get(resource.kind, {})
     if resource.kind == "Event":
         empty = _EVENTS[resource.group]
+    if resource.kind == "CSINode":
+        document = _with_topologies(document)
     return _filled(document, {"metadata": _META} | empty)
+
+
+def _with_topologies(node: Document) -> Document:
+    """A CSINode each of whose drivers says something of topology, and be it null."""
+    spec = node.get("spec")
+    drivers = spec.get("drivers") if isinstance(spec, dict) else None
+    if not isinstance(spec, dict) or not isinstance(drivers, list):
+        return node
+    told = [
+        {"topologyKeys": None} | entry if isinstance(entry, dict) else entry for entry in drivers
+    ]
+    return node | {"spec": spec | {"drivers": told or None}}
 
 
 def empty_object(resource: ResourceType) -> Document:
@@ -113,6 +139,8 @@ def as_stored(resource: ResourceType, document: Document) -> Document:
     """A built-in object as it comes back from storage: lists without omitempty are null where they are empty."""
     if resource.kind == "Job":
         return job_labels(document)
+    if resource.kind == "CSINode":
+        return _filled(_with_topologies(document), {"spec": {"drivers": None}})
     empty = {name: None for name in _LISTS.get(resource.kind, ()) if not document.get(name)}
     return document | empty
 

@@ -112,3 +112,17 @@ def network_policy(entry: Document, now: datetime) -> list[Any]:
     """NetworkPolicy."""
     selector = selector_text(table_of(entry, "spec.podSelector"))
     return [name_of(entry), selector or "<none>", age_of(entry, now)]
+
+
+def ip_address(entry: Document, _: datetime) -> list[Any]:
+    """IPAddress."""
+    parent = table_of(entry, "spec.parentRef")
+    parts = (text(parent, name) for name in ("resource", "namespace", "name"))
+    group = text(parent, "group")
+    shown = "/".join(part for part in parts if part)
+    return [name_of(entry), f"{group}/{shown}" if group else shown]
+
+
+def service_range(entry: Document, now: datetime) -> list[Any]:
+    """ServiceCIDR."""
+    return [name_of(entry), ",".join(texts(entry, "spec.cidrs")), age_of(entry, now)]

@@ -84,8 +84,6 @@ def _own(resource: ResourceType) -> Document:
 
 def _explained(resource: ResourceType, schema: Document, descriptions: Descriptions) -> Document:
     """With what Kubernetes says of its own kinds; what all objects have is told of custom ones in the words for pods."""
-    if resource.empty:
-        return schema | {"description": f"{resource.kind} is not supported by this sandbox."}
     if not resource.custom:
         return descriptions.described(schema_name(resource), schema)
     properties = schema["properties"]

@@ -6,7 +6,7 @@ from kthena_sandbox.schema.compiled import Node
 
 _META = frozenset({"apiVersion", "kind", "metadata"})
 _POINTERS = frozenset({
-    "appProtocol", "failedIndexes", "fsType", "holderIdentity", "ingressClassName", "localhostProfile", "preferredHolder",
+    "appProtocol", "failedIndexes", "fsGroupPolicy", "fsType", "holderIdentity", "ingressClassName", "localhostProfile", "persistentVolumeName", "preferredHolder",
     "reclaimPolicy", "resourceClaimName", "resourceClaimTemplateName", "runtimeClassName", "schedulerName",
     "storageClassName", "strategy", "timeZone", "volumeAttributesClassName", "volumeBindingMode", "volumeMode",
 })  # fmt: skip

@@ -16,13 +16,8 @@ def storage_class_defaults(document: Document) -> Document:
 
 def storage_class_rules(document: Document) -> list[FieldError]:
     """A StorageClass."""
-    provisioner = document.get("provisioner", "")
-    found = [] if provisioner else [errors.required("provisioner")]
-    if provisioner:
-        lower = provisioner.lower()
-        problems = names.qualified_problems(lower)
-        found += [errors.invalid("provisioner", lower, why) for why in problems]
-    found += _parameters(document.get("parameters") or {})
+    found = provisioner_rules(document, "provisioner")
+    found += parameter_rules(document.get("parameters") or {})
     for field, known in (
         ("reclaimPolicy", ["Delete", "Retain"]),
         ("volumeBindingMode", ["Immediate", "WaitForFirstConsumer"]),
@@ -33,7 +28,16 @@ def storage_class_rules(document: Document) -> list[FieldError]:
     return found + _topologies(document.get("allowedTopologies") or [])
 
 
-def _parameters(parameters: dict[str, str]) -> list[FieldError]:
+def provisioner_rules(document: Document, field: str) -> list[FieldError]:
+    """The field that names who makes the volumes."""
+    lower = document.get(field, "").lower()
+    if not lower:
+        return [errors.required(field)]
+    return [errors.invalid(field, lower, why) for why in names.qualified_problems(lower)]
+
+
+def parameter_rules(parameters: dict[str, str]) -> list[FieldError]:
+    """The `parameters` for it."""
     found = []
     if "" in parameters:
         found.append(errors.invalid("parameters", "", "field can not be empty."))

@@ -61,7 +61,7 @@ def claim_template_defaults(claim: Any) -> Any:
 def volume_rules(volume: Document) -> list[FieldError]:
     """A PersistentVolume."""
     spec = volume.get("spec") or {}
-    found = _access_modes(spec, errors.required("spec.accessModes"))
+    found = access_mode_rules(spec, errors.required("spec.accessModes"))
     found += _capacity(spec.get("capacity"))
     policy, known = spec.get("persistentVolumeReclaimPolicy"), ["Delete", "Recycle", "Retain"]
     if policy not in known:
@@ -91,7 +91,8 @@ def _attributes_class(spec: Document) -> list[FieldError]:
     return found
 
 
-def _access_modes(spec: Document, missing: FieldError) -> list[FieldError]:
+def access_mode_rules(spec: Document, missing: FieldError) -> list[FieldError]:
+    """The access modes, told of at the path of *missing*."""
     given, path = spec.get("accessModes") or [], missing.path
     found = [] if given else [missing]
     found += [errors.not_supported(path, mode, _MODES) for mode in given if mode not in _MODES]
@@ -233,7 +234,7 @@ def claim_spec_rules(spec: Document, path: str) -> list[FieldError]:
     selector = spec.get("selector")
     found = [] if selector is None else selector_rules(selector, f"{path}.selector")
     missing = errors.required(f"{path}.accessModes", "at least 1 access mode is required")
-    found += _access_modes(spec, missing)
+    found += access_mode_rules(spec, missing)
     wanted = ((spec.get("resources") or {}).get("requests") or {}).get("storage")
     place = f"{path}.resources[storage]"
     found += [errors.required(place)] if wanted is None else _positive(place, wanted)

@@ -6,7 +6,9 @@ from tests.differential.objects.autoscaling import AUTOSCALING
 from tests.differential.objects.classes import CLASSES
 from tests.differential.objects.core import CORE
 from tests.differential.objects.custom import CUSTOM
+from tests.differential.objects.drivers import DRIVERS
 from tests.differential.objects.endpoints import ENDPOINTS
+from tests.differential.objects.flows import FLOWS
 from tests.differential.objects.kind import NAMESPACE, Document, Kind
 from tests.differential.objects.limits import LIMITS
 from tests.differential.objects.networks import NETWORKS
@@ -25,6 +27,8 @@ KINDS = (
     *NETWORKS,
     *CLASSES,
     *STORAGE,
+    *DRIVERS,
+    *FLOWS,
     *LIMITS,
     *CUSTOM,
 )

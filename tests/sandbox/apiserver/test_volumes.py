@@ -174,13 +174,6 @@ async def test_classes_keep_what_volumes_are_made_by(client: Client) -> None:
     )
 
 
-async def test_what_csi_drivers_would_write_lists_as_empty(client: Client) -> None:
-    listed = (await client.get("/apis/storage.k8s.io/v1/csidrivers")).document
-    assert (listed["kind"], listed["items"]) == ("CSIDriverList", [])
-    refused = await client.post("/apis/storage.k8s.io/v1/csidrivers", {"metadata": {"name": "a"}})
-    assert (refused.code, refused.reason) == (405, "MethodNotAllowed")
-
-
 async def test_what_is_of_old_is_taken_with_a_warning(client: Client) -> None:
     resources = {"requests": {"storage": "0.5"}}
     assert _said(await make_claim(client, resources=resources)) == (

@@ -14,6 +14,7 @@ Document = dict[str, Any]
 _FINALIZERS = {
     ("", "persistentvolumes"): "kubernetes.io/pv-protection",
     ("", "persistentvolumeclaims"): "kubernetes.io/pvc-protection",
+    ("storage.k8s.io", "volumeattributesclasses"): "kubernetes.io/vac-protection",
 }
 _CLASSES = CollectionKey("storage.k8s.io", "storageclasses")
 _NOT_RESIZED = (

@@ -48,7 +48,7 @@ async def running(election: Election) -> AsyncIterator[trio.CancelScope]:
 
 
 class Line:
-    """One replica's way to the API, which can be cut or hang."""
+    """One replica's way to the API, which can be cut or hang, or carry writes out without an answer."""
 
     def __init__(self, api: StoringKubeApi) -> None:
         self.api = api
@@ -60,7 +60,10 @@ class Line:
         if self.state == "down":
             await trio.lowlevel.checkpoint()
             raise Unavailable(0, "connection refused")
-        return await self.api.request(method, path, **arguments)
+        answer = await self.api.request(method, path, **arguments)
+        if self.state == "takes" and method != "GET":
+            await trio.sleep_forever()
+        return answer
 
     def open_watch(
         self, path: str, params: Mapping[str, str], *, silence: float
@@ -123,6 +126,20 @@ async def test_replica_that_resigns_is_followed_at_once_and_stands_no_more(
             assert (False, True) == (first.leading.value, second.leading.value)
         await trio.sleep(60)
         assert not leads(first)
+
+
+async def test_lease_that_is_held_without_knowing_it_is_let_go(autojump_clock: MockClock) -> None:
+    api = StoringKubeApi()
+    line = Line(api)
+    election = make_election(line)
+    async with running(election):
+        line.state = "takes"
+        await trio.sleep(1)
+        assert ("me", False) == (spec(api)["holderIdentity"], leads(election))
+        line.state = "up"
+        election.resign()
+        await trio.sleep(0.1)
+        assert (None, False) == (spec(api)["holderIdentity"], leads(election))
 
 
 async def test_replica_without_a_lease_can_resign_too(autojump_clock: MockClock) -> None:

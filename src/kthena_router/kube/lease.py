@@ -98,6 +98,7 @@ class Election:
         self._observed: Observation | None = None
         self._renewed = 0.0
         self._current = False  # whether what was observed is still the newest version
+        self._unanswered = False  # a write was made, and whether it succeeded is not known
         self._without = False
         self._refusals = 0
         self._resigned = False
@@ -234,14 +235,22 @@ class Election:
     async def _create(self) -> bool:
         metadata = {"name": LEASE_NAME, "namespace": self._namespace}
         body = self._body(metadata, next_spec(None, self._identity, self._now()))
-        self._observe(
-            decoded(await self._api.request("POST", self._path, body=body), Lease, "Lease")
-        )
+        await self._write("POST", self._path, body)
         return True
 
     async def _put(self, metadata: dict[str, Any], spec: LeaseSpec) -> None:
-        body = self._body(metadata, spec)
-        answer = await self._api.request("PUT", f"{self._path}/{LEASE_NAME}", body=body)
+        await self._write("PUT", f"{self._path}/{LEASE_NAME}", self._body(metadata, spec))
+
+    async def _write(self, method: str, path: str, body: dict[str, Any]) -> None:
+        self._unanswered = True
+        try:
+            answer = await self._api.request(method, path, body=body)
+        except Unavailable:
+            raise
+        except KubeError:
+            self._unanswered = False
+            raise
+        self._unanswered = False
         self._observe(decoded(answer, Lease, "Lease"))
 
     @staticmethod
@@ -257,8 +266,8 @@ class Election:
         return self._wall_clock().strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
     async def _release(self) -> None:
-        """Let another replica take over at once."""
-        if not self.leading.value:
+        """Let another replica take over at once, also where we may hold the Lease without having been told."""
+        if not (self.leading.value or self._unanswered):
             return
         self.leading.publish(False)
         if self._without:

@@ -39,7 +39,10 @@ async def ensure_router_service(client: Client, port: int) -> None:
     """Service `kthena-router`, whose load balancer is 127.0.0.1. Raises ApiError, ApiAway."""
     if await client.find(SERVICES, ROUTER_SERVICE) is None:
         ports = [_port("http", 80, port), _port("http-8080", 8080, port)]
-        spec = {"type": "LoadBalancer", "selector": {"app": "kthena-router"}, "ports": ports}
+        spec = {
+            "type": "LoadBalancer", "selector": {"app": "kthena-router"}, "ports": ports,
+            "loadBalancerClass": _CLASS,
+        }  # fmt: skip
         metadata = {"name": ROUTER_SERVICE.name, "namespace": ROUTER_SERVICE.namespace}
         await client.create(SERVICES, {"metadata": metadata, "spec": spec})
     await client.patch(SERVICES, ROUTER_SERVICE, {"spec": {"loadBalancerClass": _CLASS}})

@@ -181,8 +181,11 @@ class GarbageCollector:
         return found is None or uid_of(found) != owner["uid"]
 
     async def _delete(self, node: Node, policy: str) -> None:
+        """Only as it is known: the graph may be behind, and an owner of before has let go of it meanwhile."""
+        version = node.document["metadata"]["resourceVersion"]
+        known = {"uid": node.uid, "resourceVersion": version}
         await self._ignoring_absence(
-            "DELETE", node, {"propagationPolicy": policy, "preconditions": {"uid": node.uid}}
+            "DELETE", node, {"propagationPolicy": policy, "preconditions": known}
         )
 
     async def _ignoring_absence(self, method: str, node: Node, body: Document) -> None:

@@ -1,9 +1,13 @@
 from pathlib import Path
 from typing import Any
 
-from tests.sandbox.house import running
+import pytest
+from tests.sandbox.house import running, running_api
 
+from kthena_sandbox.client import ApiError
+from kthena_sandbox.controllers.garbage import GarbageCollector
 from kthena_sandbox.kinds import CONFIG_MAPS, DEFINITIONS, NAMESPACES, Document, Key, Kind, uid_of
+from kthena_sandbox.mirror import Mirror
 
 OWNER, CHILD = Key("default", "owner"), Key("default", "child")
 
@@ -43,6 +47,29 @@ async def test_one_of_two_owners_goes_and_the_object_stays(tmp_path: Path) -> No
             return [entry["name"] for entry in child["metadata"]["ownerReferences"]] == ["other"]
 
         await cluster.until(freed)
+
+
+async def test_what_an_owner_has_let_go_of_stays_where_that_is_not_known_yet(
+    tmp_path: Path,
+) -> None:
+    async with running_api(tmp_path) as cluster:
+        owner = await cluster.create(CONFIG_MAPS, "owner")
+        metadata = {"ownerReferences": [_reference(owner)]}
+        before = await cluster.create(CONFIG_MAPS, "child", metadata=metadata)
+        after = await cluster.client.patch(
+            CONFIG_MAPS, CHILD, {"metadata": {"ownerReferences": None}}
+        )
+        await cluster.client.delete(CONFIG_MAPS, OWNER)
+        collector = GarbageCollector(cluster.client, Mirror(cluster.client, DEFINITIONS))
+        collector._kinds = {("v1", "ConfigMap"): CONFIG_MAPS}
+        told = collector._listener(CONFIG_MAPS)
+        told(None, before)
+        with pytest.raises(ApiError) as refused:
+            await collector._collect(uid_of(before))
+        assert (refused.value.code, refused.value.reason) == (409, "Conflict")
+        told(before, after)
+        await collector._collect(uid_of(before))
+        assert await cluster.client.get(CONFIG_MAPS, CHILD) == after
 
 
 async def test_foreground_deletion_waits_for_those_that_block(tmp_path: Path) -> None:

@@ -1,9 +1,14 @@
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
+from tests.sandbox.house import running_api
 
-from kthena_sandbox.kinds import Document
+from kthena_sandbox.cluster import ROUTER_SERVICE, ensure_router_service
+from kthena_sandbox.kinds import SERVICES, Document, key_of
+from kthena_sandbox.mirror import Mirror
 from kthena_sandbox.services.loadbalancers import NoAddress, choose_address, is_balanced
 
 
@@ -48,3 +53,25 @@ def test_another_class_is_for_another_controller() -> None:
     assert is_balanced(_service())
     assert not is_balanced(_service(loadBalancerClass="example.com/other"))
     assert not is_balanced(_service(type="NodePort"))
+
+
+async def test_the_routers_service_is_never_for_this_controller(tmp_path: Path) -> None:
+    async with running_api(tmp_path) as cluster, trio.open_nursery() as nursery:
+        seen: list[Document] = []
+        complete = trio.Event()
+
+        def note(before: Document | None, after: Document | None) -> None:
+            if after is not None and key_of(after) == ROUTER_SERVICE:
+                seen.append(after)
+                if after["status"].get("loadBalancer"):
+                    complete.set()
+
+        services = Mirror(cluster.client, SERVICES)
+        services.subscribe(note)
+        nursery.start_soon(services.run)
+        await services.synced.wait()
+        await ensure_router_service(cluster.client, 8080)
+        await complete.wait()
+        assert [service for service in seen if is_balanced(service)] == []
+        assert seen[-1]["status"]["loadBalancer"]["ingress"] == [{"ip": "127.0.0.1"}]
+        nursery.cancel_scope.cancel()

@@ -29,7 +29,7 @@ async def backend(program: Path, tmp_path: Path) -> AsyncIterator[Backend]:
 
 async def ask(backend: Backend, **fields: object) -> httpx.Response:
     url = f"http://{backend.addresses[1]}:{backend.port}/v1/chat/completions"
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
         return await client.post(url, json=CHAT | fields)
 
 
@@ -121,7 +121,7 @@ async def test_clients_that_leave_are_seen_leaving(program: Path, backend: Backe
         program, "leave", backend.target, core=None,
         seconds=5, connections=5, spacing_ms=2, first_ticket=40,
     )  # fmt: skip
-    with trio.fail_after(5):
+    with trio.fail_after(60):
         while len((await backend.stats()).left) < 5:  # noqa: ASYNC110  it can only be asked
             await trio.sleep(0.01)
     seen = dict((await backend.stats()).left)

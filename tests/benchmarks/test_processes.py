@@ -52,7 +52,7 @@ async def test_a_group_is_weighed_and_ends_with_its_children(tmp_path: Path) -> 
     script = "import subprocess, sys; print('here', flush=True); subprocess.run(['sleep', '60'])"
     log = tmp_path / "log"
     group = start([sys.executable, "-c", script], core=None, log=log, environ={})
-    with trio.fail_after(20):
+    with trio.fail_after(60):
         while "here" not in log.read_text():  # noqa: ASYNC110  another process writes it
             await trio.sleep(0.01)
 

@@ -23,7 +23,7 @@ async def test_kernel_notices_a_vanished_peer_within_half_a_minute(
     trust = ssl.create_default_context(cadata=authority.cert_pem.bytes().decode())
     async with (
         open_kube_server(answer, context if tls else None) as server,
-        httpx.AsyncClient(verify=trust, trust_env=False) as client,
+        httpx.AsyncClient(verify=trust, trust_env=False, timeout=60) as client,
         client.stream("GET", f"{server.url}/") as response,
     ):
         probe_peer(response)

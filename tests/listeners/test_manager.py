@@ -304,7 +304,7 @@ async def test_real_ports_open_and_close_within_a_second() -> None:
     readiness = Readiness()
     opener = server_opener(make_app, settings, readiness)
     manager = ListenerManager(opener, snapshots, states, settings)
-    with trio.fail_after(10):
+    with trio.fail_after(60):
         async with trio.open_nursery() as plumbing, trio.open_nursery() as traffic:
             plumbing.start_soon(readiness.run)
             await traffic.start(manager.run, traffic)

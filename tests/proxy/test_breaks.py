@@ -124,7 +124,9 @@ async def test_stream_with_a_length_ends_with_an_error_event_where_usage_is_hidd
     assert not complete
 
 
-async def test_stream_that_stalls_ends_with_an_error_event() -> None:
+async def test_stream_that_stalls_ends_with_an_error_event(
+    patient_clock: trio.testing.MockClock,
+) -> None:
     async with open_house(0, idle_timeout=0.1) as house, open_peer(stalling) as peer:
         content, ended = unchunked(await received(house, peer.endpoint.port))
 

@@ -183,7 +183,9 @@ async def test_stream_that_breaks_ends_with_an_error_event_and_a_cut() -> None:
 
 
 @pytest.mark.parametrize("fault", ["stall-before", "stall-after=2"])
-async def test_client_that_leaves_stops_the_engine_and_frees_its_counts(fault: str) -> None:
+async def test_client_that_leaves_stops_the_engine_and_frees_its_counts(
+    fault: str, patient_clock: trio.testing.MockClock
+) -> None:
     async with open_house() as house:
         with trio.move_on_after(0.3):
             await house.post(stream=True, max_tokens=1000, headers={"x-mock-fault": fault})

@@ -118,7 +118,9 @@ async def test_body_that_stops_after_a_piece_has_its_time_anew(autojump_clock: M
     assert 2 * BODY_PIECE_SECONDS - 1 == trio.current_time()
 
 
-async def test_every_attempt_has_the_time_limit_of_the_backend_and_the_last_one_is_504() -> None:
+async def test_every_attempt_has_the_time_limit_of_the_backend_and_the_last_one_is_504(
+    patient_clock: trio.testing.MockClock,
+) -> None:
     async with open_house(0) as house, open_peer(silent) as peer:
         house.serve([peer.endpoint.port] * 3, trafficPolicy={"timeout": "100ms"})
         began = trio.current_time()
@@ -136,7 +138,9 @@ async def test_every_attempt_has_the_time_limit_of_the_backend_and_the_last_one_
         assert "error=proxy:request to all pods failed (3 tried)" in await house.logged()
 
 
-async def test_endpoint_that_is_too_slow_is_replaced() -> None:
+async def test_endpoint_that_is_too_slow_is_replaced(
+    patient_clock: trio.testing.MockClock,
+) -> None:
     async with open_house() as house, open_peer(silent) as peer:
         ports = [peer.endpoint.port, house.engines[0].state.address.port]
         house.serve(ports, trafficPolicy={"timeout": "200ms"})

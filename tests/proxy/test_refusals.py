@@ -33,7 +33,7 @@ REFUSED = {
 @ours
 @pytest.mark.parametrize(("data", "status", "reason"), REFUSED.values(), ids=REFUSED)
 async def test_what_is_no_request_is_counted_and_logged(
-    data: bytes, status: int, reason: str
+    data: bytes, status: int, reason: str, patient_clock: trio.testing.MockClock
 ) -> None:
     async with open_house(limits=msgspec.structs.replace(LIMITS, header_timeout=0.2)) as house:
         answer = await say(house, data)

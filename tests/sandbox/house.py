@@ -20,7 +20,7 @@ from kthena_sandbox.kubelet.runtime import Host
 from kthena_sandbox.mirror import Mirror
 from kthena_sandbox.processes import Children
 
-_PATIENCE = 10.0
+_PATIENCE = 60.0  # most take a tenth of a second, on a machine with nothing else to do
 
 
 @dataclass

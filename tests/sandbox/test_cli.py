@@ -87,6 +87,7 @@ import os, signal, sys
 class Finder:
     def find_spec(self, name, path=None, target=None):
         if name == "kthena_sandbox.cli":
+            signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background
             os.kill(os.getpid(), signal.SIGINT)
 
 sys.meta_path.insert(0, Finder())

@@ -31,7 +31,7 @@ async def _following(cluster: Cluster, folder: Path) -> AsyncIterator[list[str]]
 
 
 async def _until(said: list[str], line: str) -> None:
-    with trio.fail_after(10):
+    with trio.fail_after(60):
         while not any(line in entry for entry in said):  # noqa: ASYNC110  what it tells is a list
             await trio.sleep(0.02)
 

@@ -16,7 +16,7 @@ A, B = Key("default", "a"), Key("default", "b")
 async def _until_there(mirror: Mirror, *keys: Key) -> None:
     changed = [trio.Event()]
     mirror.subscribe(lambda before, after: changed[0].set())
-    with trio.fail_after(5):
+    with trio.fail_after(60):
         while set(mirror.objects) != set(keys):
             changed[0] = trio.Event()
             await changed[0].wait()
@@ -68,11 +68,12 @@ async def test_it_survives_cut_watches_and_a_compacted_history(tmp_path: Path) -
 async def test_it_outlives_the_server(tmp_path: Path) -> None:
     settings = Settings(tmp_path / "kubeconfig", 0, tmp_path / "state")
     async with trio.open_nursery() as nursery:
-        first = trio.CancelScope()
+        first, ended = trio.CancelScope(), trio.Event()
 
         async def serve_first(task_status: trio.TaskStatus[str]) -> None:
             with first:
                 await serve(settings, task_status)
+            ended.set()
 
         url = await nursery.start(serve_first)
         async with open_client(Entrance(url)) as client:
@@ -83,7 +84,7 @@ async def test_it_outlives_the_server(tmp_path: Path) -> None:
             await _until_there(mirror, A)
             first.cancel()
             port = int(url.rsplit(":", 1)[1])
-            await trio.sleep(0.1)
+            await ended.wait()
             again = Settings(tmp_path / "kubeconfig", port, tmp_path / "state")
             await nursery.start(serve, again)
             await cluster.create(CONFIG_MAPS, "b")

@@ -89,7 +89,7 @@ class ApiProxy:
         try:
             if self.away:
                 raise ConnectionRefusedError
-            server = socket.create_connection(self.target, timeout=5)
+            server = socket.create_connection(self.target, timeout=60)
         except OSError:
             self.noted.append(Noted(time.monotonic(), "", ""))
             _reset(client)

@@ -16,7 +16,7 @@ def answered(
     place: tuple[str, int], body: dict[str, Any], **headers: str
 ) -> Iterator[HTTPResponse]:
     """Yield the answer to a completion request, of which the head is there. Raises AssertionError, OSError, HTTPException."""
-    connection = HTTPConnection(*place, timeout=10)
+    connection = HTTPConnection(*place, timeout=60)
     try:
         connection.request("POST", "/v1/completions", json.dumps(body), HEADERS | headers)
         answer = connection.getresponse()
@@ -52,7 +52,7 @@ def premium_stream(address: str, port: int, length: int) -> list[bytes]:
 
 def eventually(address: str, port: int) -> str:
     """Return the answer of the first request that is served."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while True:
         try:
             return text_of(address, port)

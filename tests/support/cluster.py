@@ -45,7 +45,7 @@ class Cluster:
 
     async def until(self, holds: Callable[[Snapshot], bool]) -> Snapshot:
         """Return the first snapshot for which *holds* does."""
-        with trio.fail_after(15):
+        with trio.fail_after(60):
             snapshot = self.snapshots.value
             while not holds(snapshot):
                 snapshot = await self.snapshots.wait_newer(snapshot)
@@ -55,7 +55,7 @@ class Cluster:
         self, path: str, holds: Callable[[dict[str, Any]], bool]
     ) -> dict[str, Any]:
         """Return the object when *holds* does; the API has no other way to tell than to be asked."""
-        with trio.fail_after(15):
+        with trio.fail_after(60):
             while not holds(found := await self.get(path)):  # noqa: ASYNC110 - a server's state
                 await trio.sleep(0.05)
         return found
@@ -90,7 +90,7 @@ async def open_cluster(folder: Path, **settings: Any) -> AsyncIterator[Cluster]:
         access = ClusterAccess(kubeconfig=str(kubeconfig), queries_per_second=1000, burst=1000)
         router = Settings(gateway_api=True, namespace="kthena-system", cluster=access, **settings)
         async with (
-            httpx.AsyncClient(base_url=url, trust_env=False) as client,
+            httpx.AsyncClient(base_url=url, trust_env=False, timeout=60) as client,
             open_kube_api(access) as api,
         ):
             plane = ControlPlane(

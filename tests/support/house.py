@@ -91,7 +91,7 @@ class House:
 
     @property
     def client(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(base_url=self.url, trust_env=False, timeout=10)
+        return httpx.AsyncClient(base_url=self.url, trust_env=False, timeout=60)
 
     def stats(self, index: int = 0) -> dict[str, Any]:
         return self.engines[index].state.observed.document()

@@ -61,7 +61,7 @@ class TaskWatch(trio.abc.Instrument):
 def take_inventory(path: Path) -> Inventory:
     """Ask the router whose socket is at *path*."""
     with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(30)
+        client.settimeout(60)
         client.connect(str(path))
         with client.makefile("rb") as answer:
             return msgspec.json.decode(answer.read(), type=Inventory)

@@ -20,6 +20,7 @@ API_REQUESTS_PER_SECOND = 10
 LONGEST_STEP_SECONDS = 0.25
 STEP_SECONDS_FOR_EACH_STREAM = 0.0001
 MOST_HELD_UP_SECONDS = 2.0  # by a machine that is busy otherwise: nothing can be said then
+HELD_UP = "the machine had no time for this"
 
 
 @dataclass
@@ -69,7 +70,7 @@ class Held:
 def tell_hold_ups(seconds: float, report: Report) -> None:
     """Say for how long the clients could not run, at the most."""
     report.say("clients", f"held up for {seconds:.2f} s at most")
-    report.require(seconds < MOST_HELD_UP_SECONDS, "the machine had no time for this")
+    report.require(seconds < MOST_HELD_UP_SECONDS, HELD_UP)
 
 
 def tell_traffic(seen: Seen, token_pause: float, report: Report) -> None:

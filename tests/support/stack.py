@@ -95,16 +95,24 @@ class Stack:
             input=text,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
         assert done.returncode == code, done.stderr
         return done.stdout
 
+    def wait_for_pods(self, app: str, binary: str = "kubectl") -> None:
+        """Return when the pods of *app* are ready; `kubectl wait` fails where there are none yet."""
+        which = ("pod", "-l", f"app={app}")
+        deadline = time.monotonic() + READY_SECONDS
+        while not self.kubectl("get", *which, "-o", "name", binary=binary):
+            assert time.monotonic() < deadline
+        self.kubectl("wait", "--for=condition=ready", *which, "--timeout=60s", binary=binary)
+
     def ask(self, port: int | None = None, model: str = "deepseek-r1") -> httpx.Response:
         url = f"http://127.0.0.1:{port or self.port}/v1/completions"
         return httpx.post(
-            url, json={"model": model, "prompt": "What is Kubernetes?"}, trust_env=False
+            url, json={"model": model, "prompt": "What is Kubernetes?"}, trust_env=False, timeout=60
         )
 
 
@@ -149,7 +157,7 @@ def open_stack(
         yield Stack(process, kubeconfig, port, management, metrics, output)
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(timeout=30)
+        process.wait(timeout=60)
 
 
 def _wait_for(line: str, output: Path, process: subprocess.Popen[str]) -> None:
@@ -182,7 +190,7 @@ class Router:
         """Send SIGTERM."""
         self.process.send_signal(signal.SIGTERM)
 
-    def wait(self, seconds: float = 30) -> int:
+    def wait(self, seconds: float = 60) -> int:
         """Return the exit code; raise subprocess.TimeoutExpired when it does not come."""
         return self.process.wait(seconds)
 
@@ -194,7 +202,7 @@ class Router:
         """Return what the router's metrics say of what goes on, by the names of the gauges, over all of their labels."""
         url = f"http://127.0.0.1:{self.metrics_port}/metrics"
         found: Counter[str] = Counter()
-        for line in httpx.get(url, trust_env=False).text.splitlines():
+        for line in httpx.get(url, trust_env=False, timeout=60).text.splitlines():
             if line.startswith("kthena_router_active_"):
                 series, _, value = line.rpartition(" ")
                 found[series.partition("{")[0]] += int(float(value))
@@ -204,7 +212,7 @@ class Router:
         """Return the status of /readyz, None where nobody answers."""
         url = f"http://127.0.0.1:{self.management_port}/readyz"
         try:
-            return httpx.get(url, trust_env=False).status_code
+            return httpx.get(url, trust_env=False, timeout=60).status_code
         except httpx.TransportError:
             return None
 
@@ -251,4 +259,4 @@ def open_router(
         yield router
     finally:
         process.kill()
-        process.wait(30)
+        process.wait(60)

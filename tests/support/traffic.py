@@ -132,10 +132,10 @@ async def answer_at(
 
 
 async def wait_until_served(port: int, model: str) -> None:
-    """Return when *model* answers. Raises trio.TooSlowError after half a minute."""
+    """Return when *model* answers. Raises trio.TooSlowError after a minute."""
     client = Client(random.Random(0))
     answer = ""
-    with trio.fail_after(30):
+    with trio.fail_after(60):
         while answer != model:
             await trio.sleep(0.05)
             answer = await answer_at(client, (port, "any"), model=model)

@@ -39,8 +39,8 @@ async def fetch(
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Return when *condition* holds; five seconds are plenty for the kernel and the other tasks."""
-    with trio.fail_after(5):
+    """Return when *condition* holds; half a minute is plenty for the kernel and the other tasks."""
+    with trio.fail_after(30):
         while not condition():
             await trio.testing.wait_all_tasks_blocked(0.001)
 

@@ -82,7 +82,7 @@ class Engines:
 
     def __init__(self, addresses: Sequence[str]) -> None:
         self._clients = [
-            httpx.AsyncClient(base_url=f"http://{one}:8000", trust_env=False, timeout=30)
+            httpx.AsyncClient(base_url=f"http://{one}:8000", trust_env=False, timeout=60)
             for one in addresses
         ]
 
@@ -103,7 +103,7 @@ class Engines:
         for client in self._clients:
             await client.delete("/mock/stats")
 
-    async def wait_until(self, name: str, value: int, seconds: float = 10) -> float:
+    async def wait_until(self, name: str, value: int, seconds: float = 60) -> float:
         """Return the seconds until a counter has a value."""
         began = trio.current_time()
         with trio.fail_after(seconds):

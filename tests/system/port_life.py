@@ -18,7 +18,7 @@ from tests.support.oracle import Listener
 from tests.support.stack import free_ports, open_stack
 
 LOOK_SECONDS = 0.002
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 60.0
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from tests.support.stack import ROOT, Stack, kubectls, open_stack
 
 pytestmark = [
     pytest.mark.system,
-    pytest.mark.timeout(180),
+    pytest.mark.timeout(300),
     pytest.mark.skipif(not helms(), reason="there is no helm on the PATH"),
     pytest.mark.skipif(not kubectls(), reason="there is no kubectl on the PATH"),
 ]
@@ -81,7 +81,7 @@ class Release:
     def leave_alone(self, count: int) -> None:
         """Return when there are only so many pods of the router: those of before have drained."""
         pods = ("get", "pods", "-n", "kthena-system", "-l", "app=kthena-router")
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while len(self.lines(*pods)) != count:
             assert time.monotonic() < deadline
             time.sleep(0.1)
@@ -178,10 +178,10 @@ def test_what_helm_tells_and_leaves(release: Release) -> None:
     )  # fmt: skip
 
     default = ("gateway/default", "-n", "kthena-system")
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while "gateway.gateway.networking.k8s.io/default" not in release.lines("get", "gateway", "-A"):
         assert time.monotonic() < deadline
-    release.kubectl("wait", "--for=condition=Programmed", *default, "--timeout=30s")
+    release.kubectl("wait", "--for=condition=Programmed", *default, "--timeout=60s")
     release.run("uninstall", "--wait")
     assert release.left("-A", "-l", "app.kubernetes.io/managed-by=Helm") == []
     release.remove_pods()
@@ -274,7 +274,7 @@ def test_two_releases(release: Release) -> None:
     assert [(one["name"], one["namespace"]) for one in listed] == [("one", "one"), ("two", "two")]
     for name in ("one", "two"):
         place = ("gateway/default", "-n", name)
-        release.kubectl("wait", "--for=condition=Programmed", *place, "--timeout=30s")
+        release.kubectl("wait", "--for=condition=Programmed", *place, "--timeout=60s")
 
     helm.run("uninstall", "one", "-n", "one")
     roles = [one for one in release.lines("get", "clusterroles") if "/kthena-" in one]

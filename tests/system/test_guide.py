@@ -8,8 +8,9 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.support.stack import ROOT, Stack, free_ports, kubectls, open_stack
+from tests.system.port_life import refuses
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 EXAMPLES = ROOT / "examples" / "kthena-router"
 CHOSEN = [one for one in kubectls() if one.endswith((".1.27", ".1.33"))] or kubectls()[:1]
 SMALL = "This is simulated message from deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B!"
@@ -27,16 +28,12 @@ def text_of(answer: httpx.Response) -> str:
     return str(answer.json()["choices"][0]["text"])
 
 
-def eventually_refused(port: int) -> float:
-    """Return after how many seconds a port refuses connections."""
-    began = time.monotonic()
-    while time.monotonic() < began + 5:
-        try:
-            httpx.get(f"http://127.0.0.1:{port}/healthz", trust_env=False)
-        except httpx.ConnectError:
-            break
+def until_refused(port: int) -> None:
+    """Return when a port refuses connections; test_ports tells how soon that is."""
+    deadline = time.monotonic() + 60
+    while not refuses(port):
+        assert time.monotonic() < deadline
         time.sleep(0.02)
-    return time.monotonic() - began
 
 
 @pytest.mark.skipif(not CHOSEN, reason="there is no kubectl on the PATH")
@@ -50,7 +47,7 @@ def test_use_case_of_the_guide(stack: Stack, kubectl: str) -> None:
     for name in ("LLM-Mock-ds1.5b", "LLM-Mock-ds7b", "ModelServer-ds1.5b", "ModelServer-ds7b"):
         run("apply", "-f", str(EXAMPLES / f"{name}.yaml"))
     for app in ("deepseek-r1-1-5b", "deepseek-r1-7b"):
-        run("wait", "--for=condition=ready", "pod", "-l", f"app={app}", "--timeout=60s")
+        stack.wait_for_pods(app, kubectl)
     gateway = (EXAMPLES / "gateway-8081.yaml").read_text().replace("port: 8081", f"port: {second}")
     run("apply", "-f", "-", text=gateway)
     for name in ("deepseek-default-route", "deepseek-route-8081"):
@@ -62,10 +59,10 @@ def test_use_case_of_the_guide(stack: Stack, kubectl: str) -> None:
             f"gateway/{place[0]}",
             "-n",
             place[1],
-            "--timeout=30s",
+            "--timeout=60s",
         )
     for name in ("deepseek-default-route", "deepseek-route-8081"):
-        run("wait", "--for=condition=Accepted", f"modelroute/{name}", "--timeout=30s")
+        run("wait", "--for=condition=Accepted", f"modelroute/{name}", "--timeout=60s")
 
     table = [line.split() for line in run("get", "gateway", "-A").splitlines()]
     assert ["NAMESPACE", "NAME", "CLASS", "ADDRESS", "PROGRAMMED", "AGE"] == table[0]
@@ -79,11 +76,13 @@ def test_use_case_of_the_guide(stack: Stack, kubectl: str) -> None:
     run("delete", "modelroute", "deepseek-default-route", "-n", "default")
     run("delete", "modelroute", "deepseek-route-8081", "-n", "default")
     run("delete", "gateway", "kthena-gateway-8081", "-n", "default")
-    assert eventually_refused(second) < 1
+    until_refused(second)
     for kind in ("modelserver", "deployment"):
         for name in ("deepseek-r1-1-5b", "deepseek-r1-7b"):
             run("delete", kind, name, "-n", "default")
-    assert 404 == stack.ask().status_code
+    deadline = time.monotonic() + 60
+    while 404 != stack.ask().status_code:
+        assert time.monotonic() < deadline
 
 
 @pytest.mark.skipif(not CHOSEN, reason="there is no kubectl on the PATH")
@@ -104,7 +103,7 @@ def test_routes_that_serve_nothing_say_why(stack: Stack) -> None:
             "wait",
             f"--for=jsonpath={path}={reason}",
             "modelroute/deepseek-default-route",
-            "--timeout=30s",
+            "--timeout=60s",
         )
 
         assert 404 == stack.ask().status_code

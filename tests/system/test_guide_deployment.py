@@ -16,7 +16,7 @@ from tests.support.stack import ROOT, Stack, free_ports, kubectls, open_stack
 
 pytestmark = [
     pytest.mark.system,
-    pytest.mark.timeout(180),
+    pytest.mark.timeout(300),
     pytest.mark.skipif(not kubectls(), reason="there is no kubectl on the PATH"),
 ]
 EXAMPLES = ROOT / "examples" / "kthena-router"
@@ -89,10 +89,10 @@ class Guide:
 
     def default_gateway_is_there(self) -> None:
         default = ("gateway/default", "-n", "kthena-system")
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while "default" not in self.run("get", "gateway", "-A", "-o", "name"):
             assert time.monotonic() < deadline
-        self.run("wait", "--for=condition=Programmed", *default, "--timeout=30s")
+        self.run("wait", "--for=condition=Programmed", *default, "--timeout=60s")
         shown = self.run("get", "gateway", "-n", "kthena-system").splitlines()
         table = [line.split() for line in shown]
         assert table[0] == ["NAME", "CLASS", "ADDRESS", "PROGRAMMED", "AGE"]
@@ -103,7 +103,7 @@ class Guide:
         for name in ("LLM-Mock-ds1.5b", "LLM-Mock-ds7b", "ModelServer-ds1.5b", "ModelServer-ds7b"):
             self.run("apply", "-f", str(EXAMPLES / f"{name}.yaml"))
         for app in APPS:
-            self.run("wait", "--for=condition=ready", "pod", "-l", f"app={app}", "--timeout=300s")
+            self.stack.wait_for_pods(app, self.kubectl)
 
     def open_second_port(self) -> None:
         self.run("apply", "-f", str(EXAMPLES / "gateway-8081.yaml"))

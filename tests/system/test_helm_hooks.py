@@ -11,7 +11,7 @@ from tests.support.stack import Stack, kubectls, open_stack
 
 pytestmark = [
     pytest.mark.system,
-    pytest.mark.timeout(120),
+    pytest.mark.timeout(300),
     pytest.mark.skipif(not helms(), reason="there is no helm on the PATH"),
     pytest.mark.skipif(not kubectls(), reason="there is no kubectl on the PATH"),
 ]

@@ -11,7 +11,7 @@ import openai
 import pytest
 from tests.support.stack import ROOT, Stack, open_stack
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 EXAMPLES = ROOT / "examples" / "kthena-router"
 FILES = ("LLM-Mock-ds1.5b", "ModelServer-ds1.5b", "deepseek-default-route")
 
@@ -23,7 +23,7 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
         yield found
 
 
-def wait_until(holds: object, seconds: float = 30) -> float:
+def wait_until(holds: object, seconds: float = 60) -> float:
     """Poll until *holds* is true, and return how long it took."""
     assert callable(holds)
     began = time.monotonic()
@@ -47,8 +47,8 @@ def children(pid: int) -> dict[str, int]:
 
 def is_up(api: str) -> bool:
     try:
-        return httpx.get(f"{api}/readyz", trust_env=False).status_code == 200
-    except httpx.ConnectError:
+        return httpx.get(f"{api}/readyz", trust_env=False, timeout=60).status_code == 200
+    except httpx.TransportError:
         return False
 
 
@@ -60,10 +60,10 @@ def test_router_serves_while_the_api_is_dead_and_converges_when_it_is_back(stack
     wait_until(lambda: is_up(stack.api))
 
     path = "/apis/networking.serving.volcano.sh/v1alpha1/namespaces/default/modelroutes"
-    deleted = httpx.delete(f"{stack.api}{path}/deepseek-default-route", trust_env=False)
+    deleted = httpx.delete(f"{stack.api}{path}/deepseek-default-route", trust_env=False, timeout=60)
 
     assert 200 == deleted.status_code
-    assert wait_until(lambda: stack.ask().status_code == 404) < 5
+    assert wait_until(lambda: stack.ask().status_code == 404) < 15
 
 
 def applied() -> list[str]:
@@ -75,7 +75,7 @@ def test_sandbox_ends_cleanly_and_leaves_nothing(tmp_path: Path) -> None:
         family = [stack.process.pid, *children(stack.process.pid).values()]
         stack.process.send_signal(signal.SIGINT)
 
-        assert 0 == stack.process.wait(30)
+        assert 0 == stack.process.wait(60)
 
     assert [] == [pid for pid in family if Path(f"/proc/{pid}").exists()]
 

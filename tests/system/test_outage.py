@@ -5,7 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,9 +17,11 @@ import yaml
 from tests.support.api_proxy import ApiProxy, open_proxy
 from tests.support.stack import ROOT, Stack, free_ports, open_router, open_stack
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 EXAMPLES = ROOT / "examples" / "kthena-router"
 FILES = ("LLM-Mock-ds1.5b", "ModelServer-ds1.5b", "deepseek-default-route")
+# Soon, on a busy machine: what would hold the router up (a request, a dead connection) takes 20 s at least.
+SOON_SECONDS = 15.0
 ROUTES = "/apis/networking.serving.volcano.sh/v1alpha1/namespaces/default/modelroutes"
 
 
@@ -56,7 +58,7 @@ class Scene:
         """Make a route at the API itself."""
         body = yaml.safe_load((EXAMPLES / "deepseek-default-route.yaml").read_text())
         body["metadata"]["name"] = body["spec"]["modelName"] = model
-        answer = httpx.post(f"{self.stack.api}{ROUTES}", json=body, trust_env=False)
+        answer = httpx.post(f"{self.stack.api}{ROUTES}", json=body, trust_env=False, timeout=60)
         assert answer.status_code == 201, answer.text
 
     def serves(self, model: str) -> bool:
@@ -64,7 +66,7 @@ class Scene:
 
     def accepted(self, model: str) -> bool:
         """Return whether the API has heard of the route from the router."""
-        found = httpx.get(f"{self.stack.api}{ROUTES}/{model}", trust_env=False).json()
+        found = httpx.get(f"{self.stack.api}{ROUTES}/{model}", trust_env=False, timeout=60).json()
         conditions = found.get("status", {}).get("conditions", ())
         return any(one["type"] == "Accepted" and one["status"] == "True" for one in conditions)
 
@@ -83,7 +85,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
             stack.port = port
             with open_router(folder, kubeconfig, port):
                 found = Scene(stack, proxy, folder / "router.log")
-                seconds_until(lambda: found.serves("deepseek-r1"), 30)
+                seconds_until(lambda: found.serves("deepseek-r1"), 60)
                 yield found
 
 
@@ -108,7 +110,7 @@ def no_request_fails(scene: Scene) -> Iterator[None]:
         yield
     finally:
         client.stop()
-        thread.join(30)
+        thread.join(60)
     assert [] == client.failures
     assert client.count > 10
     assert scene.proxy.busiest_second(began) < 10
@@ -118,14 +120,15 @@ def api_process(stack: Stack) -> int:
     """Return the process id of the API server."""
     parent = stack.process.pid
     for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
-        if b"apiserver" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
-            return int(pid)
+        with suppress(OSError):  # it may be gone by now
+            if b"apiserver" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
+                return int(pid)
     return 0
 
 
 def is_up(stack: Stack) -> bool:
     try:
-        return httpx.get(f"{stack.api}/readyz", trust_env=False).status_code == 200
+        return httpx.get(f"{stack.api}/readyz", trust_env=False, timeout=60).status_code == 200
     except httpx.TransportError:
         return False
 
@@ -134,12 +137,12 @@ def test_api_server_that_is_killed_and_returns(scene: Scene) -> None:
     with no_request_fails(scene):
         killed = api_process(scene.stack)
         os.kill(killed, signal.SIGKILL)
-        seconds_until(lambda: api_process(scene.stack) not in {0, killed}, 10)
-        seconds_until(lambda: is_up(scene.stack), 10)
+        seconds_until(lambda: api_process(scene.stack) not in {0, killed}, 60)
+        seconds_until(lambda: is_up(scene.stack), 60)
         scene.add_route("after-the-kill")
 
-        assert seconds_until(lambda: scene.serves("after-the-kill"), 10) < 5
-        assert seconds_until(lambda: scene.accepted("after-the-kill"), 10) < 5
+        assert seconds_until(lambda: scene.serves("after-the-kill"), 60) < SOON_SECONDS
+        assert seconds_until(lambda: scene.accepted("after-the-kill"), 60) < SOON_SECONDS
 
 
 def test_outage_that_is_longer_than_the_lease(scene: Scene) -> None:
@@ -151,34 +154,34 @@ def test_outage_that_is_longer_than_the_lease(scene: Scene) -> None:
         scene.proxy.come_back()
         returned = time.monotonic()
 
-        seconds_until(lambda: scene.serves("in-the-outage"), 10)
-        seconds_until(lambda: scene.accepted("in-the-outage"), 10)
-        assert time.monotonic() - returned < 5
+        seconds_until(lambda: scene.serves("in-the-outage"), 60)
+        seconds_until(lambda: scene.accepted("in-the-outage"), 60)
+        assert time.monotonic() - returned < SOON_SECONDS
 
 
 def test_connections_that_are_cut_in_mid_watch(scene: Scene) -> None:
     with no_request_fails(scene):
         for index in range(3):
-            seconds_until(lambda: scene.proxy.connections >= 6, 10)  # a watch for each kind
+            seconds_until(lambda: scene.proxy.connections >= 6, 60)  # a watch for each kind
             scene.proxy.cut()
             name = f"cut-{index}"
             scene.add_route(name)
 
-            assert seconds_until(partial(scene.serves, name), 10) < 5
+            assert seconds_until(partial(scene.serves, name), 60) < SOON_SECONDS
 
 
 def test_history_that_is_compacted_in_an_outage(scene: Scene) -> None:
     with no_request_fails(scene):
         scene.proxy.go_away()
         scene.add_route("compacted")
-        answer = httpx.post(f"{scene.stack.api}/sandbox/compact", trust_env=False)
+        answer = httpx.post(f"{scene.stack.api}/sandbox/compact", trust_env=False, timeout=60)
         assert answer.status_code == 200
         time.sleep(3)
         scene.proxy.come_back()
         returned = time.monotonic()
 
-        seconds_until(lambda: scene.serves("compacted"), 10)
-        assert time.monotonic() - returned < 5
+        seconds_until(lambda: scene.serves("compacted"), 60)
+        assert time.monotonic() - returned < SOON_SECONDS
         assert scene.proxy.listed("modelroutes", returned)  # it was told 410
 
 

@@ -10,7 +10,7 @@ from tests.support.stack import ROOT, Router, Stack, free_ports, kubectls, open_
 
 pytestmark = [
     pytest.mark.system,
-    pytest.mark.timeout(120),
+    pytest.mark.timeout(300),
     pytest.mark.skipif(not kubectls(), reason="there is no kubectl on the PATH"),
 ]
 EXAMPLES = ROOT / "examples" / "kthena-router"
@@ -31,7 +31,9 @@ def _kubeconfig_of_the_router(stack: Stack, folder: Path) -> Path:
 def _answers(router: Router, port: int) -> bool:
     body = {"model": "deepseek-r1", "prompt": "What is Kubernetes?"}
     try:
-        answer = httpx.post(f"http://127.0.0.1:{port}/v1/completions", json=body, trust_env=False)
+        answer = httpx.post(
+            f"http://127.0.0.1:{port}/v1/completions", json=body, trust_env=False, timeout=60
+        )
     except httpx.TransportError:
         return False
     return answer.status_code == 200
@@ -48,24 +50,22 @@ def test_its_own_role_is_enough_and_all_it_has(tmp_path: Path) -> None:
         for name in ("deepseek-default-route", "deepseek-route-8081"):
             stack.kubectl("apply", "-f", str(EXAMPLES / f"{name}.yaml"))
         for app in ("deepseek-r1-1-5b", "deepseek-r1-7b"):
-            stack.kubectl(
-                "wait", "--for=condition=ready", "pod", "-l", f"app={app}", "--timeout=60s"
-            )
+            stack.wait_for_pods(app)
         with open_router(tmp_path, kubeconfig, stack.port) as router:
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 60
             while not all(_answers(router, port) for port in (stack.port, second)):
                 assert time.monotonic() < deadline, router.log
                 time.sleep(0.1)
             for space, name in (("kthena-system", "default"), ("default", "kthena-gateway-8081")):
                 stack.kubectl("wait", "--for=condition=Programmed", f"gateway/{name}", "-n", space,
-                              "--timeout=30s")  # fmt: skip
+                              "--timeout=60s")  # fmt: skip
             lease = stack.kubectl("get", "lease", "kthena-router", "-n", "kthena-system")
             assert "kthena-router" in lease
             for kind, name in (
                 ("modelroute", "deepseek-default-route"),
                 ("modelserver", "deepseek-r1-7b"),
             ):
-                stack.kubectl("wait", f"{kind}/{name}", "--timeout=30s",
+                stack.kubectl("wait", f"{kind}/{name}", "--timeout=60s",
                               "--for=jsonpath={.status.conditions[0].status}=True")  # fmt: skip
             stack.kubectl("delete", "-f", "-", text=gateway)
             while _answers(router, second):

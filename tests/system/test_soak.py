@@ -12,6 +12,7 @@ from tests.support.oracle import (
     allowed,
     expected,
 )
+from tests.support.soak_report import HELD_UP
 from tests.support.traffic import stream_fault
 from tests.system.soak import Plan, soak
 
@@ -22,10 +23,15 @@ ROUTES = {"older": "old", "younger": "young"}
 
 
 @pytest.mark.system
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_streams_are_not_disturbed_by_gateways_that_come_and_go() -> None:
-    report = soak(Plan(seconds=10, streams=40, warm_up=4, leaving=0.2, restart_engines=True))
-
+    plan = Plan(
+        seconds=10, streams=40, warm_up=4, token_pause=0.1, leaving=0.2, restart_engines=True
+    )
+    report = soak(plan)
+    for _ in range(2):
+        if HELD_UP in report.faults:  # nothing can be said then
+            report = soak(plan)
     assert [] == report.faults, report.text
 
 

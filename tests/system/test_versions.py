@@ -21,7 +21,7 @@ from tests.support.stack import free_ports, open_router, open_stack
 from tests.support.traffic import wait_until_served
 from tests.support.workloads import serve_models
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 MODEL = "one"
 
 

@@ -161,7 +161,7 @@ def test_custom_resources(kubectl: Kubectl) -> None:
                 '{"status":{"conditions":[{"type":"Programmed","status":"True","reason":"Programmed",'
                 '"message":"","lastTransitionTime":"2026-01-02T03:04:05Z"}]}}')  # fmt: skip
     assert "True" in kubectl.run("get", "gateway", "gate")
-    kubectl.run("wait", "--for=condition=Programmed", "gateway/gate", "--timeout=5s")
+    kubectl.run("wait", "--for=condition=Programmed", "gateway/gate", "--timeout=60s")
     bad = GATEWAY.replace("protocol: HTTP, ", "").replace("8081", "0")
     refused = kubectl.run("apply", "-f", "-", stdin=bad, code=1)
     assert "spec.listeners[0].protocol: Required value" in refused
@@ -180,7 +180,7 @@ def test_a_definition_comes_and_goes(kubectl: Kubectl) -> None:
     name = f"widgets.{definition['spec']['group']}"
     definition["metadata"]["name"] = name
     kubectl.run("create", "-f", "-", stdin=json.dumps(definition))
-    kubectl.run("wait", "--for=condition=established", f"crd/{name}", "--timeout=5s")
+    kubectl.run("wait", "--for=condition=established", f"crd/{name}", "--timeout=60s")
     widget = {"apiVersion": f"{definition['spec']['group']}/v1beta1", "kind": "Widget",
               "metadata": {"name": "w"}, "spec": {"size": 2}}  # fmt: skip
     kubectl.run("apply", "-f", "-", stdin=json.dumps(widget))
@@ -244,7 +244,7 @@ def test_rollout_status_follows_the_status(kubectl: Kubectl) -> None:
               "availableReplicas": 2}  # fmt: skip
     kubectl.run("patch", "deploy", "web", "--subresource=status", "--type=merge", "-p",
                 json.dumps({"status": status}))  # fmt: skip
-    rolled = kubectl.run("rollout", "status", "deploy/web", "--timeout=10s")
+    rolled = kubectl.run("rollout", "status", "deploy/web", "--timeout=60s")
     assert 'deployment "web" successfully rolled out' in rolled
 
 
@@ -268,12 +268,12 @@ def test_delete_waits_for_finalizers(kubectl: Kubectl) -> None:
     kubectl.run("create", "cm", "a")
     hold = '{"metadata":{"finalizers":["example.com/hold"]}}'
     kubectl.run("patch", "cm", "a", "-p", hold)
-    command = [str(kubectl.path), "-n", kubectl.namespace, "delete", "cm", "a", "--timeout=20s"]
+    command = [str(kubectl.path), "-n", kubectl.namespace, "delete", "cm", "a", "--timeout=60s"]
     with subprocess.Popen(command, env=kubectl.environment) as deleting:
         while "deletionTimestamp" not in kubectl.json("get", "cm", "a")["metadata"]:
             assert deleting.poll() is None
         kubectl.run("patch", "cm", "a", "--type=merge", "-p", '{"metadata":{"finalizers":null}}')
-        assert deleting.wait(timeout=20) == 0
+        assert deleting.wait(timeout=60) == 0
 
 
 def test_events_of_an_object(kubectl: Kubectl) -> None:

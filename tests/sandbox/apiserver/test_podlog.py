@@ -58,7 +58,7 @@ async def test_the_log_comes_from_the_kubelet_of_the_node(client: Client) -> Non
 
 async def test_a_reader_that_leaves_ends_the_kubelets_work(client: Client) -> None:
     kubelet = FakeKubelet(endless=True)
-    with trio.fail_after(5):
+    with trio.fail_after(60):
         async with _pod_on(client, kubelet):
             async with client.watch(f"{LOG}?follow=true") as stream:
                 while not stream.ended and stream._lines != [b"one", b"two"]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 import yaml
 from lightkube import ApiError, Client, KubeConfig, codecs
@@ -21,7 +22,12 @@ pytestmark = pytest.mark.system
 
 @pytest.fixture
 def kube(kubeconfig: Path) -> Iterator[Client]:
-    made = Client(KubeConfig.from_file(kubeconfig), trust_env=False, field_manager="lightkube")
+    made = Client(
+        KubeConfig.from_file(kubeconfig),
+        trust_env=False,
+        timeout=httpx2.Timeout(60),
+        field_manager="lightkube",
+    )
     with made:
         yield made
 

@@ -95,7 +95,7 @@ def test_one_leads_until_another_holds_the_lock(api: Any, core: Any) -> None:
     )
     thread = threading.Thread(target=candidate.run, daemon=True)
     thread.start()
-    assert led.wait(10)
+    assert led.wait(60)
     held = core.read_namespaced_config_map("leader", "default")
     record = yaml.safe_load(held.metadata.annotations[lock.leader_electionrecord_annotationkey])
     assert record["holderIdentity"] == "one"
@@ -103,7 +103,7 @@ def test_one_leads_until_another_holds_the_lock(api: Any, core: Any) -> None:
         lock.leader_electionrecord_annotationkey: json.dumps(
             record | {"holderIdentity": "two", "renewTime": "2999-01-01 00:00:00.000000",
                       "leaseDuration": "99"})}}})  # fmt: skip
-    assert ended.wait(20)
+    assert ended.wait(60)
     thread.join(10)
     client.Configuration.set_default(None)
 
@@ -152,7 +152,7 @@ async def test_logs_and_forwarded_ports_of_pods(tmp_path: Path) -> None:
             conditions = pod.get("status", {}).get("conditions", [])
             return any((c["type"], c["status"]) == ("Ready", "True") for c in conditions)
 
-        await cluster.until(ready, 20)
+        await cluster.until(ready)
         with config.new_client_from_config(str(tmp_path / "kubeconfig")) as api:
             await trio.to_thread.run_sync(_use, client.CoreV1Api(api))
 

@@ -28,7 +28,7 @@ async def _ended(cluster: Cluster, kind: str) -> Document:
         found = await cluster.client.get(JOBS, WORK)
         return found if is_true(found, kind) else None
 
-    job: Document = await cluster.until(ended, 30)
+    job: Document = await cluster.until(ended)
     return job
 
 
@@ -105,7 +105,7 @@ async def test_one_index_can_be_enough(tmp_path: Path) -> None:
 
 async def test_a_job_that_takes_too_long_is_ended_and_then_forgotten(tmp_path: Path) -> None:
     async with running(tmp_path, controllers=True, kubelet=True) as cluster:
-        await _job(cluster, _FOR_EVER, activeDeadlineSeconds=1, ttlSecondsAfterFinished=1)
+        await _job(cluster, _FOR_EVER, activeDeadlineSeconds=1, ttlSecondsAfterFinished=2)
         job = await _ended(cluster, "Failed")
         assert (condition_of(job, "Failed") or {})["reason"] == "DeadlineExceeded"
         await cluster.gone(JOBS, WORK)

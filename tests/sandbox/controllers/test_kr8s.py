@@ -29,7 +29,7 @@ async def _until(cluster: Cluster, found: Any, look: Callable[[Any], Any]) -> An
         await found.refresh()
         return look(found.raw.get("status") or {})
 
-    return await cluster.until(refreshed, 20)
+    return await cluster.until(refreshed)
 
 
 @pytest.mark.parametrize("kind", [Deployment, StatefulSet])

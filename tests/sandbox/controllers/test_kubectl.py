@@ -9,7 +9,16 @@ import pytest
 import trio
 from tests.sandbox.house import Cluster, deployment, engine_pod, running
 
-from kthena_sandbox.kinds import DAEMON_SETS, DEPLOYMENTS, JOBS, STATEFUL_SETS, Key, Kind
+from kthena_sandbox.kinds import (
+    DAEMON_SETS,
+    DEPLOYMENTS,
+    JOBS,
+    PODS,
+    STATEFUL_SETS,
+    Key,
+    Kind,
+    key_of,
+)
 
 KUBECTL = shutil.which("kubectl")
 pytestmark = [
@@ -43,7 +52,7 @@ async def test_rollout(tmp_path: Path, kind: Kind) -> None:
             del spec["replicas"]
         await cluster.create(kind, "web", spec=spec)
         name = f"{kind.plural}/web"
-        wait = ("rollout", "status", name, "--timeout=30s")
+        wait = ("rollout", "status", name, "--timeout=60s")
         await _run(tmp_path, *wait)
         assert "image updated" in await _run(
             tmp_path, "set", "image", name, "engine=kthena/mock-engine:2"
@@ -68,13 +77,13 @@ async def test_pause_and_resume(tmp_path: Path) -> None:
     async with running(tmp_path, controllers=True, kubelet=True) as cluster:
         await cluster.create(DEPLOYMENTS, "web", spec=deployment(1))
         name = "deployment/web"
-        await _run(tmp_path, "rollout", "status", name, "--timeout=30s")
+        await _run(tmp_path, "rollout", "status", name, "--timeout=60s")
         await _run(tmp_path, "rollout", "pause", name)
         await _run(tmp_path, "set", "image", name, "engine=kthena/mock-engine:2")
         listed = await _run(tmp_path, "rollout", "history", name)
         assert [word for word in listed.split() if word.isdecimal()] == ["1"]
         await _run(tmp_path, "rollout", "resume", name)
-        await _run(tmp_path, "rollout", "status", name, "--timeout=30s")
+        await _run(tmp_path, "rollout", "status", name, "--timeout=60s")
         listed = await _run(tmp_path, "rollout", "history", name)
         assert [word for word in listed.split() if word.isdecimal()] == ["1", "2"]
 
@@ -84,11 +93,12 @@ async def test_jobs(tmp_path: Path) -> None:
         container = {"name": "c", "image": "kthena-router", "args": ["--help"], "ports": None}
         spec = engine_pod(**container) | {"restartPolicy": "Never"}
         await cluster.create(JOBS, "work", spec={"template": {"spec": spec}})
-        await _run(tmp_path, "wait", "--for=condition=complete", "job/work", "--timeout=30s")
+        await _run(tmp_path, "wait", "--for=condition=complete", "job/work", "--timeout=60s")
         row = (await _run(tmp_path, "get", "job", "work", "--no-headers")).split()
         assert row[:3] == ["work", "Complete", "1/1"]
         described = await _run(tmp_path, "describe", "job", "work")
         assert "1 Succeeded" in described
         assert "Completed" in described
         await _run(tmp_path, "delete", "job", "work")
-        assert "No resources found" in await _run(tmp_path, "get", "pods")
+        for pod in await cluster.pods():
+            await cluster.gone(PODS, key_of(pod))

@@ -68,7 +68,7 @@ async def test_a_pod_with_a_claim_within_a_quota(tmp_path: Path) -> None:
         await _run(tmp_path, "create", "quota", "small", hard)
         await cluster.until(lambda: _hard(cluster))
         await _run(tmp_path, "apply", "-f", "-", text=MANIFESTS)
-        await _run(tmp_path, "wait", "--for=condition=Ready", "pod/engine", "--timeout=30s")
+        await _run(tmp_path, "wait", "--for=condition=Ready", "pod/engine", "--timeout=60s")
         name = (await cluster.client.get(CLAIMS, Key("default", "cache")))["spec"]["volumeName"]
         (row,) = await _run(tmp_path, "get", "pvc", "--no-headers")
         assert row[:-1] == ["cache", "Bound", name, "10Gi", "RWO", "standard", "<unset>"]

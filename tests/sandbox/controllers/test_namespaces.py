@@ -1,8 +1,9 @@
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
-from tests.sandbox.house import engine_pod, running
+from tests.sandbox.house import Cluster, engine_pod, running
 
 from kthena_sandbox.controllers.conditions import is_true
 from kthena_sandbox.controllers.namespaces import Remains, conditions_of, is_late
@@ -17,9 +18,15 @@ from kthena_sandbox.kinds import (
 )
 
 
+async def _with_account(cluster: Cluster) -> None:
+    """Make namespace `team`; return when it has the account that its pods need."""
+    await cluster.client.create(NAMESPACES, {"metadata": {"name": "team"}})
+    await cluster.until(partial(cluster.client.find, SERVICE_ACCOUNTS, Key("team", "default")))
+
+
 async def test_a_deleted_namespace_takes_its_contents_along(tmp_path: Path) -> None:
     async with running(tmp_path, controllers=True, kubelet=True) as cluster:
-        await cluster.client.create(NAMESPACES, {"metadata": {"name": "team"}})
+        await _with_account(cluster)
         await cluster.create(CONFIG_MAPS, "settings", metadata={"namespace": "team"})
         await cluster.create(PODS, "engine", metadata={"namespace": "team"}, spec=engine_pod())
         await cluster.create(CONFIG_MAPS, "settings")
@@ -104,7 +111,7 @@ def test_pods_that_stay_after_their_time_are_a_failure() -> None:
 
 async def test_what_pods_use_stays_until_they_are_gone(tmp_path: Path) -> None:
     async with running(tmp_path, controllers=True) as cluster:
-        await cluster.client.create(NAMESPACES, {"metadata": {"name": "team"}})
+        await _with_account(cluster)
         await cluster.create(CONFIG_MAPS, "settings", metadata={"namespace": "team"})
         held = {"namespace": "team", "finalizers": ["example.com/hold"]}
         labels = {"labels": {"app": "a"}}

@@ -41,7 +41,7 @@ async def _settled(cluster: Cluster, count: int) -> list[Document]:
         ready = status.get("readyReplicas", 0) == count == status.get("replicas", 0)
         return bool(seen and ready and status["updateRevision"] == status["currentRevision"])
 
-    await cluster.until(done, 20)
+    await cluster.until(done)
     return await _pods(cluster)
 
 

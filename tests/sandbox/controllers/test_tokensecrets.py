@@ -41,7 +41,9 @@ async def _token(cluster: Cluster, name: str) -> str:
 
 async def _status(cluster: Cluster, token: str) -> int:
     headers = {"authorization": f"Bearer {token}"}
-    async with httpx.AsyncClient(base_url=cluster.url, headers=headers, trust_env=False) as http:
+    async with httpx.AsyncClient(
+        base_url=cluster.url, headers=headers, trust_env=False, timeout=60
+    ) as http:
         return (await http.get("/api/v1/namespaces/default/pods")).status_code
 
 

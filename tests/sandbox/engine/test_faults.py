@@ -126,17 +126,17 @@ async def _connects(port: int) -> bool:
 async def test_an_engine_that_refuses_connections_for_a_time() -> None:
     async with listening() as (_, port):
         url = f"http://127.0.0.1:{port}"
-        async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
+        async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=60) as client:
             await client.post("/mock/faults", json={"refuse": True})
             assert not await _connects(port)
             await client.delete("/mock/faults")
-        with trio.fail_after(5):
+        with trio.fail_after(60):
             while not await _connects(port):
                 await trio.lowlevel.checkpoint()
 
 
 async def test_a_reset_connection() -> None:
-    async with listening() as (_, port), httpx.AsyncClient(trust_env=False) as client:
+    async with listening() as (_, port), httpx.AsyncClient(trust_env=False, timeout=60) as client:
         with pytest.raises(httpx.ReadError):
             await client.post(
                 f"http://127.0.0.1:{port}{COMPLETIONS}", json=prompt(),

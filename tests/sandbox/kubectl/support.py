@@ -40,7 +40,7 @@ class Kubectl:
         """Run it and return what it printed on both streams."""
         command = [str(self.path), "-n", self.namespace, *arguments]
         done = subprocess.run(
-            command, input=stdin, env=self.environment, text=True, timeout=30, check=False,
+            command, input=stdin, env=self.environment, text=True, timeout=60, check=False,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         assert done.returncode == code, f"{arguments}: {done.stdout}"
@@ -64,7 +64,7 @@ def api_server(kubeconfig: Path) -> Iterator[Path]:
             yield kubeconfig
         finally:
             server.terminate()
-            assert server.wait(timeout=10) == 0
+            assert server.wait(timeout=60) == 0
 
 
 class Terminal:
@@ -82,6 +82,6 @@ class Terminal:
         """What a command prints, less what changes."""
         done = subprocess.run(
             [str(self._kubectl), *command.split(" ")], cwd=self._folder, env=self._environment,
-            text=True, timeout=30, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True, timeout=60, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         return Step(command, normal(done.stdout), done.returncode)

@@ -71,7 +71,7 @@ async def test_the_base_of_the_suites(tmp_path: Path) -> None:
             await cluster.create(DEPLOYMENTS, name, spec=spec)
         pods = await until_ready(cluster, "infra-backend-v1", 2)
         (other,) = await until_ready(cluster, "other-ports", 1)
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
             for pod, port in ((pods[0], 3000), (pods[1], 3000), (other, 3002)):
                 answer = await client.get(f"http://{pod['status']['podIP']}:{port}/x?uuid=1")
                 told = answer.json()
@@ -173,7 +173,7 @@ async def test_a_backend_waits_for_its_certificate(tmp_path: Path) -> None:
         (pod,) = await until_ready(cluster, "tls", 1)
         trusting = ssl.create_default_context()
         authority.configure_trust(trusting)
-        async with httpx.AsyncClient(trust_env=False, verify=trusting) as client:
+        async with httpx.AsyncClient(trust_env=False, timeout=60, verify=trusting) as client:
             answer = await client.get(
                 f"https://{pod['status']['podIP']}:8443/",
                 extensions={"sni_hostname": "abc.example.com"},

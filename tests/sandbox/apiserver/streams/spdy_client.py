@@ -70,7 +70,7 @@ class Talk:
 
     async def all_of(self, stream: int) -> bytes:
         """What comes on a stream, to its end."""
-        with trio.fail_after(5):
+        with trio.fail_after(60):
             while not any(frame[0] == stream and frame[-1] is True for frame in self._seen):
                 received = bytes(await self.stream.receive_some())
                 assert received

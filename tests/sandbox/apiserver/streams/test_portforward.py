@@ -65,7 +65,7 @@ async def ask(
     lines = [f"{name}: {value}" for name, value in listed.items()]
     await stream.send_all("\r\n".join([f"{method} {path} HTTP/1.1", *lines, "", ""]).encode())
     received = b""
-    with trio.fail_after(5):
+    with trio.fail_after(60):
         while True:
             received += bytes(await stream.receive_some())
             head, _, body = received.partition(b"\r\n\r\n")
@@ -152,7 +152,7 @@ class Socket:
         await self.stream.send_all(self.connection.send(Message(data=message)))
 
     async def receive(self) -> None:
-        with trio.fail_after(5):
+        with trio.fail_after(60):
             received = bytes(await self.stream.receive_some())
         self.connection.receive_data(received or None)
         for event in self.connection.events():

@@ -147,6 +147,8 @@ def check_job(document: Document, old: Document | None, _: Surroundings) -> list
     before = old["spec"]
     if before.get("suspend") is True and not (old.get("status") or {}).get("startTime"):
         before = before | {"template": _placed(before["template"], _map(fields.get("template")))}
+    if _grows_alike(fields, before):
+        before = before | {"completions": fields["completions"]}
     return [
         Cause("FieldValueInvalid",
               f"Invalid value: {_SHOWN_IN_JOB.get(name, shown)(fields.get(name))}: field is immutable",
@@ -154,6 +156,15 @@ def check_job(document: Document, old: Document | None, _: Surroundings) -> list
         for name in _FIXED_JOB
         if fields.get(name) != before.get(name)
     ]  # fmt: skip
+
+
+def _grows_alike(fields: Document, before: Document) -> bool:
+    """Completions of an Indexed Job may change together with `parallelism`, as "Elastic Indexed Jobs" tells."""
+    alike = all(
+        one.get("completions") is not None and one["completions"] == one.get("parallelism")
+        for one in (fields, before)
+    )
+    return alike and before.get("completionMode") == "Indexed"
 
 
 def _placed(template: Document, other: Document) -> Document:

@@ -6,7 +6,8 @@ from kthena_sandbox.client import ApiError
 from kthena_sandbox.controllers import autoscaler_plan as planning
 from kthena_sandbox.controllers.loop import Reconciler
 from kthena_sandbox.controllers.parts import Parts
-from kthena_sandbox.kinds import AUTOSCALERS, Document, Key, Kind, is_leaving, key_of
+from kthena_sandbox.controllers.scales import find_served
+from kthena_sandbox.kinds import AUTOSCALERS, Document, Key, is_leaving, key_of
 
 _PERIOD = (
     15.0  # seconds; the `--horizontal-pod-autoscaler-sync-period` of a kube-controller-manager
@@ -69,18 +70,11 @@ class Autoscalers:
     async def _target(self, autoscaler: Document) -> str:
         """The path of the target's Scale. Raises ApiError, and LookupError for a kind that is not served."""
         reference = autoscaler["spec"]["scaleTargetRef"]
-        group, _, version = reference["apiVersion"].rpartition("/")
-        root = f"/apis/{group}/{version}" if group else f"/api/{version}"
-        missing = f'no matches for kind "{reference["kind"]}" in group "{group}"'
-        try:
-            listed = await self._client.call("GET", root)
-        except ApiError as error:
-            raise LookupError(missing) from error
-        for entry in listed["resources"]:
-            if entry["kind"] == reference["kind"] and "/" not in entry["name"]:
-                kind = Kind(group, version, entry["kind"], entry["name"], entry["namespaced"])
-                return kind.path(autoscaler["metadata"]["namespace"], reference["name"], "scale")
-        raise LookupError(missing)
+        served = await find_served(self._client, reference)
+        if served is None:
+            group = reference["apiVersion"].rpartition("/")[0]
+            raise LookupError(f'no matches for kind "{reference["kind"]}" in group "{group}"')
+        return served.kind.path(autoscaler["metadata"]["namespace"], reference["name"], "scale")
 
     async def _rescale(
         self, autoscaler: Document, target: str, scale: Document, chosen: planning.Decision

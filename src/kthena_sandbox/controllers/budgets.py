@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from math import ceil
 
+from kthena_sandbox.client import ApiError
 from kthena_sandbox.controllers.conditions import is_true, parse_time, with_condition
 from kthena_sandbox.controllers.loop import Reconciler
 from kthena_sandbox.controllers.ownership import controller_of, controller_uid, labels_of, selects
 from kthena_sandbox.controllers.parts import Parts
+from kthena_sandbox.controllers.scales import find_served
 from kthena_sandbox.events import timestamp
 from kthena_sandbox.kinds import (
     BUDGETS,
@@ -74,6 +76,20 @@ def status_of(budget: Document, pods: Sequence[Document], scale: int, now: datet
     } | ({"disruptedPods": going} if going else {})
 
 
+def failed_status(budget: Document, why: str, now: datetime) -> Document:
+    """The status of one that cannot be reckoned: nothing may be evicted. Pure."""
+    present = budget.get("status") or {}
+    condition = {
+        "type": "DisruptionAllowed", "status": "False", "reason": "SyncFailed", "message": why,
+        "lastTransitionTime": timestamp(now),
+    }  # fmt: skip
+    if seen := present.get("observedGeneration"):
+        condition["observedGeneration"] = seen
+    counts = dict.fromkeys(("currentHealthy", "desiredHealthy", "expectedPods"), 0)
+    conditions = with_condition(present.get("conditions") or [], condition)
+    return counts | present | {"disruptionsAllowed": 0, "conditions": conditions}
+
+
 def unmanaged_text(selector: Document) -> str:
     """What is told where a share is asked of pods that nobody manages; the selector as Go shows it. Pure."""
     given = selector.get("matchLabels") or {}
@@ -137,7 +153,14 @@ class Budgets:
             return None
         pods = [pod for pod in self._pods.objects.values() if _is_of(budget, pod)]
         self._tell(budget, pods)
-        status = status_of(budget, pods, self._scale(pods), self._wall_clock())
+        try:
+            scale = await self._scale(pods) if asks_for_a_share(budget) else 0
+        except LookupError as error:
+            told = f"Failed to calculate the number of expected pods: {error}"
+            self._events.tell(budget, "CalculateExpectedPodCountFailed", told, "Warning")
+            status = failed_status(budget, str(error), self._wall_clock())
+        else:
+            status = status_of(budget, pods, scale, self._wall_clock())
         if status != budget.get("status"):
             written = await self._client.replace(BUDGETS, budget | {"status": status}, "status")
             self._budgets.note(written)
@@ -150,16 +173,38 @@ class Budgets:
             text = unmanaged_text(budget["spec"].get("selector") or {})
             self._events.tell(budget, "UnmanagedPods", text, "Warning")
 
-    def _scale(self, pods: Sequence[Document]) -> int:
-        """How many pods their controllers want; pods without a known controller count for none."""
+    async def _scale(self, pods: Sequence[Document]) -> int:
+        """How many pods their controllers want; pods without one count for none. Raises LookupError."""
         owners: dict[str, int] = {}
         for pod in pods:
-            owner = self._owner(pod)
+            owner, reference = self._owner(pod), controller_of(pod)
             if owner is not None and owner["kind"] == REPLICA_SETS.name:
                 owner = self._owner(owner) or owner
             if owner is not None:
                 owners[uid_of(owner)] = int(owner["spec"].get("replicas", 1))
+            elif reference is not None and reference["uid"] not in owners:
+                owners[reference["uid"]] = await self._other_scale(pod, reference)
         return sum(owners.values())
+
+    async def _other_scale(self, pod: Document, reference: Document) -> int:
+        """What a custom resource wants, none where the owner is gone. Raises LookupError where its kind cannot say."""
+        if reference["kind"] in self._owners:
+            return 0
+        served = await find_served(self._client, reference)
+        if served is None:
+            version = reference["apiVersion"]
+            raise LookupError(f'no matches for kind "{reference["kind"]}" in version "{version}"')
+        if not served.has_scale:
+            raise LookupError(f"{served.resource} does not implement the scale subresource")
+        path = served.kind.path(pod["metadata"]["namespace"], reference["name"], "scale")
+        try:
+            scale = await self._client.call("GET", path)
+        except ApiError as error:
+            if error.code == 404:
+                return 0
+            raise
+        same = uid_of(scale) == reference["uid"]
+        return int((scale.get("spec") or {}).get("replicas") or 0) if same else 0
 
     def _owner(self, document: Document) -> Document | None:
         reference = controller_of(document)

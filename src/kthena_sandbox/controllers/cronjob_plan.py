@@ -1,6 +1,6 @@
 """Decides which Jobs a CronJob starts and removes, and what its status says. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -20,6 +20,7 @@ from kthena_sandbox.schema.cron import (
 
 _SCHEDULED = "batch.kubernetes.io/cronjob-scheduled-timestamp"
 _ACTIVE = "Not starting job because prior execution is running and concurrency policy is Forbid"
+_FORGOTTEN = "Saw a job that the controller did not create or forgot: {}"
 _MANY = (
     "too many missed start times. Set or decrease .spec.startingDeadlineSeconds or check clock skew"
 )
@@ -72,17 +73,28 @@ def _started(job: Document) -> str:
     return f"{begun} {job['metadata']['name']}"
 
 
-def seen(cron_job: Document, jobs: Sequence[Document]) -> Seen:
-    """The status without Jobs that have ended or are gone, with the time of the last that did well."""
+def seen(
+    cron_job: Document, jobs: Sequence[Document], removed: Collection[str] = frozenset()
+) -> Seen:
+    """The status without Jobs that have ended or are gone, with the time of the last that did well.
+
+    *removed*: the uids of those among *jobs* that have just been deleted.
+    """
     found = Seen(dict(cron_job.get("status") or {}))
     known = {uid_of(job): job for job in jobs}
+    listed = [one for one in found.status.pop("active", None) or [] if one["uid"] not in removed]
+    told = {one["uid"] for one in listed}
+    for job in jobs:
+        if uid_of(job) not in told and not outcome_of(job):
+            text = _FORGOTTEN.format(job["metadata"]["name"])
+            found.told.append(Told("UnexpectedJob", text, "Warning"))
     active = []
-    for reference in found.status.pop("active", None) or []:
-        job = known.get(reference.get("uid", ""))
-        if job is None:
+    for reference in listed:
+        running = known.get(reference["uid"])
+        if running is None:
             found.told.append(Told("MissingJob", f"Active job went missing: {reference['name']}"))
-        elif outcome := outcome_of(job):
-            text = f"Saw completed job: {job['metadata']['name']}, condition: {outcome}"
+        elif outcome := outcome_of(running):
+            text = f"Saw completed job: {reference['name']}, condition: {outcome}"
             found.told.append(Told("SawCompletedJob", text))
         else:
             active.append(reference)
@@ -119,13 +131,20 @@ def due(cron_job: Document, status: Document, now: datetime) -> Due:
         return Due(next=following)
     many = are_many_between(schedule, place, earliest, now)
     told = (Told("TooManyMissedTimes", _MANY, "Warning"),) if many else ()
+    if any(one["name"] == _name_at(cron_job, last) for one in status.get("active") or []):
+        return Due(told=told, next=following)  # it runs already
     if spec.get("concurrencyPolicy") == "Forbid" and status.get("active"):
         return Due(told=(*told, Told("JobAlreadyActive", _ACTIVE)), next=following)
     return Due(last, told, following)
 
 
+def _name_at(cron_job: Document, scheduled: datetime) -> str:
+    """The name says which minute a Job is of, so that none is started twice."""
+    return f"{cron_job['metadata']['name']}-{int(scheduled.timestamp()) // 60}"
+
+
 def new_job(cron_job: Document, scheduled: datetime) -> Document:
-    """The Job for a time, whose name says which minute it is of, so that none is started twice."""
+    """The Job for a time."""
     template = deepcopy(cron_job["spec"]["jobTemplate"])
     given, metadata = template.get("metadata") or {}, cron_job["metadata"]
     zone: tzinfo = (
@@ -135,7 +154,7 @@ def new_job(cron_job: Document, scheduled: datetime) -> Document:
     labels = {"labels": given["labels"]} if given.get("labels") else {}
     return {
         "metadata": {
-            "name": f"{metadata['name']}-{int(scheduled.timestamp()) // 60}",
+            "name": _name_at(cron_job, scheduled),
             "namespace": metadata["namespace"],
             "annotations": (given.get("annotations") or {}) | {_SCHEDULED: at},
             "ownerReferences": [reference_to(cron_job)],

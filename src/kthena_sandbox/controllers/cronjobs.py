@@ -32,10 +32,10 @@ class CronJobs:
         jobs = [
             job for job in self._jobs.objects.values() if controller_uid(job) == uid_of(cron_job)
         ]
-        for job in planning.surplus(cron_job, jobs):
+        surplus = planning.surplus(cron_job, jobs)
+        for job in surplus:
             await self._delete(cron_job, job)
-            jobs.remove(job)
-        found = planning.seen(cron_job, jobs)
+        found = planning.seen(cron_job, jobs, frozenset(map(uid_of, surplus)))
         due = planning.due(cron_job, found.status, self._wall_clock())
         for told in (*found.told, *due.told):
             self._events.tell(cron_job, told.reason, told.message, told.kind)

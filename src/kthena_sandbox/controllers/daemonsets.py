@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from kthena_sandbox.controllers.conditions import is_available, is_true
 from kthena_sandbox.controllers.loop import Reconciler
-from kthena_sandbox.controllers.ownership import reference_to
+from kthena_sandbox.controllers.ownership import controller_uid, reference_to
 from kthena_sandbox.controllers.parts import Parts
 from kthena_sandbox.controllers.podcontrol import PodControl, claim_all, follow_owned
 from kthena_sandbox.controllers.replicaset_plan import has_ended, is_active
@@ -21,8 +21,9 @@ from kthena_sandbox.kinds import (
     Key,
     is_leaving,
     key_of,
+    uid_of,
 )
-from kthena_sandbox.kubelet.fitting import unfit_reason
+from kthena_sandbox.kubelet.fitting import may_stay, unfit_reason
 
 _TOLERATED = (
     ("not-ready", "NoExecute"), ("unreachable", "NoExecute"), ("disk-pressure", "NoSchedule"),
@@ -81,37 +82,51 @@ def node_of(pod: Document) -> str:
     return ""
 
 
-def suitable(daemon_set: Document, nodes: Iterable[Document]) -> list[Document]:
-    """The nodes that are to have a pod: its own selector and affinity decide. Pure."""
+class Places(NamedTuple):
+    """Names of nodes: those that are to have a pod, and those where one may stay that is there."""
+
+    wanted: list[str]
+    allowed: frozenset[str]
+
+
+def places_of(daemon_set: Document, nodes: Iterable[Document]) -> Places:
+    """Where its pods are to be: its own selector and affinity decide, and taints. Pure."""
     template = daemon_set["spec"]["template"]["spec"]
-    found = []
+    wanted, allowed = [], set()
     for node in nodes:
-        placed = new_pod(daemon_set, node["metadata"]["name"], "")["spec"]
+        name = str(node["metadata"]["name"])
+        placed = new_pod(daemon_set, name, "")["spec"]
         wished = template | {"tolerations": placed["tolerations"]}
         if not unfit_reason({"spec": wished}, node):
-            found.append(node)
-    return found
+            wanted.append(name)
+        if may_stay(wished, node):
+            allowed.add(name)
+    return Places(wanted, frozenset(allowed))
 
 
 def plan(
     daemon_set: Document,
     pods: Sequence[Document],
-    nodes: Sequence[str],
+    places: Places,
     revision: str,
     now: datetime,
 ) -> tuple[list[str], list[Document]]:
     """The nodes on which to make a pod, and the pods to delete. Pure."""
-    placed = _by_node(pods)
+    nodes, placed = places.wanted, _by_node(pods)
     create = [name for name in nodes if name not in placed]
     delete = [
         pod for name, listed in placed.items() for pod in listed
-        if not is_leaving(pod) and (name not in nodes or not is_active(pod))
+        if not is_leaving(pod) and (name not in places.allowed or not is_active(pod))
     ]  # fmt: skip
+    surge = _most(daemon_set, "maxSurge", 0, len(nodes)) if _is_rolling(daemon_set) else 0
+    for name, listed in placed.items():
+        if name in places.allowed:
+            delete += _beyond(listed, revision if surge else "")
     if create or delete or not _is_rolling(daemon_set):
         return create, delete
     least = int(daemon_set["spec"].get("minReadySeconds") or 0)
     unwell = [pod for pod in pods if is_leaving(pod) or not is_available(pod, least, now)]
-    if surge := _most(daemon_set, "maxSurge", 0, len(nodes)):
+    if surge:
         return _surging(placed, revision, surge, unwell)
     room = max(0, max(1, _most(daemon_set, "maxUnavailable", 1, len(nodes))) - len(unwell))
     stale = [pod for pod in pods if revision_of(pod) != revision and not is_leaving(pod)]
@@ -123,6 +138,18 @@ def _by_node(pods: Iterable[Document]) -> dict[str, list[Document]]:
     found: dict[str, list[Document]] = {}
     for pod in pods:
         found.setdefault(node_of(pod), []).append(pod)
+    return found
+
+
+def _beyond(pods: Iterable[Document], revision: str) -> list[Document]:
+    """What is too many on a node: all but the oldest, where pods surge all but the oldest of *revision* and of others."""
+    kept: set[bool] = set()
+    found = []
+    for pod in sorted((one for one in pods if is_active(one)), key=_age):
+        is_new = bool(revision) and revision_of(pod) == revision
+        if is_new in kept:
+            found.append(pod)
+        kept.add(is_new)
     return found
 
 
@@ -188,8 +215,11 @@ def status_of(
     return status | {name: count for name, count in counts.items() if count}
 
 
-def _age(pod: Document) -> str:
-    return str(pod["metadata"].get("creationTimestamp", ""))
+def _age(pod: Document) -> tuple[bool, str, str]:
+    """Those that are bound to a node are the older ones."""
+    metadata = pod["metadata"]
+    unbound = not pod["spec"].get("nodeName")
+    return unbound, str(metadata.get("creationTimestamp", "")), str(metadata["name"])
 
 
 class DaemonSets:
@@ -208,9 +238,20 @@ class DaemonSets:
         follow_owned(parts.pods, DAEMON_SETS, self._sets, self.loop.add)
 
     def _node_changed(self, before: Document | None, after: Document | None) -> None:
-        if before is None or after is None or _matters(before) != _matters(after):
-            for key in self._sets.objects:
+        """A real controller, too, leaves a status alone as long as it has nothing to make or to delete on a node."""
+        if before is not None and after is not None and _matters(before) == _matters(after):
+            return
+        for key, owner in self._sets.objects.items():
+            if after is None or self._has_to_act(owner, after):
                 self.loop.add(key)
+
+    def _has_to_act(self, owner: Document, node: Document) -> bool:
+        name, places = node["metadata"]["name"], places_of(owner, [node])
+        is_there = any(
+            controller_uid(pod) == uid_of(owner) and node_of(pod) == name
+            for pod in self._pods.objects.values()
+        )
+        return not places.allowed if is_there else bool(places.wanted)
 
     async def _reconcile(self, key: Key) -> float | None:
         if not self._parts.are_synced(DAEMON_SETS, NODES, REVISIONS):
@@ -220,9 +261,8 @@ class DaemonSets:
             return None
         revision = hash_of(await self._history.current(owner))
         pods = await claim_all(self._client, PODS, self._pods, owner)
-        nodes = suitable(owner, self._nodes.objects.values())
-        names = [str(node["metadata"]["name"]) for node in nodes]
-        create, delete = plan(owner, pods, names, revision, self._wall_clock())
+        places = places_of(owner, self._nodes.objects.values())
+        create, delete = plan(owner, pods, places, revision, self._wall_clock())
         for name in create:
             pods.append(await self._control.create(owner, new_pod(owner, name, revision)))
         for pod in delete:
@@ -230,7 +270,7 @@ class DaemonSets:
             await self._control.delete(owner, pod)
         await self._history.forget(owner, {revision, *map(revision_of, pods)})
         pods = [self._pods.objects.get(key_of(pod), pod) for pod in pods]
-        status = status_of(owner, pods, names, revision, self._wall_clock())
+        status = status_of(owner, pods, places.wanted, revision, self._wall_clock())
         if status != owner.get("status"):
             written = await self._client.replace(DAEMON_SETS, owner | {"status": status}, "status")
             self._sets.note(written)

@@ -16,7 +16,13 @@ MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
 CONTROLLER = "endpointslice-controller.k8s.io"
 HEADLESS = "service.kubernetes.io/headless"
 _ZONE = "topology.kubernetes.io/zone"
+MIRRORING = "endpointslicemirroring-controller.k8s.io"
+TOO_MANY = (
+    "A max of 1000 addresses can be mirrored to EndpointSlices per Endpoints subset. "
+    "{} addresses were skipped"
+)
 _FULL = 100
+_FULL_MIRROR = 1000
 _FINISHED = {"Succeeded", "Failed"}
 
 Ports = tuple[tuple[str, str, int, str], ...]  # name, protocol, number, application protocol
@@ -24,8 +30,12 @@ Ports = tuple[tuple[str, str, int, str], ...]  # name, protocol, number, applica
 
 def selects_pods(service: Document) -> bool:
     """Whether its endpoints are the pods of a selector; the others' are written by somebody else."""
-    spec = service["spec"]
-    return bool(spec.get("selector")) and spec.get("type") != "ExternalName"
+    return bool(service["spec"].get("selector"))
+
+
+def is_elsewhere(service: Document) -> bool:
+    """Whether it is a name outside: what was listed for it before stays as it is."""
+    return bool(service["spec"].get("type") == "ExternalName")
 
 
 def is_selected(service: Document, pod: Document) -> bool:
@@ -83,8 +93,18 @@ def endpoint_of(service: Document, pod: Document, zones: Mapping[str, str]) -> D
         },
         "targetRef": target_of(pod),
     }
-    optional = {"nodeName": node, "zone": zones.get(node, ""), "hostname": hostname(service, pod)}
+    zone = zones.get(node, "")
+    optional: dict[str, Any] = {"nodeName": node, "zone": zone, "hostname": hostname(service, pod)}
+    optional |= {"hints": _hints(service, zone, node)}
     return endpoint | {name: value for name, value in optional.items() if value}
+
+
+def _hints(service: Document, zone: str, node: str) -> dict[str, Any]:
+    """For whom an endpoint is meant, as `trafficDistribution` of the Service asks."""
+    wish = service["spec"].get("trafficDistribution", "")
+    zones = {"forZones": [{"name": zone}]} if zone and wish else {}
+    nodes = {"forNodes": [{"name": node}]} if node and wish == "PreferSameNode" else {}
+    return zones | nodes
 
 
 def target_of(pod: Document) -> Document:
@@ -148,11 +168,15 @@ def plan_slices(
         if ports not in groups:
             plan.delete += slices
             continue
-        chunks = list(_distribute(groups[ports], slices))
+        full = _FULL_MIRROR if manager == MIRRORING else _FULL
+        chunks = list(_distribute(groups[ports], slices, full))
         for document, endpoints in chunks:
             _decide(plan, service, (document, ports, endpoints), manager)
     while plan.create and plan.delete:
-        plan.update.append(_merged(plan.delete.pop(0), plan.create.pop()))
+        merged = _merged(plan.delete.pop(0), plan.create.pop())
+        if manager == MIRRORING:  # which makes it anew under the old name
+            merged["metadata"].pop("generateName", None)
+        plan.update.append(merged)
     return plan
 
 
@@ -174,7 +198,7 @@ def _decide(
 
 
 def _distribute(
-    endpoints: Sequence[Document], slices: Sequence[Document]
+    endpoints: Sequence[Document], slices: Sequence[Document], full: int
 ) -> Iterator[tuple[Document | None, list[Document]]]:
     left = {_identity(entry): entry for entry in endpoints}
     filled: list[tuple[Document | None, list[Document]]] = []
@@ -183,10 +207,10 @@ def _distribute(
         filled.append((document, [left.pop(name) for name in kept if name in left]))
     rest = list(left.values())
     for _, listed in filled:
-        room = _FULL - len(listed)
+        room = full - len(listed)
         listed.extend(rest[:room])
         rest = rest[room:]
-    filled += [(None, rest[start : start + _FULL]) for start in range(0, len(rest), _FULL)]
+    filled += [(None, rest[start : start + full]) for start in range(0, len(rest), full)]
     yield from filled or [(None, [])]
 
 
@@ -243,14 +267,14 @@ def subsets_of(service: Document, pods: Iterable[Document]) -> list[Document]:
     """The subsets of the Service's Endpoints: addresses with the same ports stand together."""
     groups: dict[Ports, tuple[list[Document], list[Document]]] = {}
     for pod in pods:
-        if is_leaving(pod):  # unlike slices, Endpoints forget a pod as soon as it leaves
+        early = bool(service["spec"].get("publishNotReadyAddresses"))
+        if is_leaving(pod) and not early:  # unlike slices, which tell that it is leaving
             continue
         ready, unready = groups.setdefault(ports_for(service, pod), ([], []))
-        counts = is_true(pod, "Ready") or service["spec"].get("publishNotReadyAddresses")
-        (ready if counts else unready).append(_address(service, pod))
+        (ready if early or is_true(pod, "Ready") else unready).append(_address(service, pod))
     return [
         _subset(ports, *addresses) for ports, addresses in sorted(groups.items())
-        if ports or is_headless(service)
+        if ports or (is_headless(service) and not service["spec"].get("ports"))
     ]  # fmt: skip
 
 
@@ -280,15 +304,19 @@ def is_managed(document: Document, manager: str = CONTROLLER) -> bool:
     return labels_of(document).get(MANAGED_BY) == manager
 
 
-def mirrored(endpoints: Document) -> dict[Ports, list[Document]]:
-    """Endpoints that somebody wrote by hand, as the endpoints of slices."""
+def mirrored(endpoints: Document) -> tuple[dict[Ports, list[Document]], int]:
+    """Endpoints that somebody wrote by hand, as the endpoints of slices, and how many are too many."""
     wanted: dict[Ports, list[Document]] = {}
+    skipped = 0
     for subset in endpoints.get("subsets") or []:
-        ports = _ports_in(subset)
-        listed = wanted.setdefault(ports, [])
-        for name, is_ready in (("addresses", True), ("notReadyAddresses", False)):
-            listed += [_mirrored(entry, is_ready) for entry in subset.get(name) or []]
-    return wanted
+        found = [
+            _mirrored(entry, is_ready)
+            for name, is_ready in (("addresses", True), ("notReadyAddresses", False))
+            for entry in subset.get(name) or []
+        ]
+        wanted.setdefault(_ports_in(subset), []).extend(found[:_FULL_MIRROR])
+        skipped += max(0, len(found) - _FULL_MIRROR)
+    return wanted, skipped
 
 
 def _mirrored(address: Document, is_ready: bool) -> Document:

@@ -8,6 +8,7 @@ from kthena_sandbox.controllers.endpoints_plan import Plan, Ports
 from kthena_sandbox.controllers.loop import Reconciler
 from kthena_sandbox.controllers.ownership import labels_of
 from kthena_sandbox.controllers.triggers import ANNOTATION, Triggers, triggered
+from kthena_sandbox.events import EventRecorder
 from kthena_sandbox.kinds import (
     ENDPOINT_SLICES,
     ENDPOINTS,
@@ -21,7 +22,8 @@ from kthena_sandbox.kinds import (
 )
 from kthena_sandbox.mirror import Mirror
 
-MIRRORING = "endpointslicemirroring-controller.k8s.io"
+MIRRORING = planning.MIRRORING
+COMPONENT = "endpoint-slice-mirroring-controller"
 _SKIP = "endpointslice.kubernetes.io/skip-mirror"
 _ELECTION = "control-plane.alpha.kubernetes.io/leader"
 _MANAGED = "endpoints.kubernetes.io/managed-by"
@@ -46,23 +48,43 @@ def _told(pod: Document) -> tuple[object, ...]:
 class Endpoints:
     """Reconciles the EndpointSlices and the Endpoints of Services."""
 
-    def __init__(self, client: Client, mirrors: Mapping[Kind, Mirror], pods: Mirror) -> None:
-        self._client = client
+    def __init__(
+        self, client: Client, mirrors: Mapping[Kind, Mirror], pods: Mirror, events: EventRecorder
+    ) -> None:
+        self._client, self._events = client, events
         self._services = services = mirrors[SERVICES]
         self._slices = slices = mirrors[ENDPOINT_SLICES]
         self._endpoints = endpoints = mirrors[ENDPOINTS]
         self._nodes = mirrors[NODES]
         self._pods = pods
         self._triggers = Triggers()
+        self._orphaned: set[Key] = set()
         self._mirrors = (services, slices, endpoints, pods, self._nodes)
         self.loop: Reconciler[Key] = Reconciler("endpoints", self._reconcile)
         services.subscribe(self._service_changed)
         slices.subscribe(self._slice_changed)
-        endpoints.subscribe(self._service_changed)  # they have the Service's name
+        services.subscribe(self._service_gone)
+        endpoints.subscribe(self._endpoints_changed)
         pods.subscribe(self._pod_changed)
 
     def _service_changed(self, before: Document | None, after: Document | None) -> None:
         self.loop.add(key_of(after or before or {}))
+
+    def _service_gone(self, before: Document | None, after: Document | None) -> None:
+        if before is not None and after is None:
+            self._orphaned.add(key_of(before))
+
+    def _endpoints_changed(self, before: Document | None, after: Document | None) -> None:
+        """As in Kubernetes those of pods are not put right when somebody else writes them, only made anew.
+
+        Those without a Service are deleted where they were there at the start, and where their Service goes.
+        """
+        key = key_of(after or before or {})
+        if not self._endpoints.synced.is_set():
+            self._orphaned.add(key)
+        service = self._services.objects.get(key)
+        if after is None or service is None or not planning.selects_pods(service):
+            self.loop.add(key)
 
     def _slice_changed(self, before: Document | None, after: Document | None) -> None:
         for document in filter(None, (before, after)):
@@ -82,20 +104,28 @@ class Endpoints:
         if not all(mirror.synced.is_set() for mirror in self._mirrors):
             return 0.05
         service = self._services.objects.get(key)
+        orphaned = key in self._orphaned
         if service is None:
             self._triggers.forget(key)
-            await self._forget(key)
+            await self._drop(key, MIRRORING)
+            if orphaned:
+                await self._forget(key)
         elif is_leaving(service):
             return None
         elif planning.selects_pods(service):
-            pods = planning.pods_of(service, self._pods.objects.values())
-            moment = self._triggers.since_last(service, pods)
-            await self._carry_out(self._plan(service, pods), moment)
             await self._drop(key, MIRRORING)
-            await self._write_endpoints(service, pods, moment)
+            if not planning.is_elsewhere(service):
+                await self._list_pods(service)
         else:
             await self._mirror(service)
+        self._orphaned.discard(key)
         return None
+
+    async def _list_pods(self, service: Document) -> None:
+        pods = planning.pods_of(service, self._pods.objects.values())
+        moment = self._triggers.since_last(service, pods)
+        await self._carry_out(self._plan(service, pods), moment)
+        await self._write_endpoints(service, pods, moment)
 
     def _plan(self, service: Document, pods: Sequence[Document]) -> Plan:
         zones = planning.zones_of(self._nodes.objects.values())
@@ -163,18 +193,25 @@ class Endpoints:
             self._endpoints.note(await self._client.replace(ENDPOINTS, document))
 
     async def _mirror(self, service: Document) -> None:
-        """Endpoints that somebody keeps for a Service without selector, as slices too."""
+        """Endpoints that somebody keeps for a Service without selector, as slices too.
+
+        Slices from the time when it had one stay, as in Kubernetes.
+        """
         key = key_of(service)
-        await self._drop(key, planning.CONTROLLER)
         endpoints = self._endpoints.objects.get(key)
         if endpoints is None or _is_not_mirrored(endpoints):
             await self._drop(key, MIRRORING)
             return
-        wanted = planning.mirrored(endpoints)
+        wanted, skipped = planning.mirrored(endpoints)
+        if skipped:
+            told = planning.TOO_MANY.format(skipped)
+            self._events.tell(endpoints, "TooManyAddressesToMirror", told, "Warning")
+        if not wanted:
+            await self._drop(key, MIRRORING)
+            return
         present = self._slices_of(key, MIRRORING)
-        if wanted or present:
-            plan = planning.plan_slices(endpoints, wanted, present, MIRRORING)
-            await self._carry_out(plan, _told_moment(endpoints))
+        plan = planning.plan_slices(endpoints, wanted, present, MIRRORING)
+        await self._carry_out(plan, _told_moment(endpoints))
 
 
 def _told_moment(endpoints: Document) -> str:

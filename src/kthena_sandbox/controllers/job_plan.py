@@ -285,6 +285,11 @@ def aim_of(job: Document) -> Aim | None:
     return None
 
 
+def with_start(job: Document, status: Document, now: datetime) -> Document:
+    """The status with the time when the Job began, unless it is suspended."""
+    return status if job["spec"].get("suspend") else {"startTime": timestamp(now)} | status
+
+
 def with_work(job: Document, status: Document, now: datetime) -> Document:
     """The status of a Job that goes on or waits: since when, and whether it is suspended."""
     if job["spec"].get("suspend"):
@@ -293,7 +298,7 @@ def with_work(job: Document, status: Document, now: datetime) -> Document:
         status = _with(status, "Suspended", ("JobResumed", "Job resumed"), now, holds=False)
         return status | {"startTime": timestamp(now)}
     per_index = job["spec"].get("backoffLimitPerIndex") is not None
-    return {"startTime": timestamp(now)} | ({"failedIndexes": ""} if per_index else {}) | status
+    return with_start(job, ({"failedIndexes": ""} if per_index else {}) | status, now)
 
 
 def with_numbers(status: Document, pods: Sequence[Document]) -> Document:

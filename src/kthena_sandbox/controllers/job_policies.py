@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from kthena_sandbox.controllers.conditions import condition_of, parse_time
@@ -104,13 +104,25 @@ def failure_notes(job: Document, pods: Iterable[Document], index: int) -> dict[s
 
 def last_failure(pods: Iterable[Document], index: int) -> datetime | None:
     """When the last pod of an index failed."""
-    times = [
-        parse_time(ended["finishedAt"])
-        for pod in _failed(pods, index)
-        for entry in (pod.get("status") or {}).get("containerStatuses") or []
-        if (ended := (entry.get("state") or {}).get("terminated"))
+    return max(map(ended_at, _failed(pods, index)), default=None)
+
+
+def ended_at(pod: Document) -> datetime:
+    """When a pod came to its end: by its containers, by its readiness, by its deletion; otherwise when it was made."""
+    metadata, status = pod["metadata"], pod.get("status") or {}
+    ends = [
+        ((entry.get("state") or {}).get("terminated") or {}).get("finishedAt")
+        for entry in status.get("containerStatuses") or []
     ]
-    return max(times, default=None)
+    if ends and all(ends):
+        return max(parse_time(str(end)) for end in ends)
+    ready = condition_of(pod, "Ready") or {}
+    if ready.get("status") == "False" and ready.get("lastTransitionTime"):
+        return parse_time(ready["lastTransitionTime"])
+    if leaves := metadata.get("deletionTimestamp"):
+        grace = timedelta(seconds=metadata.get("deletionGracePeriodSeconds") or 0)
+        return parse_time(leaves) - grace
+    return parse_time(metadata["creationTimestamp"])
 
 
 def _failed(pods: Iterable[Document], index: int) -> list[Document]:

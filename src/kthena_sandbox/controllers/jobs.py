@@ -47,9 +47,12 @@ class Jobs:
             return 0.05
         job = self._jobs.objects.get(key)
         await self._release_strangers(key, job)
-        if job is None or is_leaving(job) or job["spec"].get("managedBy") not in _OURS:
+        if job is None or job["spec"].get("managedBy") not in _OURS:
             return None
-        pods = await claim_all(self._client, PODS, self._pods, job)
+        if is_leaving(job):
+            await self._leave(job)
+            return None
+        pods = await claim_all(self._client, PODS, self._pods, job, finalizer=TRACKING)
         if (job.get("status") or {}).get("uncountedTerminatedPods"):
             job = await self._count(job, pods)  # left over from a controller that was stopped
         while any(planning.to_count(job, pods)):  # others may end while the first are counted
@@ -61,6 +64,15 @@ class Jobs:
         if planning.ended_condition(job) is not None:
             return await self._expire(job)
         return await self._work(job, pods)
+
+    async def _leave(self, job: Document) -> None:
+        """Its pods are held no longer, and it makes no more."""
+        uid = uid_of(job)
+        pods = [pod for pod in self._pods.objects.values() if controller_uid(pod) == uid]
+        for pod in filter(is_tracked, pods):
+            await self._release(pod)
+        pods = [entry for pod in pods if (entry := self._pods.objects.get(key_of(pod)))]
+        await self._write(job, planning.with_numbers(job.get("status") or {}, pods))
 
     async def _release_strangers(self, key: Key, job: Document | None) -> None:
         owner = "" if job is None else uid_of(job)
@@ -88,7 +100,8 @@ class Jobs:
         if judgement.counted:
             failures, _ = self._failures.get(uid_of(job), (0, None))
             failures += len(judgement.counted)
-            self._failures[uid_of(job)] = (failures, self._wall_clock())
+            ended = max(policies.ended_at(pod) for pod in judgement.counted)
+            self._failures[uid_of(job)] = (failures, ended)
         if good:
             self._failures.pop(uid_of(job), None)
         status = planning.counting(job.get("status") or {}, good, judgement.counted)
@@ -109,7 +122,7 @@ class Jobs:
         status, again = job.get("status") or {}, None
         steps = planning.Steps(delete=list(found.active))
         if aim is not None:
-            status = planning.with_end(status, found, aim, now)
+            status = planning.with_end(planning.with_start(job, status, now), found, aim, now)
         else:
             status = planning.with_work(job, status, now)
             if not job["spec"].get("suspend"):

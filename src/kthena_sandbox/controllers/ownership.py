@@ -96,30 +96,37 @@ def claim(owner: Document, candidates: Iterable[Document]) -> Claims:
         matches = selects(selector, labels_of(document))
         holder = controller_uid(document)
         if holder == uid:
-            (owned if matches else release).append(document)
+            if matches:
+                owned.append(document)
+            elif not is_leaving(owner):
+                release.append(document)
         elif matches and not holder and not is_leaving(document) and not is_leaving(owner):
             adopt.append(document)
     return Claims(tuple(owned), tuple(adopt), tuple(release))
 
 
-def adopted(document: Document, owner: Document) -> Document:
-    """The merge patch that makes *owner* the controller."""
+def adopted(document: Document, owner: Document, finalizer: str = "") -> Document:
+    """The merge patch that makes *owner* the controller, and lets *finalizer* hold the object."""
     references = document["metadata"].get("ownerReferences") or []
-    return _references(document, [*references, reference_to(owner)])
+    held = [*_without(document, finalizer), finalizer] if finalizer else None
+    return _references(document, [*references, reference_to(owner)], held)
 
 
-def released(document: Document, uid: str) -> Document:
-    """The merge patch that removes the references to *uid*."""
+def released(document: Document, uid: str, finalizer: str = "") -> Document:
+    """The merge patch that removes the references to *uid*, and *finalizer*."""
     references = document["metadata"].get("ownerReferences") or []
-    return _references(document, [entry for entry in references if entry["uid"] != uid])
+    kept = [entry for entry in references if entry["uid"] != uid]
+    return _references(document, kept, _without(document, finalizer) if finalizer else None)
 
 
-def _references(document: Document, references: list[Document]) -> Document:
+def _without(document: Document, finalizer: str) -> list[str]:
+    return [one for one in document["metadata"].get("finalizers") or [] if one != finalizer]
+
+
+def _references(
+    document: Document, references: list[Document], finalizers: list[str] | None
+) -> Document:
     metadata = document["metadata"]
-    return {
-        "metadata": {
-            "uid": metadata["uid"],
-            "resourceVersion": metadata["resourceVersion"],
-            "ownerReferences": references,
-        }
-    }
+    own = {"uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"]}
+    held = {} if finalizers is None else {"finalizers": finalizers}
+    return {"metadata": own | {"ownerReferences": references} | held}

@@ -11,18 +11,27 @@ from kthena_sandbox.kinds import PODS, Document, Key, Kind, key_of, uid_of
 from kthena_sandbox.mirror import Mirror
 
 
-async def claim_all(client: Client, kind: Kind, mirror: Mirror, owner: Document) -> list[Document]:
+async def claim_all(
+    client: Client,
+    kind: Kind,
+    mirror: Mirror,
+    owner: Document,
+    *,
+    counts: Callable[[Document], bool] = bool,
+    finalizer: str = "",
+) -> list[Document]:
     """What *owner* controls, after taking over orphans and letting go what it no longer selects.
 
+    Only what *counts* is looked at. What it takes over is held by *finalizer*, and not any more when it is let go.
     Raises ApiError, ApiAway.
     """
-    claims = ownership.claim(owner, list(mirror.objects.values()))
+    claims = ownership.claim(owner, list(filter(counts, mirror.objects.values())))
     owned = list(claims.owned)
     for document in claims.adopt:
-        change = ownership.adopted(document, owner)
+        change = ownership.adopted(document, owner, finalizer)
         owned.append(mirror.note(await client.patch(kind, key_of(document), change)))
     for document in claims.release:
-        change = ownership.released(document, uid_of(owner))
+        change = ownership.released(document, uid_of(owner), finalizer)
         mirror.note(await client.patch(kind, key_of(document), change))
     return owned
 
@@ -76,11 +85,11 @@ class PodControl:
     wording: Wording = _USUAL
 
     async def create(self, owner: Document, document: Document) -> Document:
-        """A pod of the owner; a refusal is told as an Event too, unless the namespace goes, which takes no event."""
+        """A pod of the owner; a refusal is told as an Event too, unless the namespace goes or the name is taken."""
         try:
             pod = await self.client.create(PODS, document)
         except ApiError as error:
-            if ends_with_namespace(error):
+            if ends_with_namespace(error) or error.reason == "AlreadyExists":
                 raise
             given = document["metadata"]
             name = str(given.get("name") or given.get("generateName"))

@@ -48,8 +48,7 @@ class ReplicaSets:
         owner = self._replica_sets.objects.get(key)
         if owner is None:
             return None
-        pods = await claim_all(self._client, PODS, self._pods, owner)
-        active = [pod for pod in pods if is_active(pod)]
+        active = await claim_all(self._client, PODS, self._pods, owner, counts=is_active)
         count = missing(owner, active)
         try:
             for _ in range(count):
@@ -59,7 +58,7 @@ class ReplicaSets:
                 return await self._write_status(owner, active)
             await self._write_status(owner, active, str(error))
             raise
-        leaving = surplus(active, max(0, -count), self._related(owner, pods), self._wall_clock())
+        leaving = surplus(active, max(0, -count), self._related(owner, active), self._wall_clock())
         for pod in leaving:
             await self._control.delete(owner, pod)
             active.remove(pod)

@@ -4,7 +4,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from kthena_sandbox.client import ApiError, Client
-from kthena_sandbox.controllers.ownership import controller_uid, labels_of, reference_to
+from kthena_sandbox.controllers.ownership import (
+    adopted,
+    claim,
+    controller_uid,
+    labels_of,
+    reference_to,
+)
 from kthena_sandbox.controllers.rollout import template_hash
 from kthena_sandbox.kinds import DAEMON_SETS, REVISIONS, Document, key_of, uid_of
 from kthena_sandbox.mirror import Mirror
@@ -72,6 +78,7 @@ class History:
 
     async def current(self, owner: Document) -> Document:
         """The revision of the present template; one that it had before becomes the newest again."""
+        await self._adopt(owner)
         history = self.of(owner)
         wanted = data_of(owner)
         newest = int(history[-1]["revision"]) if history else 0
@@ -83,6 +90,12 @@ class History:
             change = {"revision": newest + 1}
             return self.revisions.note(await self.client.patch(REVISIONS, key_of(found), change))
         return found
+
+    async def _adopt(self, owner: Document) -> None:
+        """Take over revisions that an owner before has left."""
+        for entry in claim(owner, list(self.revisions.objects.values())).adopt:
+            change = adopted(entry, owner)
+            self.revisions.note(await self.client.patch(REVISIONS, key_of(entry), change))
 
     async def forget(self, owner: Document, in_use: Iterable[str]) -> None:
         """Delete what lies beyond `revisionHistoryLimit`."""

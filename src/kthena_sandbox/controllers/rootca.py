@@ -48,6 +48,12 @@ class RootCertificates:
                     raise
             return None
         found = await self._client.find(CONFIG_MAPS, key)
-        if found is not None and found.get("data") != data["data"]:
-            await self._client.patch(CONFIG_MAPS, key, data)
+        if found is not None and (found.get("data") != data["data"] or not _is_described(found)):
+            annotations = (found["metadata"].get("annotations") or {}) | _ANNOTATION
+            metadata = found["metadata"] | {"annotations": annotations}
+            await self._client.replace(CONFIG_MAPS, found | data | {"metadata": metadata})
         return None
+
+
+def _is_described(config_map: Document) -> bool:
+    return bool((config_map["metadata"].get("annotations") or {}).keys() & _ANNOTATION.keys())

@@ -14,7 +14,7 @@ from kthena_sandbox.controllers.budgets import Budgets
 from kthena_sandbox.controllers.cronjobs import CronJobs
 from kthena_sandbox.controllers.daemonsets import DaemonSets
 from kthena_sandbox.controllers.deployments import Deployments
-from kthena_sandbox.controllers.endpointslices import Endpoints
+from kthena_sandbox.controllers.endpointslices import COMPONENT as MIRRORS, Endpoints
 from kthena_sandbox.controllers.ephemeralclaims import EphemeralClaims
 from kthena_sandbox.controllers.flowschemas import FlowSchemas
 from kthena_sandbox.controllers.garbage import GarbageCollector
@@ -28,6 +28,7 @@ from kthena_sandbox.controllers.replicasets import ReplicaSets, replication_cont
 from kthena_sandbox.controllers.rootca import RootCertificates
 from kthena_sandbox.controllers.serviceaccounts import ServiceAccounts
 from kthena_sandbox.controllers.statefulsets import StatefulSets
+from kthena_sandbox.controllers.taints import COMPONENT as TAINTS, TaintEvictions
 from kthena_sandbox.controllers.tokensecrets import TokenSecrets
 from kthena_sandbox.controllers.volume_plan import PROVISIONER
 from kthena_sandbox.controllers.volumes import VolumeController
@@ -70,7 +71,7 @@ _COMPONENTS = (
     "deployment-controller", "replicaset-controller", "statefulset-controller",
     "daemonset-controller", "job-controller", "replication-controller", "cronjob-controller",
     "horizontal-pod-autoscaler", "service-controller", "kube-proxy", "persistentvolume-controller",
-    PROVISIONER, "ephemeral_volume",
+    PROVISIONER, "ephemeral_volume", TAINTS, MIRRORS,
 )  # fmt: skip
 _WORKLOADS = (
     Deployments,
@@ -133,6 +134,7 @@ async def run_controllers(
             Quotas(parts, collector).loop,
             PolicyStatus(parts).loop,
             FlowSchemas(parts).loop,
+            TaintEvictions(parts).loop,
         )
         for runner in (*recorders.values(), *loops, *mirrors.values()):
             nursery.start_soon(runner.run)
@@ -146,7 +148,7 @@ async def run_controllers(
 def _network(parts: Parts) -> Iterator[_Runner]:
     services, slices = parts.mirrors[SERVICES], parts.mirrors[ENDPOINT_SLICES]
     yield ApiEndpoints(parts.client).loop
-    yield Endpoints(parts.client, parts.mirrors, parts.pods).loop
+    yield Endpoints(parts.client, parts.mirrors, parts.pods, parts.recorders[MIRRORS]).loop
     yield LoadBalancers(parts.client, services, parts.recorders["service-controller"]).loop
     yield ServiceProxy(services, slices, parts.recorders["kube-proxy"])
 

@@ -51,14 +51,22 @@ class StatefulSets:
         steps = planning.steps_of(owner, pods, revisions, self._wall_clock())
         for pod in pods:
             await self._keep_claims(owner, pod)
+        refusal = None
         for ordinal in steps.create:
-            pods.append(await self._create(owner, ordinal, revisions))
-        for pod in steps.delete:
+            try:
+                pods.append(await self._create(owner, ordinal, revisions))
+            except ApiError as error:
+                refusal = error
+                break
+        for pod in steps.delete if refusal is None else ():
             await self._control.delete(owner, pod)
         pods = [self._pods.objects.get(key_of(pod), pod) for pod in pods]
         in_use = {revision_of(pod) for pod in pods} | {revisions.current, revisions.update}
         await self._history.forget(owner, in_use)
-        return await self._write_status(owner, pods, revisions)
+        again = await self._write_status(owner, pods, revisions)
+        if refusal is not None:
+            raise refusal
+        return again
 
     def _revisions(self, owner: Document, update: Document) -> Revisions:
         """The revision before the update is the one that the status names, as long as it is there."""

@@ -94,11 +94,9 @@ def _is_of(secret: Document, account: Document) -> bool:
 
 def missing(secret: Document, account: Document, ca_pem: str) -> Document:
     """The merge patch with what a Secret lacks but for its token; empty where it has everything. Pure."""
-    wanted = {
-        "ca.crt": _encoded(ca_pem),
-        "namespace": _encoded(str(secret["metadata"]["namespace"])),
-    }
     present = secret.get("data") or {}
+    namespace = present.get("namespace") or _encoded(str(secret["metadata"]["namespace"]))
+    wanted = {"ca.crt": _encoded(ca_pem), "namespace": namespace}
     annotations = {_UID: uid_of(account)}
     complete = bool(present.get("token")) and wanted.items() <= present.items()
     if complete and annotations.items() <= secret["metadata"]["annotations"].items():

@@ -69,11 +69,20 @@ def _first_reason(spec: Document, node: Document) -> str:
     return ""
 
 
+def may_stay(spec: Document, node: Document) -> bool:
+    """Whether a pod that is there already stays: of the taints, only `NoExecute` drives it away."""
+    taints = (node.get("spec") or {}).get("taints") or []
+    tolerations = spec.get("tolerations") or []
+    driven = (one for one in taints if one["effect"] == "NoExecute")
+    return _is_selected(spec, node) and all(_is_tolerated(one, tolerations) for one in driven)
+
+
 def _is_tolerated(taint: Document, tolerations: Iterable[Document]) -> bool:
-    return any(_tolerates(entry, taint) for entry in tolerations)
+    return any(tolerates(entry, taint) for entry in tolerations)
 
 
-def _tolerates(toleration: Document, taint: Document) -> bool:
+def tolerates(toleration: Document, taint: Document) -> bool:
+    """Whether a toleration is about a taint."""
     if toleration.get("effect") not in {None, "", taint["effect"]}:
         return False
     if toleration.get("key") and toleration["key"] != taint["key"]:

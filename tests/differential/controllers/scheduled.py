@@ -100,7 +100,8 @@ async def autoscalers_of_the_same(world: World) -> Steps:
     yield "created"
 
 
-def _cron_job(schedule: str = "* * * * *", **spec: object) -> Document:
+def cron_job_of(schedule: str = "* * * * *", **spec: object) -> Document:
+    """A CronJob that is suspended until `last_run` lets it go."""
     job = {
         "spec": {"template": template(restartPolicy="Never")},
         "metadata": {"labels": {"of": "cron"}},
@@ -108,7 +109,7 @@ def _cron_job(schedule: str = "* * * * *", **spec: object) -> Document:
     return {"schedule": schedule, "jobTemplate": job, "suspend": True} | spec
 
 
-async def _last(world: World, name: str, minutes: int) -> None:
+async def last_run(world: World, name: str, minutes: int) -> None:
     """Let a CronJob have run so long ago, and not wait any longer."""
     now = datetime.now(UTC)
     if now.second > _MINUTE - _SPARE_SECONDS:
@@ -122,9 +123,9 @@ async def _last(world: World, name: str, minutes: int) -> None:
 
 
 async def cron_job(world: World) -> Steps:
-    await world.create("cronjobs.batch", "tick", spec=_cron_job())
+    await world.create("cronjobs.batch", "tick", spec=cron_job_of())
     yield "suspended"
-    await _last(world, "tick", 3)
+    await last_run(world, "tick", 3)
     await trio.sleep(2)
     yield "due"
     await world.run_pods()
@@ -137,10 +138,10 @@ async def cron_job(world: World) -> Steps:
 
 
 async def cron_job_fails(world: World) -> Steps:
-    spec = _cron_job(failedJobsHistoryLimit=0, startingDeadlineSeconds=200)
+    spec = cron_job_of(failedJobsHistoryLimit=0, startingDeadlineSeconds=200)
     spec["jobTemplate"]["spec"]["backoffLimit"] = 0
     await world.create("cronjobs.batch", "tick", spec=spec)
-    await _last(world, "tick", 3)
+    await last_run(world, "tick", 3)
     await trio.sleep(2)
     yield "due"
     await world.run_pods()
@@ -151,11 +152,11 @@ async def cron_job_fails(world: World) -> Steps:
 
 
 async def cron_job_forbids(world: World) -> Steps:
-    await world.create("cronjobs.batch", "tick", spec=_cron_job(concurrencyPolicy="Forbid"))
-    await _last(world, "tick", 200)
+    await world.create("cronjobs.batch", "tick", spec=cron_job_of(concurrencyPolicy="Forbid"))
+    await last_run(world, "tick", 200)
     await trio.sleep(2)
     yield "many were missed"
-    await _last(world, "tick", 2)
+    await last_run(world, "tick", 2)
     yield "one still runs"
     await world.patch("cronjobs.batch", "tick", {"spec": {"concurrencyPolicy": "Replace"}})
     await trio.sleep(1)
@@ -167,9 +168,9 @@ async def cron_job_forbids(world: World) -> Steps:
 
 async def cron_job_is_too_late(world: World) -> Steps:
     await world.create(
-        "cronjobs.batch", "tick", spec=_cron_job("0 0 1 1 *", startingDeadlineSeconds=1)
+        "cronjobs.batch", "tick", spec=cron_job_of("0 0 1 1 *", startingDeadlineSeconds=1)
     )
-    await _last(world, "tick", 600_000)
+    await last_run(world, "tick", 600_000)
     yield "too late"
 
 

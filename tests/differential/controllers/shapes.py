@@ -14,6 +14,7 @@ _OWN_FIELDS = frozenset(
         "creationTimestamp",
         "clusterIP",
         "clusterIPs",
+        "nodePort",
         "generateName",
         "token",
     }
@@ -22,6 +23,8 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 _UID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _MINUTE = re.compile(r"(?<=-)\d{8}(?!\d)")  # in the names of Jobs that a CronJob has started
 _ADDRESS = re.compile(r"10\.1\.0\.\d+")  # what pods get, in the order in which they are started
+_RIVALS = re.compile(r"(?<=multiple HPAs: \[)[^\]]*")  # in the order of a Go map, which is none
+_ANY_NODE = re.compile(r"\(namespace\)-any-[a-z]")  # those that are alike, in whatever order
 _SUFFIX = re.compile(r"(?<=-)[bcdfghjklmnpqrstvwxz2456789]{5}(?![0-9a-z-])")
 
 
@@ -37,7 +40,8 @@ def shape(objects: Mapping[str, list[Document]], names: dict[str, str]) -> Docum
     }  # fmt: skip
     found: Document = {}
     for kind, listed in objects.items():
-        items = _joined(_timeless(item) for item in listed if not _comes_and_goes(item, leaving))
+        kept = (item for item in listed if not _comes_and_goes(item, leaving))
+        items = _joined(_timeless(item) for item in kept if not _is_outdated(item))
         shown = [_event(item) if kind == "events" else item for item in items]
         texts = sorted(json.dumps(_plain(item, names), sort_keys=True) for item in shown)
         found[kind] = [
@@ -50,6 +54,14 @@ def _comes_and_goes(item: Document, leaving: Collection[str]) -> bool:
     """The history of an owner that is leaving is deleted and made anew in turns."""
     owners = item["metadata"].get("ownerReferences") or []
     return item["kind"] == "ControllerRevision" and any(one["uid"] in leaving for one in owners)
+
+
+def _is_outdated(item: Document) -> bool:
+    """A real controller may look before it has seen what it did itself, and tells so."""
+    message = item.get("message", "")
+    return (item.get("reason") == "FailedDelete" and message.endswith("not found")) or (
+        item.get("reason") == "FailedUpdate" and message.endswith("and try again")
+    )
 
 
 def _timeless(item: Document) -> Document:
@@ -156,4 +168,6 @@ def _text(text: str, hashes: Mapping[str, str]) -> str:
     text = _ADDRESS.sub("(address)", _UID.sub("(uid)", _TIME.sub("(time)", text)))
     for value, told in hashes.items():
         text = text.replace(value, told)
+    text = _ANY_NODE.sub("(node)", text)
+    text = _RIVALS.sub(lambda found: " ".join(sorted(found[0].split())), text)
     return _SUFFIX.sub("(suffix)", _MINUTE.sub("(minute)", text))

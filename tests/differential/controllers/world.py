@@ -1,8 +1,8 @@
 """One cluster with controllers and without a kubelet: what the scenarios do in it, and what is then there."""
 
 import json
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -11,21 +11,74 @@ import trio
 
 from kthena_sandbox.client import ApiError, Client
 from kthena_sandbox.controllers.catalogue import discover
+from kthena_sandbox.controllers.daemonsets import node_of
 from kthena_sandbox.events import timestamp
 from kthena_sandbox.kinds import DEFINITIONS, NAMESPACES, NODES, PODS, Document, Key, Kind
+from kthena_sandbox.mirror import Mirror
 
-_QUIET_SECONDS = 1.2  # without a change, until all controllers are taken to be done
+_QUIET_SECONDS = (
+    1.8  # without a change, until all controllers are taken to be done; some wait for a second
+)
 _LONGEST_SECONDS = 20.0
 _POLL_SECONDS = 0.3
 _LONG_AGO = "2026-01-01T00:00:00Z"
 NODE = "node"
 _NEW_ACCOUNT_TRIES = 50
+# Of kinds without namespaces those count that are called after the scenario's own.
+_CLUSTER_WIDE = (
+    "persistentvolumes", "storageclasses.storage.k8s.io", "clusterroles.rbac.authorization.k8s.io",
+)  # fmt: skip
 WATCHED = (
     "deployments.apps", "replicasets.apps", "statefulsets.apps", "daemonsets.apps", "controllerrevisions.apps",
     "jobs.batch", "cronjobs.batch", "pods", "services", "endpoints", "endpointslices.discovery.k8s.io", "events",
     "poddisruptionbudgets.policy", "configmaps", "secrets", "serviceaccounts", "resourcequotas",
     "horizontalpodautoscalers.autoscaling", "replicationcontrollers", "persistentvolumeclaims",
 )  # fmt: skip
+
+
+class Pulse:
+    """When something of a namespace has changed last, as watches of the whole cluster tell it."""
+
+    def __init__(self, client: Client, kinds: Iterable[Kind]) -> None:
+        self._changed: dict[str, float] = {}
+        self.mirrors = [Mirror(client, kind, metadata_only=True) for kind in kinds]
+        for mirror in self.mirrors:
+            mirror.subscribe(self._note)
+
+    def _note(self, before: Document | None, after: Document | None) -> None:
+        metadata = (after or before or {})["metadata"]
+        self._changed[metadata.get("namespace") or metadata["name"]] = trio.current_time()
+
+    def quiet_seconds(self, namespace: str) -> float:
+        """How long nothing has happened in a namespace, or to what is called after it."""
+        times = (at for name, at in self._changed.items() if name.startswith(namespace))
+        return trio.current_time() - max(times, default=0.0)
+
+
+@dataclass(frozen=True)
+class Place:
+    """One cluster: who is asked, which kinds it serves, and its pulse."""
+
+    client: Client
+    kinds: Mapping[str, Kind]
+    pulse: Pulse
+
+
+@asynccontextmanager
+async def open_place(client: Client) -> AsyncIterator[Place]:
+    """Follow what changes in a cluster, and make the node to which all pods are bound."""
+    known = {
+        f"{kind.plural}.{kind.group}" if kind.group else kind.plural: kind
+        for kind in await discover(client)
+    }
+    followed = [known[name] for name in (*WATCHED, *_CLUSTER_WIDE) if name in known]
+    pulse = Pulse(client, [*followed, NAMESPACES])
+    async with trio.open_nursery() as nursery:
+        for mirror in pulse.mirrors:
+            nursery.start_soon(mirror.run)
+        await _make_node(client)
+        yield Place(client, known, pulse)
+        nursery.cancel_scope.cancel()
 
 
 @dataclass
@@ -35,6 +88,7 @@ class World:
     client: Client
     namespace: str
     kinds: Mapping[str, Kind]
+    pulse: Pulse
     names: dict[str, str] = field(default_factory=dict)
     _definitions: list[str] = field(default_factory=list)
     _addresses: dict[str, str] = field(default_factory=dict)
@@ -125,7 +179,7 @@ class World:
             await self.set_phase(pod, "Running", ready=ready, address=address, since=since)
 
     async def _bind(self, pod: Document) -> None:
-        """Be the scheduler."""
+        """Be the scheduler, who knows one node, and what pods of a DaemonSet ask for."""
         if "nodeName" in pod["spec"]:
             return
         name = pod["metadata"]["name"]
@@ -133,7 +187,7 @@ class World:
             "apiVersion": "v1",
             "kind": "Binding",
             "metadata": {"name": name},
-            "target": {"kind": "Node", "name": NODE},
+            "target": {"kind": "Node", "name": node_of(pod) or NODE},
         }
         await self.client.call("POST", PODS.path(self.namespace, name, "binding"), body=body)
 
@@ -188,6 +242,22 @@ class World:
                     PODS, Key(self.namespace, pod["metadata"]["name"]), gracePeriodSeconds=0
                 )
 
+    async def make_node(self, name: str, **labels: str) -> None:
+        """Add a node for those who tolerate the taint `only`."""
+        name = f"{self.namespace}-{name}"
+        own = {"of": self.namespace} | labels
+        await self.create("nodes", name, metadata={"labels": own})
+        taint = {"key": "only", "value": self.namespace, "effect": "NoSchedule"}
+        await self.patch("nodes", name, {"spec": {"taints": [taint]}})
+        ready = {"type": "Ready", "status": "True"}
+        await self.patch("nodes", name, {"status": {"conditions": [ready]}}, "status")
+
+    async def taint_node(self, name: str, *effects: str) -> None:
+        """Give a node of the scenario further taints, or none."""
+        kept = {"key": "only", "value": self.namespace, "effect": "NoSchedule"}
+        more = [{"key": "more", "effect": effect} for effect in effects]
+        await self.patch("nodes", f"{self.namespace}-{name}", {"spec": {"taints": [kept, *more]}})
+
     async def delete_namespace(self) -> None:
         """Delete the namespace, if it is still there."""
         with suppress(ApiError):
@@ -200,7 +270,7 @@ class World:
         await self.let_go()
         for name in self._definitions:
             await self.client.delete(DEFINITIONS, Key("", name))
-        for resource in ("persistentvolumes", "storageclasses.storage.k8s.io"):
+        for resource in (*_CLUSTER_WIDE, "nodes"):
             for name in await self.names_of(resource):
                 if name.startswith(self.namespace):
                     await self._discard(resource, name)
@@ -211,31 +281,42 @@ class World:
             await self.delete(resource, name)
             await self.patch(resource, name, {"metadata": {"finalizers": None}})
 
+    async def rest(self) -> None:
+        """Wait until nothing has changed for a while, or the time is up."""
+        begun = trio.current_time()
+        with trio.move_on_after(_LONGEST_SECONDS):
+            while True:
+                waited = trio.current_time() - begun
+                left = _QUIET_SECONDS - min(waited, self.pulse.quiet_seconds(self.namespace))
+                if left <= 0:
+                    return
+                await trio.sleep(max(_POLL_SECONDS, left))
+
+    async def replace_pods(self, limit: int = 1000) -> None:
+        """Let those go that are leaving, and start those that come in their place."""
+        await self.let_go()
+        await self.rest()
+        await self.run_pods(limit)
+
     async def settled(self) -> dict[str, list[Document]]:
         """Return all objects once nothing has changed for a while, or the time is up."""
-        before, quiet = "", 0.0
-        with trio.move_on_after(_LONGEST_SECONDS):
-            while quiet < _QUIET_SECONDS:
-                await trio.sleep(_POLL_SECONDS)
-                found = await self._objects()
-                now = json.dumps(found, sort_keys=True)
-                quiet = quiet + _POLL_SECONDS if now == before else 0.0
-                before = now
-        before = before.replace(self.namespace, "(namespace)")
-        return json.loads(before)  # type: ignore[no-any-return]
+        await self.rest()
+        found = json.dumps(await self._objects())
+        return json.loads(found.replace(self.namespace, "(namespace)"))  # type: ignore[no-any-return]
 
     async def _objects(self) -> dict[str, list[Document]]:
         names = [name for name in (*WATCHED, "widgets") if name in self.kinds]
         found = {name: await self.client.list(self.kinds[name], self.namespace) for name in names}
         own = await self.client.find(NAMESPACES, Key("", self.namespace))
-        volumes = await self.client.list(self.kinds["persistentvolumes"])
-        found["persistentvolumes"] = [
-            volume for volume in volumes if volume["metadata"]["name"].startswith(self.namespace)
-        ]
+        for name in _CLUSTER_WIDE:
+            listed = await self.client.list(self.kinds[name])
+            found[name] = [
+                item for item in listed if item["metadata"]["name"].startswith(self.namespace)
+            ]
         return found | {"namespaces": [] if own is None else [own]}
 
 
-async def make_node(client: Client) -> None:
+async def _make_node(client: Client) -> None:
     """Make the node to which all pods are bound."""
     if await client.find(NODES, Key("", NODE)) is None:
         await client.create(NODES, {"metadata": {"name": NODE}})
@@ -244,16 +325,12 @@ async def make_node(client: Client) -> None:
     await client.patch(NODES, Key("", NODE), {"status": {"conditions": [ready]}}, "status")
 
 
-async def open_world(client: Client, namespace: str) -> World:
+async def open_world(place: Place, namespace: str) -> World:
     """Make the namespace, which no other run has, and wait for its service account."""
-    await client.create(NAMESPACES, {"metadata": {"name": namespace}})
-    known = {
-        f"{kind.plural}.{kind.group}" if kind.group else kind.plural: kind
-        for kind in await discover(client)
-    }
-    world = World(client, namespace, known)
+    await place.client.create(NAMESPACES, {"metadata": {"name": namespace}})
+    world = World(place.client, namespace, place.kinds, place.pulse)
     for _ in range(_NEW_ACCOUNT_TRIES):
-        if await client.find(known["serviceaccounts"], Key(namespace, "default")) is not None:
+        if await place.client.find(place.kinds["serviceaccounts"], Key(namespace, "default")):
             break
         await trio.sleep(0.1)
     return world

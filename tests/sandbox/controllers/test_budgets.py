@@ -8,6 +8,7 @@ from tests.sandbox.house import Cluster, deployment, running
 from kthena_sandbox.client import ApiError
 from kthena_sandbox.controllers.budgets import (
     asks_for_a_share,
+    failed_status,
     limits_of,
     status_of,
     unmanaged_text,
@@ -55,6 +56,27 @@ def test_what_was_evicted_a_moment_ago_does_not_count() -> None:
     assert status["disruptionsAllowed"] == 1
     condition = condition_of({"status": status}, "DisruptionAllowed") or {}
     assert (condition["status"], condition["reason"]) == ("True", "SufficientPods")
+
+
+def test_a_budget_that_cannot_be_reckoned_allows_nothing() -> None:
+    why = "jobs.batch does not implement the scale subresource"
+    condition = {
+        "type": "DisruptionAllowed", "status": "False", "reason": "SyncFailed", "message": why,
+        "lastTransitionTime": "2026-01-02T03:04:05Z",
+    }  # fmt: skip
+    assert failed_status(_budget(minAvailable="50%"), why, NOW) == {
+        "currentHealthy": 0, "desiredHealthy": 0, "disruptionsAllowed": 0, "expectedPods": 0,
+        "conditions": [condition],
+    }  # fmt: skip
+    before = {
+        "currentHealthy": 3, "desiredHealthy": 2, "disruptionsAllowed": 1, "expectedPods": 3,
+        "observedGeneration": 1,
+    }  # fmt: skip
+    after = failed_status(_budget(minAvailable="50%") | {"status": before}, why, NOW)
+    assert after == before | {
+        "disruptionsAllowed": 0,
+        "conditions": [condition | {"observedGeneration": 1}],
+    }
 
 
 async def test_an_eviction_waits_for_the_one_before(tmp_path: Path) -> None:

@@ -140,3 +140,24 @@ def test_what_was_started_is_written_down_once() -> None:
         "lastScheduleTime": "2026-01-02T03:04:00Z",
     }  # fmt: skip
     assert planning.with_started(status, job("a"), scheduled) == status
+
+
+def test_what_was_just_removed_is_not_missed_and_who_was_never_started_is_told() -> None:
+    mine = {"status": {"active": [reference("gone"), reference("removed")]}}
+    jobs = [job("removed", "Failed"), job("stranger"), job("old", "Complete")]
+    found = planning.seen(cron_job() | mine, jobs, frozenset({"uid-removed"}))
+    assert found.status == {}
+    assert [(one.reason, one.message) for one in found.told] == [
+        ("UnexpectedJob", "Saw a job that the controller did not create or forgot: stranger"),
+        ("MissingJob", "Active job went missing: gone"),
+    ]
+
+
+def test_the_job_of_a_minute_is_not_told_to_run_already() -> None:
+    minute = int(datetime(2026, 1, 2, 3, 4, tzinfo=UTC).timestamp()) // 60
+    status = {"active": [reference(f"c-{minute}")], "lastScheduleTime": "2026-01-02T03:02:00Z"}
+    found = planning.due(cron_job(concurrencyPolicy="Forbid"), status, NOW)
+    assert found == planning.Due(next=datetime(2026, 1, 2, 3, 5, tzinfo=UTC))
+    before = status | {"active": [reference(f"c-{minute - 1}")]}
+    found = planning.due(cron_job(concurrencyPolicy="Forbid"), before, NOW)
+    assert [one.reason for one in found.told] == ["JobAlreadyActive"]

@@ -2,7 +2,7 @@ from pathlib import Path
 
 from tests.sandbox.house import Cluster, engine_pod, running
 
-from kthena_sandbox.controllers.daemonsets import plan
+from kthena_sandbox.controllers.daemonsets import Places, places_of, plan
 from kthena_sandbox.controllers.revisions import HASH
 from kthena_sandbox.controllers.run import utc_now
 from kthena_sandbox.kinds import DAEMON_SETS, NODES, Document, Key, is_leaving, uid_of
@@ -78,7 +78,7 @@ def test_with_a_surge_new_pods_come_beside_the_old_ones() -> None:
     old = {node: _pod(node, "old", ready=node != "c") for node in nodes}
 
     def next_steps(*pods: Document) -> tuple[list[str], list[Document]]:
-        return plan(owner, pods, nodes, "new", utc_now())
+        return plan(owner, pods, Places(nodes, frozenset(nodes)), "new", utc_now())
 
     assert next_steps(*old.values()) == (["c", "a", "b"], [])
     starting = [_pod(node, "new", ready=False) for node in nodes]
@@ -87,3 +87,36 @@ def test_with_a_surge_new_pods_come_beside_the_old_ones() -> None:
     done = _pod("a", "new", ready=True)
     assert next_steps(*old.values(), done, *starting[1:]) == ([], [old["a"]])
     assert next_steps(done, *(_pod(node, "new", ready=True) for node in "bc")) == ([], [])
+
+
+def test_a_taint_keeps_new_pods_away_and_drives_others_away_only_where_it_says_so() -> None:
+    owner: Document = {
+        "metadata": {"name": "web", "namespace": "default", "uid": "u"}, "apiVersion": "apps/v1",
+        "kind": "DaemonSet", "spec": {"template": {"spec": {"containers": []}}},
+    }  # fmt: skip
+
+    def node(name: str, *effects: str, **spec: object) -> Document:
+        taints = [{"key": "more", "effect": effect} for effect in effects]
+        return {"metadata": {"name": name}, "spec": {"taints": taints} | spec}
+
+    nodes = [node("free"), node("closed", "NoSchedule"), node("left", "NoExecute"),
+             node("cordoned", unschedulable=True)]  # fmt: skip
+    places = places_of(owner, nodes)
+    assert places == Places(["free", "cordoned"], frozenset({"free", "closed", "cordoned"}))
+    pods = [_pod(name, "new", ready=True) for name in ("free", "closed", "left", "cordoned")]
+    assert plan(owner, pods, places, "new", utc_now()) == ([], [pods[2]])
+
+
+def test_one_pod_too_many_goes_and_the_oldest_stays() -> None:
+    owner: Document = {"spec": {"updateStrategy": {"type": "OnDelete"}}}
+    first, second = _pod("a", "new", ready=False), _pod("a", "old", ready=True)
+    first["metadata"]["creationTimestamp"] = "2026-01-01T00:00:00Z"
+    second["metadata"]["creationTimestamp"] = "2026-01-01T00:00:01Z"
+    places = Places(["a"], frozenset({"a"}))
+    assert plan(owner, [second, first], places, "new", utc_now()) == ([], [second])
+    surging = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
+    owner = {"spec": {"updateStrategy": surging}}
+    assert plan(owner, [second, first], places, "new", utc_now()) == ([], [])
+    third = _pod("a", "new", ready=True)
+    third["metadata"] |= {"name": "third", "creationTimestamp": "2026-01-01T00:00:02Z"}
+    assert plan(owner, [third, second, first], places, "new", utc_now()) == ([], [third])

@@ -1,9 +1,13 @@
 from typing import Any
 
+import pytest
+
 from kthena_sandbox.controllers.endpoints_plan import (
+    MIRRORING,
     Plan,
     Ports,
     endpoint_of,
+    is_elsewhere,
     mirrored,
     plan_slices,
     pods_of,
@@ -59,7 +63,8 @@ def test_pods_with_an_address_that_have_not_ended() -> None:
     pods = [_pod("b"), _pod("a"), _pod("done", phase="Succeeded"), homeless, stranger]
     assert [pod["metadata"]["name"] for pod in pods_of(_service(), pods)] == ["a", "b"]
     assert not selects_pods(_service(selector=None))
-    assert not selects_pods(_service(type="ExternalName"))
+    assert is_elsewhere(_service(type="ExternalName"))
+    assert not is_elsewhere(_service())
 
 
 def test_targets_are_numbers_or_names() -> None:
@@ -140,7 +145,7 @@ def test_endpoints_have_the_pods_that_stay() -> None:
     assert [entry["ip"] for entry in subset["notReadyAddresses"]] == ["127.1.0.2"]
     assert subset["ports"] == [{"name": "http", "port": 8000, "protocol": "TCP"}]
     (subset,) = subsets_of(_service(publishNotReadyAddresses=True), pods)
-    assert [entry["ip"] for entry in subset["addresses"]] == ["127.1.0.1", "127.1.0.2"]
+    assert [entry["ip"] for entry in subset["addresses"]] == ["127.1.0.1", "127.1.0.2", "127.1.0.3"]
 
 
 def test_what_was_written_by_hand_is_mirrored() -> None:
@@ -149,9 +154,49 @@ def test_what_was_written_by_hand_is_mirrored() -> None:
         "notReadyAddresses": [{"ip": "127.0.0.2"}],
         "ports": [{"name": "http", "port": 8000}],
     }
-    assert mirrored({"subsets": [subset]}) == {
-        HTTP: [
-            {"addresses": ["127.0.0.1"], "conditions": {"ready": True}, "nodeName": "n"},
-            {"addresses": ["127.0.0.2"], "conditions": {"ready": False}},
-        ]
-    }
+    assert mirrored({"subsets": [subset]}) == (
+        {
+            HTTP: [
+                {"addresses": ["127.0.0.1"], "conditions": {"ready": True}, "nodeName": "n"},
+                {"addresses": ["127.0.0.2"], "conditions": {"ready": False}},
+            ]
+        },
+        0,
+    )
+    many = [{"ip": f"10.0.{number // 200}.{number % 200}"} for number in range(1003)]
+    found, skipped = mirrored({"subsets": [subset | {"addresses": many}]})
+    assert (len(found[HTTP]), skipped) == (1000, 4)
+    assert found[HTTP][-1] == {"addresses": ["10.0.4.199"], "conditions": {"ready": True}}
+    plan = plan_slices(_service(), found, [], MIRRORING)
+    assert [len(entry["endpoints"]) for entry in plan.create] == [1000]
+
+
+@pytest.mark.parametrize(
+    ("wish", "hints"),
+    [
+        (None, None),
+        ("PreferClose", {"forZones": [{"name": "here"}]}),
+        ("PreferSameZone", {"forZones": [{"name": "here"}]}),
+        ("PreferSameNode", {"forZones": [{"name": "here"}], "forNodes": [{"name": "node"}]}),
+    ],
+)
+def test_endpoints_are_meant_for_those_nearby(wish: str | None, hints: Document | None) -> None:
+    pod = _pod("a")
+    pod["spec"]["nodeName"] = "node"
+    service = _service(trafficDistribution=wish) if wish else _service()
+    assert endpoint_of(service, pod, {"node": "here"}).get("hints") == hints
+
+
+def test_a_headless_service_lists_pods_without_its_ports_only_where_it_has_none() -> None:
+    pod, headless = _pod("a"), {"clusterIP": "None"}
+    absent = [{"name": "other", "port": 80, "targetPort": "absent"}]
+    assert subsets_of(_service(**headless, ports=absent), [pod]) == []
+    (subset,) = subsets_of(_service(**headless, ports=[]), [pod])
+    assert [entry["ip"] for entry in subset["addresses"]] == ["127.1.0.1"]
+
+
+def test_a_mirror_that_gets_other_ports_is_made_anew_under_its_name() -> None:
+    other: Ports = (("other", "TCP", 9000, ""),)
+    present = _present(plan_slices(_service(), {HTTP: _endpoints("a")}, [], MIRRORING), "web-x")
+    (updated,) = plan_slices(_service(), {other: _endpoints("b")}, present, MIRRORING).update
+    assert (updated["metadata"]["name"], "generateName" in updated["metadata"]) == ("web-x", False)

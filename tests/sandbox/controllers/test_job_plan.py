@@ -21,6 +21,7 @@ from kthena_sandbox.controllers.job_plan import (
     tally,
     to_count,
     with_end,
+    with_start,
     with_work,
 )
 from kthena_sandbox.controllers.job_pods import is_superfluous
@@ -217,3 +218,9 @@ def test_a_job_that_has_succeeded_early() -> None:
     assert aim_now(job, Tally(1, 0, (), 0, frozenset({0})), NOW) is None
     done = Tally(1, 0, (), 0, frozenset({1}))
     assert aim_now(job, done, NOW) == Aim(False, "SuccessPolicy", "Matched rules at index 1")
+
+
+def test_a_job_begins_when_it_is_not_suspended() -> None:
+    assert with_start(_job(completions=0), {}, NOW) == {"startTime": "2026-01-02T03:04:05Z"}
+    assert with_start(_job(), {"startTime": "before"}, NOW) == {"startTime": "before"}
+    assert with_start(_job(suspend=True), {}, NOW) == {}

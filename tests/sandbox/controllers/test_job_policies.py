@@ -8,6 +8,7 @@ import pytest
 from kthena_sandbox.controllers.job_policies import (
     FAILURES,
     Judgement,
+    ended_at,
     failure_notes,
     judged,
     last_failure,
@@ -37,6 +38,10 @@ def pod(name: str, index: int | None = None, failures: str = "", **codes: int) -
     if failures:
         metadata["annotations"] = {FAILURES: failures}
     return {"metadata": metadata, "status": {"phase": "Failed", "containerStatuses": statuses}}
+
+
+def _ended(time: str) -> Document:
+    return {"state": {"terminated": {"finishedAt": f"2026-01-01T00:{time}Z"}}}
 
 
 @pytest.mark.parametrize(
@@ -112,3 +117,20 @@ def test_rules_of_success() -> None:
     assert success_rule(job(**rules), frozenset({0})) == 1
     assert success_rule(job(**rules), frozenset({1, 2})) == 0
     assert success_rule(job(), frozenset({0, 1, 2})) is None
+
+
+@pytest.mark.parametrize(
+    ("metadata", "status", "second"),
+    [
+        ({}, {"containerStatuses": [_ended("00:01"), _ended("00:03")]}, 3),
+        ({}, {"containerStatuses": [_ended("00:01"), {"state": {"running": {}}}]}, 9),
+        ({}, {"conditions": [{"type": "Ready", "status": "False",
+                              "lastTransitionTime": "2026-01-01T00:00:04Z"}]}, 4),
+        ({"deletionTimestamp": "2026-01-01T00:00:35Z", "deletionGracePeriodSeconds": 30}, {}, 5),
+        ({}, {}, 9),
+    ],
+)  # fmt: skip
+def test_when_a_pod_came_to_its_end(metadata: Document, status: Document, second: int) -> None:
+    made = {"creationTimestamp": "2026-01-01T00:00:09Z"}
+    found = ended_at({"metadata": made | metadata, "status": status})
+    assert found == datetime(2026, 1, 1, 0, 0, second, tzinfo=UTC)

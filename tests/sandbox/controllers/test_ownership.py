@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from kthena_sandbox.controllers.ownership import claim, selects
+from kthena_sandbox.controllers.ownership import adopted, claim, released, selects
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,25 @@ def test_an_owner_claims_what_it_selects() -> None:
     names = [[entry["metadata"]["name"] for entry in group]
              for group in (claims.owned, claims.adopt, claims.release)]  # fmt: skip
     assert names == [["mine"], ["orphan"], ["strayed"]]
+
+
+def test_an_owner_that_is_leaving_neither_takes_nor_lets_go() -> None:
+    owner = {
+        "kind": "ReplicaSet",
+        "metadata": {"namespace": "default", "uid": "o", "deletionTimestamp": "now"},
+        "spec": {"selector": {"matchLabels": {"app": "a"}}},
+    }
+    claims = claim(owner, [_object("strayed", "b", "o"), _object("orphan", "a")])
+    assert (claims.owned, claims.adopt, claims.release) == ((), (), ())
+
+
+def test_what_is_adopted_may_be_held_and_is_let_go_with_it() -> None:
+    owner = _object("owner", "a") | {"apiVersion": "batch/v1", "kind": "Job"}
+    pod = _object("pod", "a", finalizers=["other"], resourceVersion="7")
+    held = adopted(pod, owner, "tracking")["metadata"]
+    assert held["finalizers"] == ["other", "tracking"]
+    assert [one["uid"] for one in held["ownerReferences"]] == ["owner"]
+    assert "finalizers" not in adopted(pod, owner)["metadata"]
+    mine = _object("pod", "b", "owner", finalizers=["tracking"], resourceVersion="7")
+    free = released(mine, "owner", "tracking")["metadata"]
+    assert (free["finalizers"], free["ownerReferences"]) == ([], [])

@@ -6,6 +6,7 @@ from typing import Any
 from tests.sandbox.house import Cluster, deployment, engine_pod, running
 
 from kthena_sandbox.controllers.conditions import condition_of
+from kthena_sandbox.controllers.ownership import reference_to
 from kthena_sandbox.kinds import (
     AUTOSCALERS,
     CRON_JOBS,
@@ -30,33 +31,43 @@ def cron_job(**spec: Any) -> Document:
     return {"schedule": "@every 1s", "jobTemplate": {"spec": {"template": {"spec": pod}}}} | spec
 
 
-async def test_a_cron_job_starts_jobs_and_replaces_them(tmp_path: Path) -> None:
+async def test_a_cron_job_starts_jobs(tmp_path: Path) -> None:
     async with running(tmp_path, controllers=True) as cluster:
-        await cluster.create(CRON_JOBS, "c", spec=cron_job(concurrencyPolicy="Forbid"))
+        await cluster.create(CRON_JOBS, "c", spec=cron_job())
 
         async def started() -> list[Document]:
             return await cluster.client.list(JOBS, "default")
 
-        (job,) = await cluster.until(started)
+        (job, *_) = await cluster.until(started)
         owner = job["metadata"]["ownerReferences"][0]
         assert (owner["kind"], owner["name"], owner["controller"]) == ("CronJob", "c", True)
 
-        async def written() -> Document | None:
+        async def active() -> list[str]:
             found = await cluster.client.get(CRON_JOBS, Key("default", "c"))
-            return found if (found.get("status") or {}).get("active") else None
+            return [entry["uid"] for entry in (found.get("status") or {}).get("active") or []]
 
-        status = (await cluster.until(written))["status"]
-        assert [entry["uid"] for entry in status["active"]] == [job["metadata"]["uid"]]
+        assert job["metadata"]["uid"] in await cluster.until(active)
+
+
+async def test_a_cron_job_waits_for_the_job_before_or_replaces_it(tmp_path: Path) -> None:
+    async with running(tmp_path, controllers=True) as cluster:
+        spec = cron_job(concurrencyPolicy="Forbid", suspend=True)
+        created = await cluster.create(CRON_JOBS, "c", spec=spec)
+        owners = {"ownerReferences": [reference_to(created)]}
+        template = spec["jobTemplate"]["spec"]["template"]
+        job = await cluster.create(JOBS, "older", metadata=owners, spec={"template": template})
+        active = {"name": "older", "namespace": "default", "uid": job["metadata"]["uid"]}
+        key = Key("default", "c")
+        await cluster.client.patch(CRON_JOBS, key, {"status": {"active": [active]}}, "status")
+        await cluster.client.patch(CRON_JOBS, key, {"spec": {"suspend": False}})
 
         async def forbidden() -> bool:
             return "JobAlreadyActive" in await reasons(cluster, "c")
 
         await cluster.until(forbidden)
-        assert len(await started()) == 1
-        await cluster.client.patch(
-            CRON_JOBS, Key("default", "c"), {"spec": {"concurrencyPolicy": "Replace"}}
-        )
-        await cluster.gone(JOBS, Key("default", job["metadata"]["name"]))
+        assert [one["metadata"]["name"] for one in await cluster.client.list(JOBS)] == ["older"]
+        await cluster.client.patch(CRON_JOBS, key, {"spec": {"concurrencyPolicy": "Replace"}})
+        await cluster.gone(JOBS, Key("default", "older"))
 
         async def told() -> bool:
             return {"SuccessfulCreate", "SuccessfulDelete"} <= await reasons(cluster, "c")

@@ -25,6 +25,8 @@ def test_what_a_secret_lacks_is_filled_in() -> None:
     whole = {"metadata": known, "data": change["data"] | {"token": "eA=="}}
     assert missing(whole, ACCOUNT, "pem") == {}
     assert missing(whole, ACCOUNT, "new") != {}
+    other = {"metadata": known, "data": whole["data"] | {"namespace": "eA=="}}
+    assert missing(other, ACCOUNT, "pem") == {}
 
 
 async def _secret(cluster: Cluster, name: str) -> None:

@@ -13,6 +13,7 @@ from kthena_sandbox.apiserver.conversion import from_storage, to_storage
 from kthena_sandbox.apiserver.conversions import Conversions
 from kthena_sandbox.apiserver.definitionnames import is_established, named_status, waits_for_names
 from kthena_sandbox.apiserver.errors import Cause, forbidden, not_found
+from kthena_sandbox.apiserver.feeds import Feeds
 from kthena_sandbox.apiserver.metadata import timestamp
 from kthena_sandbox.apiserver.storage import Collection, Key, Store
 from kthena_sandbox.apiserver.surroundings import Surroundings
@@ -35,6 +36,7 @@ class Cluster:
     dice: Random
     disabled_plugins: frozenset[str] = frozenset()
     conversions: Conversions = field(init=False)
+    feeds: Feeds = field(default_factory=Feeds)
 
     def __post_init__(self) -> None:
         self.conversions = Conversions(self.clock)

@@ -1,8 +1,8 @@
 """Where connections come in: HTTP/2 goes to hypercorn, HTTP/1.1 to `http1` until a request asks for another protocol."""
 
 import logging
+import ssl
 from functools import partial
-from typing import Any
 from urllib.parse import unquote
 
 import h11
@@ -12,6 +12,7 @@ from wsproto.utilities import RemoteProtocolError
 
 from kthena_sandbox.apiserver.app import Api
 from kthena_sandbox.apiserver.http1 import Http1Connection, encoded
+from kthena_sandbox.apiserver.sockets import PlainStream, PromptStream, TlsStream
 from kthena_sandbox.apiserver.web import Request, Response, Takeover, read_head
 from kthena_sandbox.connections import Connections
 
@@ -20,34 +21,38 @@ _FIRST_PIECE = 64 * 1024
 
 
 async def serve_connections(
-    api: Api, config: Config, listeners: list[Any], stopped: trio.Event
-) -> None:
+    api: Api, config: Config, listener: trio.SocketListener, tls: ssl.SSLContext | None,
+    stopped: trio.Event,
+) -> None:  # fmt: skip
     """Serve until *stopped*, and what is under way then for as long as the configuration says."""
     connections = Connections(config)
     open_ones: set[Http1Connection] = set()
 
-    async def serve(stream: Any) -> None:
-        try:
-            first = await _first_of(stream)
-        except (trio.BrokenResourceError, trio.ClosedResourceError, OSError):
-            first = b""
-        if first is None:
-            await connections.serve(api, stream)
-            return
-        async with stream:
-            connection = Http1Connection(api, stream, first)
-            open_ones.add(connection)
+    async def serve(plain: trio.SocketStream) -> None:
+        async with PlainStream(plain) if tls is None else TlsStream(plain, tls) as stream:
             try:
-                asked = await connection.serve() if first else b""
-            finally:
-                open_ones.discard(connection)
-            if asked:
-                await _answer(api, stream, asked)
+                first = await _first_of(stream)
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                return
+            if first is None:
+                await connections.serve(api, stream)
+            elif first:
+                await serve_http1(stream, first)
+
+    async def serve_http1(stream: PromptStream, first: bytes) -> None:
+        connection = Http1Connection(api, stream, first)
+        open_ones.add(connection)
+        try:
+            asked = await connection.serve()
+        finally:
+            open_ones.discard(connection)
+        if asked:
+            await _answer(api, stream, asked)
 
     async with trio.open_nursery() as nursery:
         async with trio.open_nursery() as accepting:
             accepting.start_soon(
-                partial(trio.serve_listeners, serve, listeners, handler_nursery=nursery)
+                partial(trio.serve_listeners, serve, [listener], handler_nursery=nursery)
             )
             await stopped.wait()
             accepting.cancel_scope.cancel()
@@ -57,13 +62,13 @@ async def serve_connections(
         nursery.cancel_scope.deadline = trio.current_time() + config.graceful_timeout
 
 
-async def _first_of(stream: Any) -> bytes | None:
-    """The first bytes of a connection of HTTP/1.1; None for one of HTTP/2. Raises OSError and what trio raises."""
-    if isinstance(stream, trio.SSLStream):
+async def _first_of(stream: PlainStream | TlsStream) -> bytes | None:
+    """The first bytes of a connection of HTTP/1.1; None for one of HTTP/2. Raises what trio raises."""
+    if isinstance(stream, TlsStream):
         await stream.do_handshake()
         if stream.selected_alpn_protocol() == "h2":
             return None
-    return bytes(await stream.receive_some(_FIRST_PIECE))
+    return await stream.receive_some(_FIRST_PIECE)
 
 
 async def _answer(api: Api, stream: trio.abc.Stream, asked: bytes) -> None:

@@ -13,7 +13,17 @@ import trio
 
 from kthena_sandbox.apiserver.app import Api
 from kthena_sandbox.apiserver.errors import ApiError
-from kthena_sandbox.apiserver.web import MAX_BODY, Headers, Request, Response, Streaming, read_head
+from kthena_sandbox.apiserver.sockets import PromptStream
+from kthena_sandbox.apiserver.web import (
+    MAX_BODY,
+    Headers,
+    Prompt,
+    Request,
+    Response,
+    Streaming,
+    Write,
+    read_head,
+)
 from kthena_sandbox.httpd.messages import CONTINUE, LAST_CHUNK, chunk, head
 from kthena_sandbox.httpd.parsing import Limits, Malformed, Received, RequestParser
 
@@ -135,7 +145,7 @@ class Http1Connection:
             nursery.start_soon(self._cancel_when_gone, nursery.cancel_scope)
             nursery.start_soon(end_when_interrupted, nursery.cancel_scope)
             try:
-                await answer.run(self._write)
+                await answer.run(self._writer())
                 complete = True
             except _GONE as error:
                 failure = error
@@ -145,9 +155,19 @@ class Http1Connection:
         await self._stream.send_all(LAST_CHUNK)
         return True
 
+    def _writer(self) -> Write:
+        stream = self._stream
+        if not isinstance(stream, PromptStream):
+            return self._write
+
+        def at_once(data: bytes) -> bool:
+            return stream.send_now(chunk(data))
+
+        return Prompt(self._write, at_once)
+
     async def _write(self, data: bytes) -> None:
-        if data:  # an empty chunk would be the last one
-            await self._stream.send_all(chunk(data))
+        """Write a chunk; without data, which would be the last one, what is left to be sent."""
+        await self._stream.send_all(chunk(data) if data else b"")
 
     async def _cancel_when_gone(self, scope: trio.CancelScope) -> None:
         try:

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from random import SystemRandom
-from typing import Any
 
 import trio
 from hypercorn.config import Config
@@ -82,14 +81,6 @@ def bind(port: int) -> socket.socket:
     return bound
 
 
-def _listener(bound: socket.socket, tls: ssl.SSLContext | None, config: Config) -> Any:
-    plain = trio.SocketListener(trio.socket.from_stdlib_socket(bound))
-    if tls is None:
-        return plain
-    tls.set_alpn_protocols(config.alpn_protocols)
-    return trio.SSLListener(plain, tls, https_compatible=True)
-
-
 def _config() -> Config:
     config = Config()
     config.errorlog = logging.getLogger("hypercorn.error")
@@ -129,9 +120,9 @@ async def serve(
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(run_expiry, cluster)
                 nursery.start_soon(run_aggregation, cluster)
-                config = _config()
-                listener = _listener(bound, tls, config)
-                nursery.start_soon(_serve_until_cancelled, api, config, listener)
+                nursery.start_soon(cluster.feeds.run)
+                listener = trio.SocketListener(trio.socket.from_stdlib_socket(bound))
+                nursery.start_soon(_serve_until_cancelled, api, listener, tls)
                 task_status.started(entrance.server)
 
 
@@ -141,13 +132,17 @@ def _access(settings: Settings, cluster: Cluster, authority: Authority) -> Acces
     return Access(Authorizer(cluster), tokens, authority.admin_token, unknown)
 
 
-async def _serve_until_cancelled(api: Api, config: Config, listener: Any) -> None:
+async def _serve_until_cancelled(
+    api: Api, listener: trio.SocketListener, tls: ssl.SSLContext | None
+) -> None:
     """End the streams first when cancelled, so that their clients see an end and not a cut."""
-    stopped = trio.Event()
+    stopped, config = trio.Event(), _config()
+    if tls is not None:
+        tls.set_alpn_protocols(config.alpn_protocols)
 
     async def run_shielded() -> None:
         with trio.CancelScope(shield=True):
-            await serve_connections(api, config, [listener], stopped)
+            await serve_connections(api, config, listener, tls, stopped)
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(run_shielded)

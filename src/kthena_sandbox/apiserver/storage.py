@@ -125,7 +125,9 @@ class Collection:
         self._forgotten: dict[
             str, int
         ] = {}  # by namespace, the position after its last change that is gone
-        self._waiting: dict[str, trio.Event] = {}  # by namespace, and "" for those who follow all
+        # by namespace, and "" for those who follow all
+        self._waiting: dict[str, trio.Event] = {}
+        self._told: dict[str, list[Callable[[], None]]] = {}
 
     def apply(self, change: Change) -> None:
         """Take a change in."""
@@ -156,13 +158,15 @@ class Collection:
         while self._changes:
             self._forget_first()
         self.compacted = max(self.compacted, revision)
-        for namespace in list(self._waiting):
+        for namespace in {*self._waiting, *self._told}:
             self._wake(namespace)
 
     def _wake(self, namespace: str) -> None:
         waiting = self._waiting.pop(namespace, None)
         if waiting is not None:
             waiting.set()
+        for tell in self._told.get(namespace, ()):
+            tell()
 
     @property
     def written(self) -> int:
@@ -172,6 +176,16 @@ class Collection:
     async def wait_changed(self, namespace: str = "") -> None:
         """Return after the next change (of objects in *namespace*, if one is given) or compaction."""
         await self._waiting.setdefault(namespace, trio.Event()).wait()
+
+    def subscribe(self, namespace: str, tell: Callable[[], None]) -> None:
+        """Call *tell* at each change (of objects in *namespace*, if one is given) or compaction."""
+        self._told.setdefault(namespace, []).append(tell)
+
+    def unsubscribe(self, namespace: str, tell: Callable[[], None]) -> None:
+        """Do not any more."""
+        self._told[namespace].remove(tell)
+        if not self._told[namespace]:
+            del self._told[namespace]
 
     def at(self, revision: int) -> dict[Key, Document]:
         """The objects as they were at a revision. Raises Expired."""

@@ -17,24 +17,19 @@ from kthena_sandbox.apiserver.conversion import from_storage
 from kthena_sandbox.apiserver.conversions import Unconverted
 from kthena_sandbox.apiserver.converting import convert
 from kthena_sandbox.apiserver.errors import ApiError, too_old
+from kthena_sandbox.apiserver.feeds import plain_line
 from kthena_sandbox.apiserver.listoptions import ListOptions
 from kthena_sandbox.apiserver.negotiation import Form
 from kthena_sandbox.apiserver.presenting import Include, Presentation, shaped_object
 from kthena_sandbox.apiserver.selectors import Selection
 from kthena_sandbox.apiserver.storage import Change, Expired
 from kthena_sandbox.apiserver.strategies import as_shown, strategy_of
-from kthena_sandbox.apiserver.web import Write
+from kthena_sandbox.apiserver.web import Prompt, Write
 from kthena_sandbox.resources import ResourceType
 
 Document = dict[str, Any]
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 _BATCH = 100
-# The line of a change as it is, which all watchers share: by whether it is a creation, and a deletion.
-_PLAIN = {
-    (True, False): b'{"type":"ADDED","object":%b}\n',
-    (False, False): b'{"type":"MODIFIED","object":%b}\n',
-    (False, True): b'{"type":"DELETED","object":%b}\n',
-}
 _BEFORE_END = 2.0  # the last bookmark comes this long before the time-out, as in a kube-apiserver
 
 
@@ -112,20 +107,40 @@ class Watch:
             if reached > position:
                 position = reached
                 continue
-            if await self._changes_until(due):
+            if trio.current_time() >= due:
+                await write(self._bookmark(self.cluster.store.published))
+                due = self._next_bookmark(ends)
                 continue
-            await write(self._bookmark(self.cluster.store.published))
-            due = self._next_bookmark(ends)
+            position = await self._changes_until(write, position, due)
 
-    async def _changes_until(self, due: float) -> bool:
-        """Whether something changes before that time."""
+    async def _changes_until(self, write: Write, position: int, due: float) -> int:
+        """Wait for a change that is to be written here, at most to that time; the position up to which all is sent."""
         collection = self.cluster.collection(self.resource)
-        if due == float("inf"):
-            await collection.wait_changed(self.selected.namespace)
-            return True
-        with trio.move_on_at(due) as waiting:
-            await collection.wait_changed(self.selected.namespace)
-        return not waiting.cancelled_caught
+        namespace = self.selected.namespace
+        if (
+            isinstance(write, Prompt)
+            and self._plain
+            and self._asked <= self.cluster.store.published
+        ):
+            reached = await self.cluster.feeds.follow(
+                collection, namespace, self.resource.api_version, position,
+                send=write.at_once, until=due,
+            )  # fmt: skip
+            await write(b"")  # what could not be sent at once
+            return reached
+        with trio.move_on_at(due):
+            await collection.wait_changed(namespace)
+        return position
+
+    @property
+    def _asked(self) -> int:
+        return self.options.resource_version or 0
+
+    @property
+    def _plain(self) -> bool:
+        """Whether changes are told as they are kept, if they are kept in the version that is asked for."""
+        plain = self.form == Form() and self.selected.everything
+        return plain and strategy_of(self.resource).shown is None
 
     def _next_bookmark(self, ends: float) -> float:
         if not self.options.bookmarks:
@@ -143,14 +158,12 @@ class Watch:
             raise too_old(error.asked, error.oldest) from error
 
     def _lines(self, changes: list[Change]) -> Iterator[bytes]:
-        plain = self.form == Form() and self.selected.everything
-        plain = plain and strategy_of(self.resource).shown is None
-        asked = self.options.resource_version or 0
+        plain, asked = self._plain, self._asked
         for change in changes:
             if change.revision <= asked:
                 continue  # he has asked for what comes after a revision that was yet to come
             if plain and change.last.get("apiVersion") == self.resource.api_version:
-                yield _PLAIN[change.before is None, change.after is None] % change.encoded
+                yield plain_line(change)
             elif kind := self._kind(change):
                 shown = change.last if change.after is None else change.after
                 if change.after is not None and kind == "DELETED":

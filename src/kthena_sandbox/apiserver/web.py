@@ -52,6 +52,21 @@ NO_SUCH_PATH = Response(404, b"404 page not found\n", "text/plain; charset=utf-8
 
 
 @dataclass(frozen=True, slots=True)
+class Prompt:
+    """A `Write` that has another way: `at_once` waits for nothing, and says whether all could be sent.
+
+    What could not goes out with the next call of the first, be it one with nothing more.
+    """
+
+    write: Write
+    at_once: Callable[[bytes], bool]
+
+    def __call__(self, data: bytes) -> Awaitable[None]:
+        """Write, and wait until it is sent."""
+        return self.write(data)
+
+
+@dataclass(frozen=True, slots=True)
 class Streaming:
     """An answer that is written piece by piece by `run`, until it returns or the client leaves."""
 

@@ -98,6 +98,10 @@ class Http1Connection:
                 return
 
     async def _next(self) -> tuple[Request, bool] | None:
+        if self._parser.ready:
+            await (
+                trio.lowlevel.checkpoint()
+            )  # others have their turns while one client sends on and on
         while not self._parser.ready:
             if self._parser.is_idle and self._closing:
                 return None

@@ -69,6 +69,8 @@ class PromptStream(trio.abc.Stream):
         """As it goes over the wire."""
 
     def _push(self) -> bool:
+        if self._failure is not None:
+            return False
         try:
             while self._unsent:
                 del self._unsent[: self.socket.send(self._unsent)]

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
+import msgspec
 import trio
 
-from kthena_sandbox.apiserver.storage import Change, Collection, Expired
+from kthena_sandbox.apiserver.storage import Change, Collection, Document, Expired
 
 _BATCH = 100
 # The line of a change as it is, which all watchers share: by whether it is a creation, and a deletion.
@@ -19,6 +20,11 @@ _PLAIN = {
     (False, False): b'{"type":"MODIFIED","object":%b}\n',
     (False, True): b'{"type":"DELETED","object":%b}\n',
 }
+
+
+def plain_addition(document: Document) -> bytes:
+    """The event by which a watcher learns of an object that was there before him, likewise."""
+    return _PLAIN[True, False] % msgspec.json.encode(document)
 
 
 def plain_line(change: Change) -> bytes:

@@ -60,7 +60,10 @@ def shaped_list(
 
 
 def _bare(document: Document) -> Document:
-    return {name: value for name, value in document.items() if name not in {"kind", "apiVersion"}}
+    bare = document.copy()
+    bare.pop("kind", None)
+    bare.pop("apiVersion", None)
+    return bare
 
 
 def _table(

@@ -1,5 +1,6 @@
 """Lists of a collection: selected, in a consistent state, in chunks."""
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,19 +68,20 @@ def list_page(
     revision = _revision(cluster, options)
     start = options.continuation.start if options.continuation else None
     state = _state(cluster, resource, revision, start)
-    keys = sorted(key for key in state if start is None or key > Key(*start))
-    if selected.namespace:
-        keys = [key for key in keys if key.namespace == selected.namespace]
+    home = selected.namespace
+    keys = sorted(key for key in state if home in ("", key.namespace))
+    if start is not None:
+        keys = keys[bisect_right(keys, Key(*start)) :]
     if selected.name:
         keys = [key for key in keys if key.name == selected.name]
     known = cluster.conversions
     known.require(resource, (state[key] for key in keys))
     chunk: list[Document] = []
-    seen = 0
+    everything, seen = selected.everything, 0
     for key in keys:
         seen += 1
         document = from_storage(resource, state[key], known)
-        if selected.matches(document):
+        if everything or selected.matches(document):
             chunk.append(as_shown(resource, document))
         if options.limit and len(chunk) == options.limit:
             break

@@ -17,7 +17,7 @@ from kthena_sandbox.apiserver.conversion import from_storage
 from kthena_sandbox.apiserver.conversions import Unconverted
 from kthena_sandbox.apiserver.converting import convert
 from kthena_sandbox.apiserver.errors import ApiError, too_old
-from kthena_sandbox.apiserver.feeds import plain_line
+from kthena_sandbox.apiserver.feeds import plain_addition, plain_line
 from kthena_sandbox.apiserver.listoptions import ListOptions
 from kthena_sandbox.apiserver.negotiation import Form
 from kthena_sandbox.apiserver.presenting import Include, Presentation, shaped_object
@@ -65,7 +65,9 @@ class Watch:
         if not initial:
             return self._position(revision if asked is None else asked)
         position = self._position(revision)
-        present = [collection.documents[key] for key in sorted(collection.documents)]
+        home = self.selected.namespace
+        keys = sorted(key for key in collection.documents if home in ("", key.namespace))
+        present = [collection.documents[key] for key in keys]
         lines = await self._complete(partial(self._added, present))
         await self.cluster.store.settled()
         await write(lines)
@@ -92,7 +94,11 @@ class Watch:
 
     def _added(self, documents: list[Document]) -> Iterator[bytes]:
         self.cluster.conversions.require(self.resource, documents)
+        plain = self._plain
         for document in documents:
+            if plain and document.get("apiVersion") == self.resource.api_version:
+                yield plain_addition(document)
+                continue
             shown = self._converted(document)
             if self.selected.matches(shown):
                 yield self._event("ADDED", shown)

@@ -23,9 +23,9 @@ def version_priority(version: str) -> tuple[int, int, int, str]:
 
 def collection_key(resource: ResourceType) -> CollectionKey:
     """Where objects of the kind are kept: the two Event groups share one collection."""
-    group = (
-        "" if (resource.group, resource.plural) == ("events.k8s.io", "events") else resource.group
-    )
+    group = resource.group
+    if group == "events.k8s.io" and resource.plural == "events":
+        group = ""
     return CollectionKey(group, resource.plural)
 
 

@@ -21,6 +21,18 @@ def _remember(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return decoded
 
 
+class _Repeated(Exception):
+    """Some key comes more than once."""
+
+
+def _refuse(pairs: list[tuple[str, Any]]) -> None:
+    if len(dict(pairs)) < len(pairs):
+        raise _Repeated
+
+
+_decode_strictly = json.JSONDecoder(object_pairs_hook=_refuse).decode
+
+
 def complaints(body: bytes, content_type: str) -> list[str]:
     """What field validation says about keys that a body has twice."""
     if content_type.endswith("yaml"):
@@ -32,10 +44,12 @@ def complaints(body: bytes, content_type: str) -> list[str]:
 def duplicate_fields(body: bytes) -> list[str]:
     """The paths of repeated keys, empty for a body that is no JSON."""
     try:
-        decoded = json.loads(body, object_pairs_hook=_remember)
+        _decode_strictly(body.decode(json.detect_encoding(body), "surrogatepass"))
+    except _Repeated:
+        return list(_walk(json.loads(body, object_pairs_hook=_remember), ""))
     except ValueError:
-        return []
-    return list(_walk(decoded, ""))
+        pass
+    return []
 
 
 def _walk(value: Any, path: str) -> Iterator[str]:

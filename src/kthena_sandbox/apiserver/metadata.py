@@ -53,7 +53,7 @@ _WITHOUT_CORE_RULES = frozenset(
 
 def timestamp(moment: datetime) -> str:
     """RFC 3339 with a resolution of one second, as all `metav1.Time` are written."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.isoformat()[:19] + "Z"
 
 
 def check_shape(resource: ResourceType, document: Document) -> tuple[Document, list[str]]:

@@ -82,7 +82,11 @@ def _create(
     if options.tracked:
         managed = fieldmanagers.after_update(resource, None, fitted, _writer(cluster, options))
     made = _created(cluster, resource, namespace, meta.with_managed(fitted, managed), options)
-    return replaced(made, warnings=(*warnings, *made.warnings))
+    return _saying(warnings, made)
+
+
+def _saying(warnings: tuple[str, ...], made: Outcome) -> Outcome:
+    return replaced(made, warnings=(*warnings, *made.warnings)) if warnings else made
 
 
 def _created(
@@ -249,7 +253,7 @@ def _update(
         managed = fieldmanagers.after_update(resource, old, fitted, _writer(cluster, options))
     known = meta.with_managed(fitted, managed)
     made = _changed(cluster, resource, old, known, options, merge=merge, checked=checked)
-    return replaced(made, warnings=(*warnings, *made.warnings))
+    return _saying(warnings, made)
 
 
 def _changed(

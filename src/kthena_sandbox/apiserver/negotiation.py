@@ -1,6 +1,7 @@
 """Which form an answer takes (`Accept`) and which form a body has (`Content-Type`)."""
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -63,6 +64,7 @@ def media_ranges(accept: str) -> list[MediaRange]:
     return sorted(ranges, key=lambda entry: -entry.quality)
 
 
+@lru_cache(maxsize=256)
 def negotiate(accept: str) -> Form:
     """The first wanted form that can be written. Raises ApiError 406 if there is none."""
     for entry in media_ranges(accept):

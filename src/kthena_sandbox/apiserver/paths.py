@@ -1,6 +1,7 @@
 """What a URL path of the API names: a group version, a collection, an object or a subresource."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 _OF_NAMESPACE = frozenset({"status", "finalize"})
 
@@ -22,6 +23,7 @@ class Target:
     watch: bool = False
 
 
+@lru_cache(maxsize=4096)
 def parse_target(path: str) -> Target | None:
     """Read `/api/<version>/…` and `/apis/<group>/<version>/…`; None for any other path.
 

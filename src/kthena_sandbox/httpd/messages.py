@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
+from functools import lru_cache
 from http import HTTPStatus
 from urllib.parse import parse_qsl
 
@@ -49,10 +50,15 @@ def head(status: int, headers: Iterable[tuple[str, str]], now: float) -> bytes:
     """Status line and header section; *now* is in seconds of the Unix epoch."""
     lines = [
         f"HTTP/1.1 {status} {_PHRASES.get(status, 'Unknown')}",
-        f"date: {formatdate(now, usegmt=True)}",
+        f"date: {_date(int(now))}",
     ]
     lines += [f"{name}: {value}" for name, value in headers]
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+
+@lru_cache(maxsize=1)
+def _date(second: int) -> str:
+    return formatdate(second, usegmt=True)
 
 
 def chunk(data: bytes) -> bytes:

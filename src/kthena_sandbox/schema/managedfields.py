@@ -12,6 +12,7 @@ Document = dict[str, Any]
 UPDATE, APPLY = "Update", "Apply"
 MAX_UPDATERS = 10
 ANCIENT = "ancient-changes"
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Identity:
         said = {"manager": self.manager, "operation": self.operation}
         said |= {"apiVersion": self.version} if self.version else {}
         said |= {"subresource": self.subresource} if self.subresource else {}
-        return json.dumps(said, separators=(",", ":"))
+        return _encode(said)
 
     def __str__(self) -> str:
         """As it stands in messages about conflicts."""

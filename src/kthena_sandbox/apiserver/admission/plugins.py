@@ -38,7 +38,8 @@ def completed(cluster: Cluster, attempt: Attempt) -> Document:
     """The new object as all of them make it; of a deletion what is to go. Raises ApiError."""
     for complete in _COMPLETING:
         if attempt.new is not None:
-            attempt = replace(attempt, new=complete(cluster, attempt))
+            made = complete(cluster, attempt)
+            attempt = attempt if made is attempt.new else replace(attempt, new=made)
     return attempt.subject
 
 

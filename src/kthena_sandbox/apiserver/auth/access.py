@@ -73,6 +73,8 @@ class Access:
         return bool(known) and hmac.compare_digest(token.encode(), known.encode())
 
     def _impersonated(self, headers: Mapping[str, str], user: User) -> User:
+        if not any(name.startswith("impersonate-") for name in headers):
+            return user
         wanted = list(_impersonations(headers))
         name = headers.get("impersonate-user", "")
         if not wanted:

@@ -99,9 +99,8 @@ class Http1Connection:
 
     async def _next(self) -> tuple[Request, bool] | None:
         if self._parser.ready:
-            await (
-                trio.lowlevel.checkpoint()
-            )  # others have their turns while one client sends on and on
+            # others have their turns while one client sends on and on
+            await trio.lowlevel.checkpoint()
         while not self._parser.ready:
             if self._parser.is_idle and self._closing:
                 return None

@@ -1,7 +1,8 @@
 """Accepted sockets, plain and of TLS, that can also send without waiting.
 
-A send that the kernel takes at once, as nearly all are, is one call and no turn of trio's: with trio's own streams an
-event costs each of its watchers 28 µs and in TLS 40 µs, with these and one task for all of them 12 µs and 16 µs.
+A send that the kernel takes at once, as nearly all are, is one call and no turn of trio's. With trio's own streams and a
+task for each watcher a write that ten watchers see takes 0.66 ms of CPU, with these and `feeds` 0.38 ms (through TLS and
+with a state file 0.78 and 0.51 ms).
 """
 
 import socket

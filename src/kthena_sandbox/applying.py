@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import trio
@@ -10,9 +11,13 @@ import yaml
 from kthena_sandbox.client import ApiError, Client
 from kthena_sandbox.controllers.catalogue import discover
 from kthena_sandbox.kinds import PODS, Document, Key, Kind
+from kthena_sandbox.nesting import check_nesting
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _LONGEST_ANNOTATIONS = 256 * 1024  # of an object, all together: validation of ObjectMeta
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is twenty times faster
+# What PyYAML and msgspec raise of texts that look like dates, numbers, booleans and keys and are none, and of deep ones.
+_UNREADABLE = (yaml.YAMLError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 _TRIES = 20
 _PAUSE = 0.1
 
@@ -34,17 +39,46 @@ def read_documents(path: Path) -> list[Document]:
 
 def _read_file(path: Path) -> Iterator[Document]:
     try:
-        documents = list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
+        content = path.read_bytes()
+        check_nesting(content)
+        documents = list(yaml.load_all(content, _LOADER))
     except OSError as error:
         raise ApplyError(f"{path}: {error.strerror}") from error
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
+    except _UNREADABLE as error:
         raise ApplyError(f"{path}: {error}") from error
-    for document in filter(None, documents):
-        if not isinstance(document, dict) or not {"apiVersion", "kind", "metadata"} <= set(
-            document
-        ):
-            raise ApplyError(f"{path}: a document without apiVersion, kind or metadata")
-        yield from document["items"] if document["kind"] == "List" else [document]
+    for document in documents:
+        if document is not None:
+            yield from _objects_of(document, path)
+
+
+def _objects_of(document: Any, path: Path) -> Iterator[Document]:
+    """The object, or those of a list, as JSON has them. Raises ApplyError."""
+    is_list = isinstance(document, dict) and str(document.get("kind")).endswith("List")
+    if is_list and isinstance(document.get("items"), list):
+        for item in document["items"]:
+            yield from _objects_of(item, path)
+        return
+    if why := _flaw(document):
+        raise ApplyError(f"{path}: {why}")
+    try:
+        yield msgspec.json.decode(msgspec.json.encode(document))
+    except _UNREADABLE as error:
+        raise ApplyError(f"{path}: {error}") from error
+
+
+def _flaw(document: Any) -> str:
+    """Why a document is no object that can be told apart from others, "" where it is one."""
+    if not isinstance(document, dict) or not {"apiVersion", "kind", "metadata"} <= set(document):
+        return "a document without apiVersion, kind or metadata"
+    metadata = document["metadata"]
+    if not isinstance(metadata, dict):
+        return "metadata is not a mapping"
+    texts = {
+        "apiVersion": document["apiVersion"], "kind": document["kind"],
+        "metadata.name": metadata.get("name") or "", "metadata.namespace": metadata.get("namespace") or "",
+    }  # fmt: skip
+    wrong = [name for name, value in texts.items() if not isinstance(value, str)]
+    return f"{wrong[0]} is not a text" if wrong else ""
 
 
 async def kind_of(client: Client, api_version: str, name: str) -> Kind:
@@ -59,6 +93,8 @@ def _annotated(document: Document) -> Document:
     """With the annotation by which a later `kubectl apply` knows what was applied before, unless it is too long."""
     metadata = document["metadata"]
     given = metadata.get("annotations") or {}
+    if not isinstance(given, dict):
+        return document  # which the server refuses
     plain = document | {"metadata": metadata | {"annotations": given}}
     applied = msgspec.json.encode(plain, order="sorted").decode() + "\n"
     if len(applied) > _LONGEST_ANNOTATIONS - 1024:
@@ -71,7 +107,7 @@ async def placed(client: Client, document: Document) -> Document:
     """The document with the namespace that it means. Raises ApplyError, ApiError, ApiAway."""
     kind = await kind_of(client, document["apiVersion"], document["kind"])
     metadata = document["metadata"]
-    if not isinstance(metadata, dict) or not metadata.get("name"):
+    if not metadata.get("name"):
         raise ApplyError(f"{kind.name} without a name")
     home = {"namespace": metadata.get("namespace") or "default"} if kind.namespaced else {}
     return document | {"metadata": metadata | home}

@@ -6,7 +6,7 @@ anew when its file changes, as the kubelet does with its own manifests.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -51,13 +51,28 @@ class Files:
 
 
 def signature(folder: Path) -> Signature:
-    """By which a change of any manifest shows. Raises OSError."""
+    """By which a change of any manifest shows; hidden files and folders are none. Raises OSError."""
     found = {}
-    for path in sorted(folder.rglob("*")):
-        if path.suffix in _SUFFIXES and path.is_file():
-            state = path.stat()
-            found[str(path.relative_to(folder))] = (state.st_mtime_ns, state.st_size)
+    for path in sorted(_files_below(folder, frozenset())):
+        state = (
+            path.stat() if path.exists() else path.lstat()
+        )  # a link to nothing is read, and told about
+        found[str(path.relative_to(folder))] = (state.st_mtime_ns, state.st_size)
     return found
+
+
+def _files_below(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
+    """The manifests in a folder and those below it, also behind links, which may lead back. Raises OSError."""
+    real = folder.resolve()
+    if real in above:
+        return
+    for path in folder.iterdir():
+        if path.name.startswith("."):
+            continue
+        if path.is_dir():
+            yield from _files_below(path, above | {real})
+        elif path.suffix in _SUFFIXES and (path.is_file() or not path.exists()):
+            yield path
 
 
 def read_files(folder: Path, names: Iterable[str]) -> Files:
@@ -95,28 +110,30 @@ class Manifests:
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Follow the folder until cancelled; the task has started when all was applied once."""
         applied: Signature | None = None
-        seen: Signature = {}
+        seen: Signature | None = None
         due = 0.0
         while True:
-            before, seen = seen, await self._look(seen)
+            before, seen = seen, await self._look()
             settled = (
                 seen == before or applied is None
             )  # a file that is being written changes again
-            if settled and (seen != applied or trio.current_time() >= due):
+            if seen is not None and settled and (seen != applied or trio.current_time() >= due):
                 complete = await self._sync(seen)
                 due = float("inf") if complete else trio.current_time() + _RETRY_SECONDS
                 due = trio.current_time() if self._replacing else due
                 applied = seen
-                task_status.started()
-                task_status = trio.TASK_STATUS_IGNORED
+            task_status.started()
+            task_status = trio.TASK_STATUS_IGNORED
             await trio.sleep(_POLL_SECONDS)
 
-    async def _look(self, last: Signature) -> Signature:
+    async def _look(self) -> Signature | None:
+        """None where the folder cannot be read: one that is away for a moment must not prune everything."""
         try:
             return await trio.to_thread.run_sync(signature, self.folder)
-        except OSError as error:  # a folder that is away for a moment must not prune everything
-            self._tell_once([f"manifests: {error.filename or self.folder}: {error.strerror}"])
-            return last
+        except OSError as error:
+            why = f"manifests: {error.filename or self.folder}: {error.strerror}"
+            self._tell_once([*self._told, why])
+            return None
 
     async def _sync(self, names: Signature) -> bool:
         """Apply and prune; whether all of it could be done."""
@@ -146,16 +163,21 @@ class Manifests:
     ) -> tuple[dict[str, frozenset[Reference]], list[str]]:
         after = {name: before[name] for name in files.broken if name in before}
         faults = []
+        origins: dict[Reference, str] = {}
         listed = [(name, entry) for name, found in files.objects.items() for entry in found]
         for name, document in sorted(listed, key=lambda pair: _rank(pair[1]["kind"])):
             try:
                 wanted = await placed(self.client, document)
+                reference = _reference(wanted)
+                if reference in origins:
+                    raise ApplyError(f"{reference} is in {origins[reference]} already")
+                origins[reference] = name
                 said = await self._apply_one(wanted)
             except (ApplyError, ApiError) as error:
                 faults.append(f"manifests: {self.folder / name}: {error}")
                 after[name] = after.get(name, frozenset()) | _known(document, before.get(name))
             else:
-                after[name] = after.get(name, frozenset()) | {_reference(wanted)}
+                after[name] = after.get(name, frozenset()) | {reference}
                 if not said.endswith(" unchanged"):
                     self.tell(said)
         return after, faults

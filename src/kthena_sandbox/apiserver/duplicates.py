@@ -67,7 +67,7 @@ def repeated_yaml_keys(body: bytes) -> list[str]:
     """What yaml.v2 says about each key that its map has already; nothing for a body that is no YAML."""
     try:
         root = yaml.compose(body, Loader=yaml.SafeLoader)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, RecursionError):
         return []
     return [] if root is None else list(_repeated(root))
 

@@ -14,6 +14,7 @@ from kthena_sandbox.apiserver.errors import (
     unsupported_media_type,
 )
 from kthena_sandbox.apiserver.protobuf import decode_protobuf
+from kthena_sandbox.nesting import check_nesting
 
 JSON = "application/json"
 YAML = "application/yaml"
@@ -121,6 +122,8 @@ def decode_json(body: bytes) -> Any:
         return msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _unreadable(str(error)) from error
+    except RecursionError as error:
+        raise _unreadable("exceeded max depth") from error
 
 
 def decode_patch(body: bytes) -> Any:
@@ -130,6 +133,8 @@ def decode_patch(body: bytes) -> Any:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         truncated = str(error) == "Input data was truncated"
         raise ValueError("unexpected end of JSON input" if truncated else str(error)) from error
+    except RecursionError as error:
+        raise ValueError("exceeded max depth") from error
 
 
 def decode_yaml(body: bytes) -> Any:
@@ -142,6 +147,7 @@ def decode_yaml(body: bytes) -> Any:
 
 def load_yaml(body: bytes) -> Any:
     """The value of one YAML document. Raises yaml.YAMLError."""
+    check_nesting(body)
     return yaml.load(body, Loader=JsonLoader)  # noqa: S506  derived from SafeLoader
 
 

@@ -52,5 +52,13 @@ def test_bodies_that_are_no_json_are_bad_requests(body: bytes) -> None:
     assert caught.value.code == 400
 
 
+@pytest.mark.parametrize("media_type", ["application/json", "application/yaml"])
+def test_bodies_that_are_nested_without_end_are_bad_requests(media_type: str) -> None:
+    with pytest.raises(ApiError) as caught:
+        decode(b'{"a": ' * 200_000 + b"1" + b"}" * 200_000, media_type)
+    assert caught.value.code == 400
+    assert "exceeded max depth" in str(caught.value)
+
+
 def test_answers_in_yaml() -> None:
     assert encode({"b": 1, "a": ["x"]}, Form("application/yaml")) == b"a:\n- x\nb: 1\n"

@@ -24,6 +24,7 @@ from kthena_sandbox.apiserver.errors import (
 from kthena_sandbox.apiserver.fairness import RETRY_SECONDS, Fairness, TooManyRequests
 from kthena_sandbox.apiserver.negotiation import JSON, Form, encode
 from kthena_sandbox.apiserver.objects import answer
+from kthena_sandbox.apiserver.options import check_timeout
 from kthena_sandbox.apiserver.paths import Target, parse_target
 from kthena_sandbox.apiserver.web import (
     NO_SUCH_PATH,
@@ -139,6 +140,7 @@ class Api:
     async def _answer(self, request: Request) -> Answer:
         path = request.path.rstrip("/") or "/"
         target = parse_target(path)
+        check_timeout(request, target)
         request = replace(request, user=self.access.admit(request, target))
         if path in _HEALTH:
             return self._health(path, request)

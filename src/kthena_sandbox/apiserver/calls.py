@@ -72,6 +72,17 @@ class Call:
             document = as_shown(self.resource, document)
         return shaped_object(self.resource, document, self.presentation())
 
+    def review_form(self) -> Form:
+        """The form of the answer to a review. Raises ApiError 406."""
+        return negotiate(self.request.headers.get("accept", ""), tables=False)
+
+    def reviewed(self, answer: Document, form: Form) -> Response:
+        """The answer to a review, which nobody keeps."""
+        shown = shaped_object(
+            self.resource, answer, Presentation(form, "None", self.cluster.clock())
+        )
+        return Response(201, encode(shown, form), form.content_type)
+
     def encoded(self, document: Document, code: int = 200) -> Response:
         """A document as it is."""
         form = negotiate(self.request.headers.get("accept", ""))

@@ -22,7 +22,8 @@ PROTOBUF = "application/vnd.kubernetes.protobuf"
 APPLY_PATCH = "application/apply-patch+yaml"
 WRITTEN = (JSON, YAML)
 _ANY = frozenset({"*/*", "application/*", ""})
-_SHAPES = frozenset({"Table", "PartialObjectMetadata", "PartialObjectMetadataList"})
+_TABLE = "Table"
+_SHAPES = frozenset({_TABLE, "PartialObjectMetadata", "PartialObjectMetadataList"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +67,11 @@ def media_ranges(accept: str) -> list[MediaRange]:
 
 
 @lru_cache(maxsize=256)
-def negotiate(accept: str) -> Form:
-    """The first wanted form that can be written. Raises ApiError 406 if there is none."""
+def negotiate(accept: str, *, tables: bool = True) -> Form:
+    """The first wanted form that can be written; answers to reviews are no *tables*. Raises ApiError 406 if there is none."""
     for entry in media_ranges(accept):
         form = _form(entry)
-        if form is not None:
+        if form is not None and (tables or form.shape != _TABLE):
             return form
     raise not_acceptable(WRITTEN)
 

@@ -255,13 +255,14 @@ def _watch(call: Call) -> Answer:
 def _review(call: Call) -> Answer:
     if call.request.method != "POST" or call.target.name:
         raise method_not_allowed()
+    form = call.review_form()
     document = check_kind(call.resource, call.body())
     namespace, user = call.target.namespace, call.request.user
     attempt = Attempt("CREATE", call.resource, document, None, address=Key(namespace, ""))
     document = admitted(call.request.gate, attempt)
     now = timestamp(call.cluster.clock())
     answer = reviews.answered(call.access, user, call.resource, namespace, document, now=now)
-    return plain(answer, 201)
+    return call.reviewed(answer, form)
 
 
 async def _subresource(call: Call) -> Answer:

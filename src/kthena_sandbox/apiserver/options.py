@@ -11,13 +11,30 @@ from kthena_sandbox.apiserver.duplicates import complaints
 from kthena_sandbox.apiserver.errors import Cause, bad_request, invalid_request
 from kthena_sandbox.apiserver.gates import OPEN, Gate
 from kthena_sandbox.apiserver.negotiation import APPLY_PATCH, media_type_of
+from kthena_sandbox.apiserver.paths import Target
 from kthena_sandbox.apiserver.schemas import FieldValidation
 from kthena_sandbox.apiserver.web import Request
+from kthena_sandbox.schema.cel.kinds import CelError
+from kthena_sandbox.schema.cel.times import duration
 from kthena_sandbox.schema.golang import quoted
 
 _VALIDATIONS = ("", "Ignore", "Strict", "Warn")
 _MANAGER_LIMIT = 128
+_LASTING = frozenset({"attach", "exec", "log", "portforward", "proxy"})
 _POLICIES = ("Foreground", "Background", "Orphan")
+
+
+def check_timeout(request: Request, target: Target | None) -> None:
+    """Raises ApiError 400 for a `timeout` that is no duration, where the request does not last as long as it likes."""
+    given = request.query.get("timeout")
+    lasting = target is not None and target.subresource in _LASTING
+    if not given or lasting or request.flag("watch"):
+        return
+    try:
+        duration(given)
+    except CelError as error:
+        why = f'time: missing unit in duration "{given}"' if given.isdecimal() else str(error)
+        raise bad_request(f"invalid timeout specified in the request URL - {why}") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,10 +135,17 @@ class GarbageCollector:
                 change = graph.without_owners(dependent, {node.uid})
                 await self._ignoring_absence("PATCH", dependent, change)
             elif not is_leaving(dependent.document):
-                policy = "Foreground" if graph.blocks(dependent, node.uid) else "Background"
-                await self._delete(dependent, policy)
+                await self._delete_below(dependent, node.uid)
         if not any(graph.blocks(dependent, node.uid) for dependent in dependents):
             await self._ignoring_absence("PATCH", node, graph.without_finalizer(node, FOREGROUND))
+
+    async def _delete_below(self, dependent: Node, owner_uid: str) -> None:
+        """Delete a dependent; where owners form a circle it must not hold up the owner that waits for it."""
+        below = self._graph.dependents(dependent.uid)
+        if any(entry.waits_for(FOREGROUND) for entry in below):
+            await self._ignoring_absence("PATCH", dependent, graph.unblocked(dependent))
+        policy = "Foreground" if graph.blocks(dependent, owner_uid) else "Background"
+        await self._delete(dependent, policy)
 
     def _has_other_owner(self, dependent: Node, uid: str) -> bool:
         """Whether somebody holds a dependent who is not going to take it along."""

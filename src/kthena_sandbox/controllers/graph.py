@@ -90,6 +90,15 @@ def blocks(node: Node, owner_uid: str) -> bool:
     )
 
 
+def unblocked(node: Node) -> Document:
+    """The merge patch after which an object holds up no owner's deletion."""
+    loose = [
+        entry | ({"blockOwnerDeletion": False} if entry.get("blockOwnerDeletion") else {})
+        for entry in node.owners
+    ]
+    return {"metadata": {"uid": node.uid, "ownerReferences": loose}}
+
+
 def propagation_of(node: Node) -> str:
     """How to delete a dependent: as its finalizers say, otherwise in the background."""
     policies: Mapping[str, str] = {ORPHAN: "Orphan", FOREGROUND: "Foreground"}

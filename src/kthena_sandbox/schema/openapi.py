@@ -7,7 +7,7 @@ from kthena_sandbox.resources import ResourceType
 from kthena_sandbox.schema.descriptions import Descriptions
 from kthena_sandbox.schema.gnostic import encode_document
 from kthena_sandbox.schema.openapipaths import paths_v2, paths_v3
-from kthena_sandbox.schema.openapischemas import as_v2, as_v3, schemas
+from kthena_sandbox.schema.openapischemas import as_v3, schemas, whole_v2
 
 Document = dict[str, Any]
 _INFO = {"title": "Kubernetes", "version": "v1.34.0"}
@@ -34,7 +34,8 @@ def openapi_v3(
 def openapi_v2(types: Iterable[ResourceType]) -> Document:
     """The OpenAPI v2 document of all kinds."""
     listed = list(types)
-    published = {name: as_v2(schema) for name, schema in schemas(listed, Descriptions()).items()}
+    found = schemas(listed, Descriptions())
+    published = {name: whole_v2(schema) for name, schema in found.items()}
     return {"swagger": "2.0", "info": _INFO, "paths": paths_v2(listed), "definitions": published}
 
 

@@ -170,6 +170,14 @@ def as_v2(document: Mapping[str, Any]) -> Document:
     return shown
 
 
+def whole_v2(document: Mapping[str, Any]) -> Document:
+    """The schema of a whole object in that form: of one that keeps unknown fields nothing is told, lest kubectl refuses these."""
+    kinds = "x-kubernetes-group-version-kind"
+    if not document.get(_FREE) or kinds not in document:
+        return as_v2(document)
+    return {"type": "object", kinds: document[kinds]}
+
+
 def _below(key: str, entry: Any, form: Any) -> Any:
     match key:
         case "properties":

@@ -8,7 +8,7 @@ share what is unchanged with them.
 from collections.abc import Mapping
 from typing import Any
 
-from kthena_sandbox.schema.compiled import as_schema
+from kthena_sandbox.schema.compiled import MISSING, as_schema
 from kthena_sandbox.schema.defaulting import defaulted
 from kthena_sandbox.schema.fielderrors import FieldError
 from kthena_sandbox.schema.listtypes import check_lists
@@ -51,7 +51,8 @@ def validate(
     A custom object that is *nameless* is not asked about its CEL rules. What both find is said by the rules, which know the order in which a kube-apiserver says it.
     """
     held = as_schema(schema)
-    found = list(dict.fromkeys(check(obj, held.node, "")))
+    before = MISSING if old is None or held.node.native else old
+    found = list(dict.fromkeys(check(obj, held.node, "", before)))
     if not held.node.native:
         found += check_lists(obj, held.node, "")
         return found + list(rule_errors(obj, old, held.node, found, nameless=nameless))

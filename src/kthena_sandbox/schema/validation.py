@@ -4,14 +4,19 @@ import json
 from typing import Any
 
 from kthena_sandbox.schema import fielderrors as errors
-from kthena_sandbox.schema.compiled import Node
+from kthena_sandbox.schema.compiled import MISSING, Node
+from kthena_sandbox.schema.correlating import Past
 from kthena_sandbox.schema.fielderrors import FieldError
 from kthena_sandbox.schema.golang import json_type, quoted
 from kthena_sandbox.schema.limits import collection_errors, number_errors, text_errors
 
 
-def check(value: Any, node: Node, path: str) -> list[FieldError]:
-    """All that is wrong with a value."""
+def check(value: Any, node: Node, path: str, old: Any = MISSING) -> list[FieldError]:
+    """All that is wrong with a value, where it is not what it was before."""
+    return [] if value == old else _checked(value, node, path, old)
+
+
+def _checked(value: Any, node: Node, path: str, old: Any) -> list[FieldError]:
     found: list[FieldError] = []
     if value is None:
         if node.types and not node.nullable and "null" not in node.types:
@@ -28,11 +33,11 @@ def check(value: Any, node: Node, path: str) -> list[FieldError]:
         case int() | float():
             found += number_errors(value, node, path)
         case list():
-            found += _list(value, node, path)
+            found += _list(value, node, path, Past(old, node))
     if "enum" in node.limits:
         found += _enum(value, node, path)
     if isinstance(value, dict):
-        found += _map(value, node, path)
+        found += _map(value, node, path, Past(old, node))
     return found
 
 
@@ -69,34 +74,35 @@ def _enum_text(entry: Any) -> str:
     return entry if isinstance(entry, str) else json.dumps(entry)
 
 
-def _list(value: list[Any], node: Node, path: str) -> list[FieldError]:
+def _list(value: list[Any], node: Node, path: str, past: Past) -> list[FieldError]:
     found: list[FieldError] = []
     if node.items is not None:
         for index, entry in enumerate(value):
-            found += check(entry, node.items, f"{path}[{index}]")
+            found += check(entry, node.items, f"{path}[{index}]", past.entry(entry))
     return found + collection_errors(value, node, path, "Items", "items")
 
 
-def _map(value: dict[str, Any], node: Node, path: str) -> list[FieldError]:
+def _map(value: dict[str, Any], node: Node, path: str, past: Past) -> list[FieldError]:
     found = collection_errors(value, node, path, "Properties", "properties")
     prefix = f"{path}." if path else ""
     properties = node.properties
     if node.additional is not None or node.closed:
         for key, entry in value.items():
             if key not in properties:
-                found += _additional(entry, node, path, key)
+                found += _additional(entry, node, path, key, past)
     for key, child in properties.items():
         if key in value and (value[key] is not None or key not in node.nulls):
-            found += check(value[key], child, prefix + key)
+            found += check(value[key], child, prefix + key, past.field(key))
     for key in node.required:
         if key not in value or (node.native and value[key] in ("", [])):
             found.append(errors.required(prefix + key))
     return found
 
 
-def _additional(entry: Any, node: Node, path: str, key: str) -> list[FieldError]:
+def _additional(entry: Any, node: Node, path: str, key: str, past: Past) -> list[FieldError]:
     if node.additional is not None:
-        return check(entry, node.additional, f"{path}.{key}" if path else key)
+        below = f"{path}.{key}" if path else key
+        return check(entry, node.additional, below, past.field(key))
     return [errors.invalid(path, key, f"{path}.{key} in body is a forbidden property")]
 
 

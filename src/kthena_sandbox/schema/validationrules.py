@@ -7,7 +7,8 @@ from kthena_sandbox.schema import fielderrors as errors
 from kthena_sandbox.schema.cel.kinds import CelError, optional
 from kthena_sandbox.schema.cel.rules import Rule
 from kthena_sandbox.schema.cel.schematypes import typed
-from kthena_sandbox.schema.compiled import Node
+from kthena_sandbox.schema.compiled import MISSING, Node
+from kthena_sandbox.schema.correlating import Past
 from kthena_sandbox.schema.fielderrors import FieldError
 
 _BLOCKING = frozenset(
@@ -24,50 +25,44 @@ def rule_errors(
 ) -> Iterator[FieldError]:
     """What the rules of a whole object do not allow, where *found* does not forbid to ask them.
 
-    *old* is None for a new object. What an update leaves as it was is not asked about again.
+    *old* is None for a new object. What an update leaves as it was is only asked about changes again.
     """
     if not node.has_rules:
         return
     if nameless or any(error.reason in _BLOCKING for error in found):
         yield errors.invalid("", None, _UNCHECKED)
         return
-    yield from _check(value, old, node, "")
+    yield from _check(value, MISSING if old is None else old, node, "")
 
 
-def _check(value: Any, old: Any, node: Node, path: str) -> Iterator[FieldError]:
-    if not node.has_rules or value is None or (old is not None and value == old):
-        return
-    for rule in node.rules:
-        if old is not None or not rule.about_change:
-            yield from _asked(rule, value, old, node, path)
-    if isinstance(value, dict):
-        yield from _check_map(value, old if isinstance(old, dict) else {}, node, path)
-    elif isinstance(value, list) and node.items is not None:
-        before = _by_keys(old, node)
-        for index, entry in enumerate(value):
-            known = before.get(_key_of(entry, node)) if before else None
-            yield from _check(entry, known, node.items, f"{path}[{index}]")
-
-
-def _check_map(
-    value: dict[str, Any], old: dict[str, Any], node: Node, path: str
+def _check(
+    value: Any, old: Any, node: Node, path: str, *, kept: bool = False
 ) -> Iterator[FieldError]:
-    for name, entry in value.items():
-        child = node.properties.get(name) or node.additional
-        if child is not None:
-            yield from _check(entry, old.get(name), child, f"{path}.{name}" if path else name)
+    """*kept*: what is around the value is as it was."""
+    if not node.has_rules or value is None:
+        return
+    known = None if old is MISSING else old
+    kept = kept or (known is not None and value == known)
+    for rule in node.rules:
+        if _is_asked(rule, known, kept=kept):
+            yield from _asked(rule, value, known, node, path)
+    past = Past(old, node)
+    if isinstance(value, dict):
+        for name, entry in value.items():
+            child = node.properties.get(name) or node.additional
+            if child is not None:
+                below = f"{path}.{name}" if path else name
+                yield from _check(entry, past.field(name), child, below, kept=kept)
+    elif isinstance(value, list) and node.items is not None:
+        for index, entry in enumerate(value):
+            below = f"{path}[{index}]"
+            yield from _check(entry, past.entry(entry), node.items, below, kept=kept)
 
 
-def _by_keys(old: Any, node: Node) -> dict[Any, Any]:
-    """The entries of a list of type map by their keys; entries of other lists have no past."""
-    if node.list_type != "map" or not isinstance(old, list):
-        return {}
-    return {_key_of(entry, node): entry for entry in old}
-
-
-def _key_of(entry: Any, node: Node) -> tuple[str, ...]:
-    present = entry if isinstance(entry, dict) else {}
-    return tuple(repr(present.get(name)) for name in node.list_keys)
+def _is_asked(rule: Rule, known: Any, *, kept: bool) -> bool:
+    if rule.about_change:
+        return known is not None
+    return not kept or (rule.optional and known is not None)
 
 
 def _asked(rule: Rule, value: Any, old: Any, node: Node, path: str) -> Iterator[FieldError]:

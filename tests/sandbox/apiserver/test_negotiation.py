@@ -1,4 +1,5 @@
 import pytest
+from tests.sandbox.apiserver.asgi_client import Client
 
 from kthena_sandbox.apiserver.errors import ApiError
 from kthena_sandbox.apiserver.negotiation import Form, decode, encode, negotiate
@@ -62,3 +63,33 @@ def test_bodies_that_are_nested_without_end_are_bad_requests(media_type: str) ->
 
 def test_answers_in_yaml() -> None:
     assert encode({"b": 1, "a": ["x"]}, Form("application/yaml")) == b"a:\n- x\nb: 1\n"
+
+
+async def test_a_review_is_no_table(client: Client) -> None:
+    path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+    review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
+              "spec": {"resourceAttributes": {"verb": "list", "resource": "pods"}}}  # fmt: skip
+    refused = await client.call("POST", path, review, {"accept": TABLE})
+    assert refused.code == 406
+    answered = await client.call("POST", path, review, {"accept": f"{TABLE},application/json"})
+    assert (answered.code, answered.document["status"]["allowed"]) == (201, True)
+    metadata = TABLE.replace("Table", "PartialObjectMetadata")
+    bare = await client.call("POST", path, review, {"accept": metadata})
+    assert bare.document["kind"] == "PartialObjectMetadata"
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("/api/v1/pods?timeout=invalid", 'time: invalid duration "invalid"'),
+        ("/version?timeout=10", 'time: missing unit in duration "10"'),
+        ("/api/v1/pods?timeout=34s", ""),
+        ("/api/v1/pods?timeout=", ""),
+    ],
+)
+async def test_the_time_that_a_request_may_take(client: Client, path: str, why: str) -> None:
+    answered = await client.get(path)
+    assert answered.code == (400 if why else 200)
+    if why:
+        text = f"invalid timeout specified in the request URL - {why}"
+        assert answered.document["message"] == text

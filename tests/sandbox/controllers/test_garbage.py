@@ -153,3 +153,18 @@ async def test_what_belongs_to_the_cluster_is_not_collected_for_a_namespaced_own
         await cluster.create(CONFIG_MAPS, "child", metadata={"ownerReferences": [gone]})
         await cluster.gone(CONFIG_MAPS, CHILD)  # the collector has come this far
         assert await cluster.client.find(NAMESPACES, Key("", "team")) is not None
+
+
+async def test_owners_in_a_circle_go_with_one_of_them(tmp_path: Path) -> None:
+    async with running(tmp_path, controllers=True) as cluster:
+        names = ["a", "b", "c"]
+        made = {name: await cluster.create(CONFIG_MAPS, name) for name in names}
+        for name, owner in zip(names, ["c", "a", "b"], strict=True):
+            references = [_reference(made[owner], blockOwnerDeletion=True, controller=True)]
+            change = {"metadata": {"ownerReferences": references}}
+            await cluster.client.patch(CONFIG_MAPS, Key("default", name), change)
+        await cluster.client.delete(
+            CONFIG_MAPS, Key("default", "a"), propagationPolicy="Foreground"
+        )
+        for name in names:
+            await cluster.gone(CONFIG_MAPS, Key("default", name))

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -117,6 +118,20 @@ def test_custom_kinds_in_both_forms() -> None:
         "maybe": {},
         "free": {"type": "object", "x-kubernetes-preserve-unknown-fields": True},
     }
+
+
+def test_custom_kinds_that_keep_what_is_unknown_tell_nothing_in_v2() -> None:
+    free = {"type": "object", "description": "d", "x-kubernetes-preserve-unknown-fields": True,
+            "properties": {"spec": {"type": "object"}}}  # fmt: skip
+    kinds = [replace(WIDGET, schema=free)]
+    assert openapi_v2(kinds)["definitions"][NAME] == {
+        "type": "object",
+        "x-kubernetes-group-version-kind": [
+            {"group": "things.example.com", "version": "v1", "kind": "Widget"}
+        ],
+    }
+    three = openapi_v3("things.example.com/v1", kinds)["components"]["schemas"][NAME]
+    assert sorted(three["properties"]) == ["apiVersion", "kind", "metadata", "spec"]
 
 
 def test_reviews_can_only_be_created() -> None:

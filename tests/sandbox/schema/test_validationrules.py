@@ -148,3 +148,44 @@ def test_texts_are_read_by_their_formats() -> None:
              "data": "YWI=", "ratio": 1}  # fmt: skip
     assert messages(of, {"a": value}) == []
     assert len(messages(of, {"a": value | {"least": "2h"}})) == 1
+
+
+def _correlated(leaf: Document) -> Document:
+    entry = {"type": "object", "properties": {"k": {"type": "string"}, "f": leaf}}
+    of_maps = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["k"]}
+    return schema(
+        label={"type": "string"},
+        field=leaf,
+        map={"type": "object", "additionalProperties": leaf},
+        list={"type": "array", "items": entry} | of_maps,
+        plain={"type": "array", "items": leaf},
+    )
+
+
+UNCHANGED = {"field": "x", "map": {"a": "x"}, "list": [{"k": "1", "f": "x"}], "plain": ["x"]}
+
+
+@pytest.mark.parametrize(
+    "leaf", [{"type": "string", "enum": ["y"]}, ruled("self == 'y'")], ids=["enum", "rule"]
+)
+def test_what_an_update_leaves_as_it_was_may_stay(leaf: Document) -> None:
+    of = _correlated(leaf)
+    assert len(messages(of, UNCHANGED)) == 4
+    assert messages(of, UNCHANGED | {"label": "new"}, UNCHANGED) == []
+    changed: Document = {
+        "field": "z", "map": {"a": "x", "b": "x"}, "plain": ["x", "x"],
+        "list": [{"k": "2", "f": "x"}, {"k": "1", "f": "x"}],
+    }  # fmt: skip
+    found = validate(changed, of, UNCHANGED)
+    assert sorted(error.path for error in found) == [
+        "field", "list[0].f", "map.b", "plain[0]", "plain[1]",
+    ]  # fmt: skip
+
+
+def test_rules_about_changes_are_asked_also_where_nothing_changed() -> None:
+    of = _correlated(ruled("self != oldSelf"))
+    found = validate(UNCHANGED | {"label": "new"}, of, UNCHANGED)
+    assert [error.path for error in found] == ["field", "map.a", "list[0].f"]
+    of = schema(a=ruled("!oldSelf.hasValue() || self != oldSelf.value()", optionalOldSelf=True))
+    assert len(messages(of, {"a": "x"}, {"a": "x"})) == 1
+    assert messages(of, {"a": "x"}, {}) == []

@@ -49,14 +49,19 @@ def _check(
     past = Past(old, node)
     if isinstance(value, dict):
         for name, entry in value.items():
-            child = node.properties.get(name) or node.additional
+            known_field = name in node.properties
+            child = node.properties[name] if known_field else node.additional
             if child is not None:
-                below = f"{path}.{name}" if path else name
+                below = _below(path, name) if known_field else f"{path}[{name}]"
                 yield from _check(entry, past.field(name), child, below, kept=kept)
     elif isinstance(value, list) and node.items is not None:
         for index, entry in enumerate(value):
             below = f"{path}[{index}]"
             yield from _check(entry, past.entry(entry), node.items, below, kept=kept)
+
+
+def _below(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
 
 
 def _is_asked(rule: Rule, known: Any, *, kept: bool) -> bool:

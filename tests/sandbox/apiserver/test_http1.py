@@ -1,14 +1,18 @@
 """The connection of HTTP/1.1, byte by byte, over a socket in memory."""
 
+import json
+import re
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
 import trio
 import trio.testing
-from tests.sandbox.apiserver.asgi_client import CONFIGMAPS, Client
+from tests.sandbox.apiserver.asgi_client import CONFIGMAPS, Client, configmap
 
 from kthena_sandbox.apiserver.http1 import Http1Connection
+from kthena_sandbox.apiserver.sockets import PlainStream
 
 Ours = trio.StapledStream[trio.testing.MemorySendStream, trio.testing.MemoryReceiveStream]
 WATCH = f"GET {CONFIGMAPS}?watch=1&resourceVersion=0 HTTP/1.1\r\nhost: a\r\n\r\n".encode()
@@ -111,3 +115,45 @@ async def test_an_idle_connection_ends_when_it_is_told(client: Client) -> None:
         await stream.receive_some()
         connection.end()
         assert await _rest(stream) == b""
+
+
+def _events(chunked: bytes) -> list[tuple[str, str]]:
+    lines = re.sub(rb"(?:^|\r\n)[0-9a-f]+\r\n", b"", chunked).splitlines()
+    events = [json.loads(line) for line in lines if line]
+    return [(event["type"], event["object"]["metadata"]["name"]) for event in events]
+
+
+async def test_who_reads_late_gets_everything_in_order_and_what_comes_later_too(
+    client: Client,
+) -> None:
+    (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    async with listener:
+        reader = await trio.open_tcp_stream(*listener.socket.getsockname())
+        accepted = await listener.accept()
+    accepted.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
+    reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+    async with reader, PlainStream(accepted) as writer, trio.open_nursery() as nursery:
+        nursery.start_soon(client.api.cluster.feeds.run)
+        nursery.start_soon(Http1Connection(client.api, writer, WATCH).serve)
+        assert b"200 OK" in await reader.receive_some()
+
+        async def create(*names: str) -> None:
+            for name in names:
+                body = configmap(name) | {"data": {"key": "x" * 500_000}}
+                assert (await client.post(CONFIGMAPS, body)).code == 201
+
+        async def read(count: int) -> list[tuple[str, str]]:
+            seen = bytearray()
+            while seen.count(b'{"type":') < count or not seen.endswith(b"}\n\r\n"):
+                seen += await reader.receive_some()
+            return _events(bytes(seen))
+
+        await create("a")  # of which the rest goes out when nothing else comes
+        assert await read(1) == [("ADDED", "a")]
+        names = [f"b{number}" for number in range(4)]
+        await create(*names)
+        assert await read(4) == [("ADDED", name) for name in names]
+        await trio.testing.wait_all_tasks_blocked()
+        await client.delete(f"{CONFIGMAPS}/a")
+        assert await read(1) == [("DELETED", "a")]
+        nursery.cancel_scope.cancel()

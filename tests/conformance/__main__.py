@@ -1,4 +1,7 @@
-"""`python -m tests.conformance gateway|inference [flags of the suite]`: a published suite against the router in the sandbox.
+"""`python -m tests.conformance gateway|inference|kubernetes [flags of the suite]`: a published suite against the router in the sandbox.
+
+`kubernetes` runs Kubernetes' own end-to-end tests against the sandbox alone: the conformance tests of the API machinery,
+as far as they need no images, or what `--ginkgo.focus=…` and `--ginkgo.skip=…` say (module `kubernetes/go.mod`).
 
 Needs Go and the modules of `go.mod` beside this file (`go mod download` gets them), and the right to open ports below
 1024. The whole output goes to a file; what is printed are the results. The suite's own flags may follow, such as
@@ -17,18 +20,41 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from tests.conformance.results import read_results, summary
+from tests.conformance.results import read_junit, read_results, summary
 from tests.support.stack import free_ports
 
 _HERE = Path(__file__).parent
 _INFRASTRUCTURE = _HERE / "infrastructure.yaml"
-# The test that runs a suite, and what it is asked to look at unless it is told otherwise.
+_CLASS = "-gateway-class=kthena-router"
+
+
+@dataclass(frozen=True)
+class _Suite:
+    """The test that runs a suite, what it is told, and what it is asked to look at unless the flags say that. `part`: of this folder."""
+
+    test: str
+    told: tuple[str, ...]
+    asked: tuple[str, ...] = ()
+    part: str = "."
+    router: bool = True
+
+
 _SUITES = {
-    "gateway": ("TestGatewayAPI", ("-conformance-profiles=GATEWAY-HTTP",)),
-    "inference": ("TestInferenceExtension", ()),
-}
+    "gateway": _Suite("TestGatewayAPI", (_CLASS, "-conformance-profiles=GATEWAY-HTTP")),
+    "inference": _Suite("TestInferenceExtension", (_CLASS,)),
+    "kubernetes": _Suite(
+        "TestKubernetes",
+        ("--provider=skeleton", "--allowed-not-ready-nodes=-1", "--minStartupPods=0",
+         "--disable-log-dump", "--ginkgo.no-color"),
+        (r"--ginkgo.focus=\[sig-api-machinery\].*\[Conformance\]",
+         "--ginkgo.skip=AdmissionWebhook|Aggregator|CustomResourceConversionWebhook"),
+        part="kubernetes", router=False,
+    ),
+}  # fmt: skip
+_REPORT = "junit_01.xml"
 _DEFINITIONS = (  # module, and path in it
     ("sigs.k8s.io/gateway-api", "config/crd/standard"),
     ("sigs.k8s.io/gateway-api-inference-extension", "config/crd/bases"),
@@ -41,17 +67,17 @@ class CannotRunError(Exception):
     """Something that the run needs is not here, or does not start; the text says what."""
 
 
-def _go(*arguments: str) -> str:
+def _go(*arguments: str, folder: Path = _HERE) -> str:
     """The output of a go command that downloads nothing. Raises CannotRunError."""
     environ = os.environ | {"GOPROXY": "off", "GOFLAGS": "-mod=readonly"}
     try:
         done = subprocess.run(
-            ["go", *arguments], cwd=_HERE, env=environ, capture_output=True, text=True, check=False
+            ["go", *arguments], cwd=folder, env=environ, capture_output=True, text=True, check=False
         )
     except FileNotFoundError as error:
         raise CannotRunError("there is no go command on the PATH") from error
     if done.returncode:
-        hint = f"`go mod download` in {_HERE} gets the modules"
+        hint = f"`go mod download` in {folder} gets the modules"
         raise CannotRunError(f"go {arguments[0]} failed; {hint}:\n{done.stderr.strip()}")
     return done.stdout.strip()
 
@@ -64,15 +90,16 @@ def _definitions() -> list[Path]:
 
 @contextmanager
 def _sandbox(
-    folder: Path, log: Path, applied: Sequence[Path], router_args: Sequence[str]
+    folder: Path, log: Path, applied: Sequence[Path], router_args: Sequence[str], *, router: bool
 ) -> Iterator[Path]:
-    """The kubeconfig of a running sandbox with a router. Raises CannotRunError."""
+    """The kubeconfig of a running sandbox, with a *router* or without. Raises CannotRunError."""
     kubeconfig = folder / "kubeconfig"
-    router, management, metrics, gateway = free_ports(4)
+    port, management, metrics, gateway = free_ports(4)
     command = [
         sys.executable, "-m", "kthena_router", "sandbox", "--api-port=0",
-        f"--kubeconfig={kubeconfig}", f"--router-port={router}", f"--management-port={management}",
+        f"--kubeconfig={kubeconfig}", f"--router-port={port}", f"--management-port={management}",
         f"--metrics-port={metrics}", f"--gateway-port={gateway}",
+        "--router" if router else "--no-router",
         *(f"--apply={path}" for path in applied),
         *(f"--router-arg={argument}" for argument in router_args),
     ]  # fmt: skip
@@ -91,26 +118,34 @@ def _sandbox(
 
 
 def run(
-    suite: str, flags: Sequence[str], folder: Path, router_args: Sequence[str]
+    name: str, flags: Sequence[str], folder: Path, router_args: Sequence[str]
 ) -> Mapping[str, str]:
     """Run a suite; its output and the sandbox's are left in *folder*. Raises CannotRunError."""
+    suite = _SUITES[name]
     binary = folder / "conformance.test"
     print("building the suites", flush=True)
-    _go("test", "-c", "-o", str(binary), ".")
-    applied = [*_definitions(), *([_INFRASTRUCTURE] if suite == "inference" else [])]
-    output = folder / f"{suite}.log"
-    test, usual = _SUITES[suite]
+    _go("test", "-c", "-o", str(binary), ".", folder=_HERE / suite.part)
+    applied = _definitions() if suite.router else []
+    applied += [_INFRASTRUCTURE] if name == "inference" else []
+    output = folder / f"{name}.log"
+    given = {flag.partition("=")[0] for flag in flags}
+    asked = [flag for flag in suite.asked if flag.partition("=")[0] not in given]
+    log = folder / "sandbox.log"
     with (
-        _sandbox(folder, folder / "sandbox.log", applied, router_args) as kubeconfig,
+        _sandbox(folder, log, applied, router_args, router=suite.router) as kubeconfig,
         output.open("w") as file,
     ):
-        print(f"running {test}: {output}", flush=True)
+        where = [] if suite.router else [f"--kubeconfig={kubeconfig}", f"--report-dir={folder}"]
+        print(f"running {suite.test}: {output}", flush=True)
         subprocess.run(
-            [binary, f"-test.run=^{test}$", "-test.v", "-test.timeout=0",
-             "-gateway-class=kthena-router", *usual, *flags],
+            [binary, f"-test.run=^{suite.test}$", "-test.v", "-test.timeout=0", *where,
+             *suite.told, *asked, *flags],
             env=os.environ | {"KUBECONFIG": str(kubeconfig)}, stdout=file, stderr=file, check=False,
         )  # fmt: skip
-    return read_results(output.read_text().splitlines())
+    report = folder / _REPORT
+    if suite.router:
+        return read_results(output.read_text().splitlines())
+    return read_junit(report.read_text()) if report.exists() else {}
 
 
 def main(argv: Sequence[str]) -> int:

@@ -1,6 +1,6 @@
 """The output of a suite, read."""
 
-from tests.conformance.results import read_results, summary
+from tests.conformance.results import read_junit, read_results, summary
 
 OUTPUT = """\
 === RUN   TestGatewayAPI
@@ -26,3 +26,19 @@ def test_results() -> None:
         "PASS GatewayModifyListeners", "PASS HTTPRouteWeight", "FAIL HTTPRouteMultipleGateways",
         "SKIP MeshBasic", "2 passed, 1 failed, 1 skipped",
     ]  # fmt: skip
+
+
+REPORT = """\
+  <testsuite name="Kubernetes e2e suite">
+      <testcase name="[SynchronizedBeforeSuite]" classname="Kubernetes e2e suite" status="passed" time="0.0"></testcase>
+      <testcase name="[It] [sig-apps] Job &amp; Pods [Conformance]" classname="Kubernetes e2e suite" status="passed" time="1.0">
+      <testcase name="[It] [sig-auth] fails" classname="Kubernetes e2e suite" status="timedout" time="1.0">
+      <testcase name="[It] [sig-auth] not run" classname="Kubernetes e2e suite" status="skipped" time="0.0">
+"""
+
+
+def test_the_report_of_ginkgo() -> None:
+    assert read_junit(REPORT) == {
+        "[sig-apps] Job & Pods [Conformance]": "PASS",
+        "[sig-auth] fails": "FAIL",
+    }

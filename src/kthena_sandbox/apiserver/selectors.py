@@ -14,15 +14,21 @@ _ESCAPED = re.compile(r"\\(.?)")
 # The fields that a kube-apiserver lets clients select on, by (group, kind).
 _POD = ("spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName",
         "spec.hostNetwork", "status.phase", "status.podIP", "status.nominatedNodeName")  # fmt: skip
+_REFERENCE = ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
 _EVENT = (
-    *(f"involvedObject.{name}" for name in
-      ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")),
+    *(f"involvedObject.{name}" for name in _REFERENCE),
     "reason", "reportingComponent", "source", "type",
 )  # fmt: skip
+_NEW_EVENT = (
+    *(f"regarding.{name}" for name in _REFERENCE), "reason", "reportingController", "type",
+)  # fmt: skip
+# Where an event says who tells it.
+_TOLD_BY = frozenset({"reportingComponent", "reportingController", "source"})
+_TELLERS = (("reportingComponent", "source"), ("reportingController", "deprecatedSource"))
 _FIELDS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("", "Pod"): _POD,
     ("", "Event"): _EVENT,
-    ("events.k8s.io", "Event"): _EVENT,
+    ("events.k8s.io", "Event"): _NEW_EVENT,
     ("", "Secret"): ("type",),
     ("", "Namespace"): ("status.phase",),
     ("", "Node"): ("spec.unschedulable",),
@@ -79,9 +85,12 @@ class FieldRequirement:
 
 def field_text(document: Mapping[str, Any], path: str) -> str:
     """A field as selectors compare it."""
-    if path in {"reportingComponent", "source"}:
-        source = document.get("source") or {}
-        return str(document.get("reportingComponent") or source.get("component") or "")
+    if path in _TOLD_BY:
+        found = (
+            document.get(teller) or (document.get(source) or {}).get("component")
+            for teller, source in _TELLERS
+        )  # fmt: skip
+        return str(next(filter(None, found), ""))
     value: Any = document
     for name in path.split("."):
         value = value.get(name) if isinstance(value, Mapping) else None

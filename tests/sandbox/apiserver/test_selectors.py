@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from kthena_sandbox.apiserver.errors import ApiError
@@ -142,3 +144,20 @@ def test_unknown_fields_are_refused_in_the_words_of_the_kind() -> None:
     known = r'^"data" is not a known field selector: only "metadata.name", "metadata.namespace"$'
     with pytest.raises(ApiError, match=known):
         check_fields(parse_fields("data=1"), MAP)
+
+
+def test_events_of_the_new_group_are_selected_by_its_names() -> None:
+    event = {
+        "regarding": {"kind": "Pod", "name": "p"},
+        "reportingController": "k",
+    }
+    new = replace(EVENT, group="events.k8s.io")
+    chosen = parse_fields("regarding.name=p,regarding.kind=Pod,reportingController=k")
+    check_fields(chosen, new)
+    assert all(requirement.matches(event) for requirement in chosen)
+    old = {"deprecatedSource": {"component": "s"}, "reportingController": ""}
+    assert field_text(old, "reportingController") == "s"
+    for name in ("source", "reportingComponent", "involvedObject.name"):
+        with pytest.raises(ApiError) as caught:
+            check_fields(parse_fields(f"{name}=x"), new)
+        assert caught.value.message == f"field label not supported: {name}"

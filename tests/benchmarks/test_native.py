@@ -10,7 +10,7 @@ import pytest
 import trio
 
 from benchmarks.errors import MeasurementFailed
-from benchmarks.native import Backend, build, open_backend, run_load
+from benchmarks.native import Backend, LoadResult, build, open_backend, run_load
 
 pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
 CHAT = {"model": "bench", "messages": [{"role": "user", "content": "x"}]}
@@ -75,7 +75,7 @@ async def test_usage_is_sent_to_those_who_ask_for_it_only(backend: Backend) -> N
 async def test_requests_are_counted_alike_by_both_sides(program: Path, backend: Backend) -> None:
     result = await run_load(
         program, "requests", backend.target, core=None,
-        seconds=0.2, warmup=0, connections=4, ramp=1e6, body_bytes=5000,
+        seconds=0.5, warmup=0, connections=4, ramp=1e6, body_bytes=5000,
     )  # fmt: skip
     stats = await backend.stats()
 
@@ -86,18 +86,23 @@ async def test_requests_are_counted_alike_by_both_sides(program: Path, backend: 
 
 async def test_paced_streams_keep_their_pace(program: Path, backend: Backend) -> None:
     await backend.set(interval_us=20_000, events=10**9)
-    marks: list[str] = []
+    results: list[LoadResult] = []
+    while len(results) < 10 and not any(keeps_pace(one) for one in results):
+        marks: list[str] = []
+        result = await run_load(
+            program, "streams", backend.target, core=None, observe=marks.append,
+            seconds=0.4, warmup=0.1, connections=5,
+        )  # fmt: skip
+        assert marks == ["begin", "end"]
+        assert result.delay.count == result.events
+        results.append(result)
 
-    result = await run_load(
-        program, "streams", backend.target, core=None, observe=marks.append,
-        seconds=0.4, warmup=0.1, connections=5,
-    )  # fmt: skip
+    assert keeps_pace(results[-1])  # the machine may have been busy with something else before
 
-    assert marks == ["begin", "end"]
-    assert result.streaming == 5
-    assert 0 < result.events <= 1.1 * 100
-    assert result.gap.p50 > 15_000
-    assert result.delay.count == result.events
+
+def keeps_pace(result: LoadResult) -> bool:
+    """Return whether five streams were paced at 20 ms for 0.4 s."""
+    return result.streaming == 5 and 0 < result.events <= 1.1 * 100 and result.gap.p50 > 15_000
 
 
 async def test_short_streams_tell_the_time_to_their_first_event(
@@ -106,7 +111,7 @@ async def test_short_streams_tell_the_time_to_their_first_event(
     await backend.set(interval_us=1000, events=3)
 
     result = await run_load(
-        program, "streams", backend.target, core=None, seconds=0.2, warmup=0, connections=2
+        program, "streams", backend.target, core=None, seconds=0.5, warmup=0, connections=2
     )
 
     assert result.answers > 0
@@ -137,7 +142,8 @@ async def test_slow_readers_take_their_share(program: Path, backend: Backend) ->
         program, "slow", backend.target, core=None, seconds=0.5, connections=3, rate=400
     )
 
-    assert result.bytes in {3 * 100 * turns for turns in (1, 2, 3)}
+    assert result.bytes % 100 == 0  # in turns of 100 bytes, of which each has three at the most
+    assert 3 * 100 <= result.bytes <= 3 * 300
     assert result.errors == 0
 
 
@@ -146,7 +152,7 @@ async def test_answers_that_are_no_success_are_errors_with_a_reason(
 ) -> None:
     result = await run_load(
         program, "requests", backend.target, core=None,
-        seconds=0.1, warmup=0, connections=1, path="/nothing",
+        seconds=0.5, warmup=0, connections=1, path="/nothing",
     )  # fmt: skip
 
     assert result.answers == 0

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httptools
 
+SECONDS_IN_A_ROW = 3
 RESET = struct.pack("ii", 1, 0)  # linger for no time
 
 
@@ -66,10 +67,16 @@ class ApiProxy:
         """Pass no byte any more, while connections stay open and new ones are accepted."""
         self.flowing.clear()
 
-    def busiest_second(self, since: float, until: float = float("inf")) -> int:
-        """Return how many requests came in the second with the most of them."""
+    def highest_rate(self, since: float, until: float = float("inf")) -> float:
+        """Return how many requests came per second, in those seconds in a row with the most of them.
+
+        They are some, because what is sent in one second may be seen in the next where the machine is busy.
+        """
         times = [one.at for one in self.noted if since <= one.at <= until]
-        return max((sum(start <= one < start + 1 for one in times) for start in times), default=0)
+        in_a_row = (
+            sum(start <= one < start + SECONDS_IN_A_ROW for one in times) for start in times
+        )
+        return max(in_a_row, default=0) / SECONDS_IN_A_ROW
 
     def listed(self, plural: str, since: float) -> bool:
         """Return whether a collection was listed, rather than watched."""

@@ -96,12 +96,12 @@ def tell_traffic(seen: Seen, token_pause: float, report: Report) -> None:
     )
 
 
-def tell_costs(cpu: float, rates: tuple[float, int], report: Report) -> None:
+def tell_costs(cpu: float, rates: tuple[float, float], report: Report) -> None:
     """Say what the router used; *rates*: of its requests to the API, in the mean and at the most."""
     report.say("router's CPU", f"{cpu:.0%} of a core")
     mean, most = rates
-    report.say("requests to the API", f"{mean:.1f} per second, at most {most} within a second")
-    report.require(most < API_REQUESTS_PER_SECOND, f"{most} requests to the API within a second")
+    report.say("requests to the API", f"{mean:.1f} per second, at most {most:.1f}")
+    report.require(most < API_REQUESTS_PER_SECOND, f"{most:.1f} requests to the API per second")
 
 
 def compare(before: Held, seen: Seen, after: Held, streams: int, report: Report) -> None:

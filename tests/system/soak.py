@@ -221,10 +221,10 @@ async def set_up(api: Api, port: int, plan: Plan) -> Gateway:
     return Gateway(CONSTANT, document["metadata"]["creationTimestamp"], listeners)
 
 
-def requests_to_the_api(proxy: ApiProxy, since: float, until: float) -> tuple[float, int]:
-    """Return how many the router made per second, and the most within any one second."""
+def requests_to_the_api(proxy: ApiProxy, since: float, until: float) -> tuple[float, float]:
+    """Return how many the router made per second, in the mean and at the most."""
     count = sum(since <= one.at <= until for one in proxy.noted)
-    return count / (until - since), proxy.busiest_second(since, until)
+    return count / (until - since), proxy.highest_rate(since, until)
 
 
 def main() -> int:

@@ -127,7 +127,7 @@ def test_upgrades_and_rollbacks_lose_no_request(release: Release) -> None:
         events = stream.result()
         assert (len(events), events[-1]) == (201, b"data: [DONE]")
         atomic = "--atomic" if release.helm.major == 3 else "--rollback-on-failure"
-        said = release.upgrade(atomic, "--timeout=6s", code=1, **NO_IMAGE)
+        said = release.upgrade(atomic, "--timeout=12s", code=1, **NO_IMAGE)
         assert "has been rolled back due to" in said
         assert release.args() == [*BASE_ARGS, "--max-connections=500"]
         said = release.upgrade("--wait", "--timeout=3s", code=1, **NO_IMAGE)
@@ -137,7 +137,7 @@ def test_upgrades_and_rollbacks_lose_no_request(release: Release) -> None:
         assert release.args() == BASE_ARGS
         release.leave_alone(2)
     assert asker.failures == []
-    assert asker.asked > 100
+    assert asker.asked > 50
     assert release.history() == [
         (1, "superseded", "Install complete"),
         (2, "superseded", "Upgrade complete"),

@@ -26,6 +26,8 @@ _LONGEST_PAUSE = 30.0
 _STEADY_SECONDS = 60.0  # who ran that long is not in a crash loop
 _STATIC_PERIOD = 1.0
 _RETRY_SECONDS = 1.0
+_LOG_TELLS = "FallbackToLogsOnError"
+_LAST_LINES, _LAST_BYTES = 80, 2048  # of a log, that tell why a container ended
 
 
 class Container:
@@ -167,10 +169,19 @@ class Container:
             exit_ = await self._run_workload(workload, supervision, started)
             condemned = supervision.condemned
         self.log.close()
-        reason, message = "Error" if exit_.code else "Completed", condemned or exit_.message
+        reason = "Error" if exit_.code else "Completed"
+        message = condemned or exit_.message or self._last_words(exit_.code)
         ended = Termination(exit_.code, reason, message, started, self._wall_clock())
         self._set(running=None, ended=ended, ready=False, started=False)
         return ended, bool(condemned)
+
+    def _last_words(self, exit_code: int) -> str:
+        """The end of the log, where the container's `terminationMessagePolicy` asks for it, as far as a kubelet reads."""
+        if not exit_code or self._document.get("terminationMessagePolicy") != _LOG_TELLS:
+            return ""
+        lines = [line for _, line in self.log.read(self.log.end - _LAST_LINES)]
+        said = "".join(f"{line}\n" for line in lines).encode()
+        return said[-_LAST_BYTES:].decode(errors="replace")
 
     async def _made(self, make: MakeWorkload) -> Workload:
         """Made when what it takes its environment from is there. Raises UsageError."""
@@ -227,6 +238,14 @@ class Container:
         message = images.refusal(image, annotation)
         self._wait("ErrImagePull", message)
         self._tell("Failed", f'Failed to pull image "{image}": {message}', True)
+
+    def cut(self) -> None:
+        """Say of one that still runs that it does not any more, for good."""
+        self.finished = True
+        if self.state.running is not None:
+            now = self._wall_clock()
+            ended = Termination(KILLED, "Error", "", self.state.running, now)
+            self._set(running=None, ended=ended, ready=False, started=False)
 
     async def stop(self, seconds: float) -> None:
         """End it for good, within *seconds*."""

@@ -17,10 +17,8 @@ from kthena_sandbox.kubelet.node import NODE_NAME, NodeKeeper
 from kthena_sandbox.kubelet.runtime import Host, Runtime
 from kthena_sandbox.kubelet.scheduler import Scheduler
 from kthena_sandbox.kubelet.sources import SourceReader
-from kthena_sandbox.kubelet.worker import PodWorker, let_go
+from kthena_sandbox.kubelet.worker import FINISHED, PodWorker, let_go
 from kthena_sandbox.mirror import Mirror
-
-_FINISHED = {"Succeeded", "Failed"}
 
 
 class Kubelet:
@@ -102,7 +100,7 @@ class Kubelet:
         elif is_leaving(pod):
             if pod["metadata"].get("deletionGracePeriodSeconds"):
                 nursery.start_soon(let_go, self._client, pod)
-        elif (pod.get("status") or {}).get("phase") not in _FINISHED:
+        elif (pod.get("status") or {}).get("phase") not in FINISHED:
             nursery.start_soon(self._work, pod)
 
     async def _work(self, pod: Document) -> None:

@@ -14,14 +14,17 @@ from kthena_sandbox.kubelet import images
 from kthena_sandbox.kubelet.addresses import ANNOTATION, AddressPool, NoAddress
 from kthena_sandbox.kubelet.claimfolders import ClaimFolders
 from kthena_sandbox.kubelet.containers import Container
+from kthena_sandbox.kubelet.deadline import EXPIRED, Deadline
 from kthena_sandbox.kubelet.initials import run_in_order, stop_sidecars
 from kthena_sandbox.kubelet.podstatus import ContainerState, status_of
 from kthena_sandbox.kubelet.podvolumes import PodVolumes
 from kthena_sandbox.kubelet.runtime import Runtime
 from kthena_sandbox.kubelet.tokens import PodTokens
+from kthena_sandbox.kubelet.unapplied import check_user, unapplied
 from kthena_sandbox.kubelet.workloads import Workload
 from kthena_sandbox.mirror import Mirror
 
+FINISHED = {"Succeeded", "Failed"}  # phases in which nothing runs any more
 _AWAY_PAUSE = 0.3
 _ADDRESS_PAUSE = 5.0
 
@@ -72,6 +75,8 @@ class PodWorker:
         )  # fmt: skip
         self._address = ""
         self._started = wall_clock()
+        self._deadline = Deadline(pod, self._started, wall_clock)
+        self._expired = False
         self._news = trio.Event()
         self._written: Document = {}
         self._scope = trio.CancelScope()
@@ -87,6 +92,7 @@ class PodWorker:
         """Take over the pod's newest state; one on its way out is ended."""
         self.pod = pod
         self._volumes.pod_changed(pod)
+        self._deadline.update(pod)
         grace = pod["metadata"].get("deletionGracePeriodSeconds")
         if grace is not None and (self._ending is None or grace < self._ending):
             self._ending = float(grace)
@@ -122,11 +128,25 @@ class PodWorker:
         with self._scope:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._write_status)
-                nursery.start_soon(self._run_containers)
+                nursery.start_soon(self._run_until_deadline)
                 await self._end_asked.wait()
                 await self._stop()
                 nursery.cancel_scope.cancel()
             await self._let_go()
+
+    async def _run_until_deadline(self) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._run_containers)
+            await self._deadline.wait()
+            if (self.pod.get("status") or {}).get("phase") in FINISHED:
+                return
+            self._tell(EXPIRED["reason"], EXPIRED["message"], True)
+            await self._stop_containers(self._grace())
+            nursery.cancel_scope.cancel()
+        for container in self.all_containers:
+            container.cut()
+        self._expired = True
+        self._changed()
 
     async def _run_containers(self) -> None:
         static = wanted_address(self.pod)
@@ -139,8 +159,9 @@ class PodWorker:
         self._make_containers()
         self._changed()
         async with trio.open_nursery() as nursery:
+            if not static:
+                self._tell_unapplied()
             if not static and self.pod["spec"].get("volumes"):
-                self._tell_unmounted()
                 await nursery.start(self._volumes.run, self._address)
             run = partial(self._run_as, static=static, initial=True)
             if not await run_in_order(self._initial, run, self._until, nursery):
@@ -154,7 +175,10 @@ class PodWorker:
     def _grace(self) -> float:
         return float(self.pod["spec"].get("terminationGracePeriodSeconds", 30))
 
-    def _tell_unmounted(self) -> None:
+    def _tell_unapplied(self) -> None:
+        if fields := unapplied(self.pod):
+            why = f"The sandbox runs processes of this machine, and does not apply: {', '.join(fields)}"
+            self._tell("NotApplied", why, True)
         if missing := self._volumes.unsupported():
             why = f"The sandbox has no such volumes, and the pod runs without: {', '.join(missing)}"
             self._tell("NotMounted", why, True)
@@ -191,6 +215,7 @@ class PodWorker:
             container.refuse_image(ANNOTATION)
 
     async def _make(self, document: Document, say: Callable[[str], None]) -> Workload:
+        check_user(document, self.pod)
         return await self._runtime.make(document, self.pod, self._address, say)
 
     async def _replace(self, index: int) -> None:
@@ -244,7 +269,7 @@ class PodWorker:
             self.pod, self._states(self.containers, "containers"),
             self._states(self._initial, "initContainers"), self._address,
             (self._started, self._wall_clock()),
-        )  # fmt: skip
+        ) | (EXPIRED if self._expired else {})  # fmt: skip
         present = self.pod.get("status") or {}
         if all(present.get(name) == value for name, value in status.items()):
             return True
@@ -259,18 +284,21 @@ class PodWorker:
         return True
 
     async def _stop(self) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._shorten, nursery.cancel_scope)
+            await self._stop_containers(self._ending or 0.0)
+            nursery.cancel_scope.cancel()
+
+    async def _stop_containers(self, seconds: float) -> None:
         began = trio.current_time()
         for container in self.all_containers:
             self._tell("Killing", f"Stopping container {container.state.name}", False)
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._shorten, nursery.cancel_scope)
-            async with trio.open_nursery() as draining:
-                for container in self.all_containers:
-                    if not container.is_sidecar:
-                        draining.start_soon(container.stop, self._ending or 0.0)
-            spent = trio.current_time() - began
-            await stop_sidecars(self._initial, max(0.0, (self._ending or 0.0) - spent))
-            nursery.cancel_scope.cancel()
+        async with trio.open_nursery() as draining:
+            for container in self.all_containers:
+                if not container.is_sidecar:
+                    draining.start_soon(container.stop, seconds)
+        spent = trio.current_time() - began
+        await stop_sidecars(self._initial, max(0.0, seconds - spent))
 
     async def _shorten(self, scope: trio.CancelScope) -> None:
         """End the drain when the grace period becomes zero, as `kubectl delete --now` does."""

@@ -62,3 +62,11 @@ class ResourceType:
     def api_version(self) -> str:
         """`v1`, or `group/version`."""
         return f"{self.group}/{self.version}" if self.group else self.version
+
+
+def is_request(resource: ResourceType) -> bool:
+    """Whether objects of the kind ask for certificates."""
+    return (resource.group, resource.plural) == (
+        "certificates.k8s.io",
+        "certificatesigningrequests",
+    )

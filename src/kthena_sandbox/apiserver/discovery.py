@@ -16,6 +16,7 @@ _ALL_OF_CUSTOM = ["delete", "deletecollection", "get", "list", "patch", "create"
 _CREATE_ONLY = ["create"]
 _SUBRESOURCES: dict[str, tuple[list[str], tuple[str, str, str] | None]] = {
     "status": (["get", "patch", "update"], None),
+    "approval": (["get", "patch", "update"], None),
     "scale": (["get", "patch", "update"], ("autoscaling", "v1", "Scale")),
     "finalize": (["update"], None),
     "log": (["get"], None),

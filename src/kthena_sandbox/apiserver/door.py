@@ -2,6 +2,7 @@
 
 import logging
 import ssl
+from dataclasses import replace
 from functools import partial
 from urllib.parse import unquote
 
@@ -13,7 +14,17 @@ from wsproto.utilities import RemoteProtocolError
 from kthena_sandbox.apiserver.app import Api
 from kthena_sandbox.apiserver.http1 import Http1Connection, encoded
 from kthena_sandbox.apiserver.sockets import PlainStream, PromptStream, TlsStream
-from kthena_sandbox.apiserver.web import Request, Response, Takeover, read_head
+from kthena_sandbox.apiserver.web import (
+    ASGI,
+    CERTIFICATE,
+    Message,
+    Receive,
+    Request,
+    Response,
+    Send,
+    Takeover,
+    read_head,
+)
 from kthena_sandbox.connections import Connections
 
 _LOG = logging.getLogger(__name__)
@@ -35,12 +46,12 @@ async def serve_connections(
             except (trio.BrokenResourceError, trio.ClosedResourceError):
                 return
             if first is None:
-                await connections.serve(api, stream)
+                await connections.serve(_with_certificate(api, stream.certificate), stream)
             elif first:
                 await serve_http1(stream, first)
 
     async def serve_http1(stream: PromptStream, first: bytes) -> None:
-        connection = Http1Connection(api, stream, first)
+        connection = Http1Connection(api, stream, first, stream.certificate)
         open_ones.add(connection)
         try:
             asked = await connection.serve()
@@ -62,6 +73,17 @@ async def serve_connections(
         nursery.cancel_scope.deadline = trio.current_time() + config.graceful_timeout
 
 
+def _with_certificate(api: Api, certificate: bytes) -> ASGI:
+    """The application, for requests of a client that has a certificate."""
+    if not certificate:
+        return api
+
+    async def known(scope: Message, receive: Receive, send: Send) -> None:
+        await api({**scope, CERTIFICATE: certificate}, receive, send)
+
+    return known
+
+
 async def _first_of(stream: PlainStream | TlsStream) -> bytes | None:
     """The first bytes of a connection of HTTP/1.1; None for one of HTTP/2. Raises what trio raises."""
     if isinstance(stream, TlsStream):
@@ -71,10 +93,10 @@ async def _first_of(stream: PlainStream | TlsStream) -> bytes | None:
     return await stream.receive_some(_FIRST_PIECE)
 
 
-async def _answer(api: Api, stream: trio.abc.Stream, asked: bytes) -> None:
+async def _answer(api: Api, stream: PromptStream, asked: bytes) -> None:
     """Answer the request for a stream, and let what answers it have the connection."""
     try:
-        request = _request(asked)
+        request = replace(_request(asked), certificate=stream.certificate)
         answered = await api.answer(request)
         if isinstance(answered, Takeover):
             async with trio.open_nursery() as nursery:

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from kthena_sandbox.apiserver.errors import ApiError, Cause, bad_request
-from kthena_sandbox.resources import ResourceType
+from kthena_sandbox.resources import ResourceType, is_request
 from kthena_sandbox.schema import applying
 from kthena_sandbox.schema.applying import Conflicts, Kind
 from kthena_sandbox.schema.compiled import as_schema
@@ -58,6 +58,10 @@ _STRIPPED = field_set(
 # What a write to the object, or to a subresource of it, does not reach (`GetResetFields` of the strategies).
 _STATUS = field_set([("f:status",)])
 _SPEC = field_set([("f:spec",)])
+_OF_REQUESTS: Mapping[str, FieldSet] = {
+    "": _SPEC | _STATUS,
+    "approval": _SPEC | field_set([("f:status", "f:certificate")]),
+}
 _BESIDE_STATUS: Mapping[tuple[str, str], FieldSet] = {
     ("", "pods"): _SPEC
     | field_set([("f:metadata", "f:deletionTimestamp"), ("f:metadata", "f:ownerReferences")]),
@@ -88,7 +92,9 @@ class Writer:
 def _kind(resource: ResourceType, subresource: str) -> Kind:
     node = None if resource.schema is None else as_schema(resource.schema).node
     ignored = EMPTY
-    if subresource == "status":
+    if is_request(resource) and subresource in _OF_REQUESTS:
+        ignored = _OF_REQUESTS[subresource]
+    elif subresource == "status":
         ignored = _BESIDE_STATUS.get((resource.group, resource.plural), _SPEC)
     elif "status" in resource.subresources:
         ignored = _STATUS

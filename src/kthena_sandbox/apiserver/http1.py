@@ -6,6 +6,7 @@ hypercorn takes 110 µs of CPU for each event of a watch and 250 µs more than t
 import re
 import time
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
@@ -48,15 +49,16 @@ class _AnotherProtocol(Exception):
 
 
 class Http1Connection:
-    """One connection of which *first* has been read."""
+    """One connection of which *first* has been read, of a client that may have a certificate."""
 
-    def __init__(self, api: Api, stream: Any, first: bytes) -> None:
+    def __init__(self, api: Api, stream: Any, first: bytes, certificate: bytes = b"") -> None:
         self._idle: trio.CancelScope | None = None
         self._closing = False
         self._api = api
         self._stream = stream
         self._parser = RequestParser(_read, _LIMITS)
         self._first = first
+        self._certificate = certificate
 
     def end(self) -> None:
         """Close when the answer that is under way is complete, or now."""
@@ -86,6 +88,8 @@ class Http1Connection:
         await self._take(self._first)
         while (found := await self._next()) is not None:
             request, goes_on = found
+            if self._certificate:
+                request = replace(request, certificate=self._certificate)
             goes_on = goes_on and not self._closing
             async with self._api.answering(request) as answered:
                 if isinstance(answered, Streaming):

@@ -43,6 +43,7 @@ from kthena_sandbox.apiserver.watching import Watch
 from kthena_sandbox.apiserver.web import NO_SUCH_PATH, Response, Streaming, warning
 from kthena_sandbox.resources import ResourceType
 
+_READ = frozenset({"approval", "status"})
 _REFUSED = {
     "exec": "exec is not served by this sandbox: its containers are not separate systems",
     "attach": "attach is not served by this sandbox: its containers read no input",
@@ -283,9 +284,9 @@ async def _subresource(call: Call) -> Answer:
     }  # fmt: skip
     if name in actions:
         return actions[name](call)
-    if call.request.method == "GET" and name == "status":
+    if call.request.method == "GET" and name in _READ:
         return call.shown(call.cluster.read(call.resource, call.key))
-    if call.request.method not in ({"PUT", "PATCH"} if name == "status" else {"PUT"}):
+    if call.request.method not in ({"PUT", "PATCH"} if name in _READ else {"PUT"}):
         raise method_not_allowed()
     return _write(call, name)
 

@@ -26,6 +26,7 @@ from kthena_sandbox.apiserver.auth.authority import (
 )
 from kthena_sandbox.apiserver.auth.authorizer import Authorizer
 from kthena_sandbox.apiserver.auth.identity import ADMIN, ANONYMOUS
+from kthena_sandbox.apiserver.auth.signing import run_signing
 from kthena_sandbox.apiserver.auth.tokens import Tokens
 from kthena_sandbox.apiserver.bootstrap import first_revision, start_cluster
 from kthena_sandbox.apiserver.cluster import Cluster
@@ -125,6 +126,7 @@ async def serve(
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(run_expiry, cluster)
                 nursery.start_soon(run_aggregation, cluster)
+                nursery.start_soon(run_signing, cluster, authority)
                 nursery.start_soon(cluster.feeds.run)
                 listener = trio.SocketListener(trio.socket.from_stdlib_socket(bound))
                 nursery.start_soon(_serve_until_cancelled, api, listener, tls)

@@ -21,6 +21,9 @@ _CUT = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
 class PromptStream(trio.abc.Stream):
     """A connected socket. One task may send at a time, and one receive."""
 
+    # Of the client, in DER, when TLS has been agreed on and if it has one.
+    certificate = b""
+
     def __init__(self, plain: trio.SocketStream) -> None:
         """Take the socket over from its stream."""
         family, kind, number = plain.socket.family, plain.socket.type, plain.socket.proto
@@ -151,6 +154,7 @@ class TlsStream(PromptStream):
                 self._unsent += self._outgoing.read()
                 self._push()  # the alert that says why
                 raise trio.BrokenResourceError from error
+        self.certificate = self._tls.getpeercert(binary_form=True) or b""
         self._unsent += self._outgoing.read()
         await self._flush()
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any
 
-from kthena_sandbox.apiserver import lifecycle, metadata as meta
+from kthena_sandbox.apiserver import lifecycle, metadata as meta, verdicts
 from kthena_sandbox.apiserver.cluster import Cluster
 from kthena_sandbox.apiserver.errors import (
     ApiError,
@@ -251,6 +251,7 @@ def _keep_all(_: ResourceType, new: Document, *__: object) -> Document:
 
 MERGES: dict[str, Merge] = {
     "": lifecycle.changed_object,
-    "status": lifecycle.changed_status,
+    "status": verdicts.told,
+    "approval": verdicts.approved,
     "finalize": finalized,
 }

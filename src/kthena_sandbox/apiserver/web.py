@@ -1,7 +1,7 @@
 """Requests and answers as values, and the ASGI conversation around them."""
 
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -16,13 +16,14 @@ MAX_BODY = 3 * 1024 * 1024
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+ASGI = Callable[[Message, Receive, Send], Awaitable[None]]
 Write = Callable[[bytes], Awaitable[None]]
 Headers = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request with its whole body; header names are in lower case."""
+    """One HTTP request with its whole body; header names are in lower case. `certificate` is the client's, in DER, if it has one."""
 
     method: str
     path: str
@@ -32,6 +33,7 @@ class Request:
     raw_query: str = ""
     user: User = ADMIN
     gate: Gate = OPEN
+    certificate: bytes = b""
 
     def flag(self, name: str) -> bool:
         """A boolean query parameter as Kubernetes reads it: present and not "0" or "false"."""
@@ -48,6 +50,7 @@ class Response:
     headers: Headers = ()
 
 
+CERTIFICATE = "kthena.client_certificate"  # in the scope of a request
 NO_SUCH_PATH = Response(404, b"404 page not found\n", "text/plain; charset=utf-8")
 
 
@@ -110,7 +113,8 @@ async def read_request(scope: Message, receive: Receive) -> Request | None:
 
 def _request(scope: Message, body: bytes) -> Request:
     query = scope["query_string"].decode("latin-1")
-    return read_head(scope["method"], scope["path"], query, scope["headers"], body)
+    request = read_head(scope["method"], scope["path"], query, scope["headers"], body)
+    return replace(request, certificate=scope.get(CERTIFICATE, b""))
 
 
 def read_head(

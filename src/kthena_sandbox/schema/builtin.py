@@ -39,6 +39,7 @@ from kthena_sandbox.schema.fielderrors import FieldError
 from kthena_sandbox.schema.ingressrules import ingress_class_rules, ingress_rules
 from kthena_sandbox.schema.networkpolicyrules import network_policy_defaults, network_policy_rules
 from kthena_sandbox.schema.notation import full_name, read_definitions
+from kthena_sandbox.schema.requestrules import request_rules
 from kthena_sandbox.schema.webhookrules import hook_rules, policy_binding_rules
 from kthena_sandbox.schema.workloadrules import (
     daemon_set_rules,
@@ -58,6 +59,7 @@ _GROUPS = {
     "autoscaling": "autoscaling",
     "autoscalingv2": "autoscaling",
     "admissionregistration": "admissionregistration.k8s.io",
+    "certificates": "certificates.k8s.io",
     "core": "",
     "apps": "apps",
     "batch": "batch",
@@ -250,6 +252,8 @@ BUILTIN: tuple[ResourceType, ...] = (
           defaulter=cron_job_defaults, rule=cron_job_rules),
     _type("batch", "Job", "jobs +all", "status",
           defaulter=defaults.job_defaults, rule=job_rules),
+    _type("certificates", "CertificateSigningRequest", "certificatesigningrequests csr",
+          "status", "approval", cluster=True, rule=request_rules),
     _type("coordination", "Lease", "leases", rule=rules.lease_rules),
     _type("discovery", "EndpointSlice", "endpointslices", rule=endpoint_slice_rules),
     _type("events", "Event", "events ev"),

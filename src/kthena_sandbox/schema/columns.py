@@ -141,6 +141,10 @@ _LAYOUTS: Mapping[tuple[str, str], tuple[tuple[Column, ...], Row]] = {
         _columns(f"Name|Desired#|Current#|Ready#|{_WORKLOAD}"),
         _plain(workloadrows.replica_set),
     ),
+    ("certificates.k8s.io", "CertificateSigningRequest"): (
+        _columns("Name|Age|SignerName|Requestor|RequestedDuration|Condition"),
+        _plain(objectrows.signing_request),
+    ),
     ("coordination.k8s.io", "Lease"): (_columns("Name|Holder|Age"), _plain(objectrows.lease)),
     ("discovery.k8s.io", "EndpointSlice"): (
         _columns("Name|AddressType|Ports|Endpoints|Age"),

@@ -65,6 +65,10 @@ _EMPTY: Mapping[str, Document] = {
     "LimitRange": {"spec": {"limits": None}},
     "ResourceQuota": {"spec": {}, "status": {}},
     "StorageClass": {"provisioner": ""},
+    "CertificateSigningRequest": {
+        "spec": {"request": None, "signerName": ""},
+        "status": {},
+    },
     "CSIDriver": {"spec": {}},
     "CSINode": {"spec": {"drivers": None}},
     "CSIStorageCapacity": {"storageClassName": ""},

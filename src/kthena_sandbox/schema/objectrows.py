@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from kthena_sandbox.schema.ages import UNKNOWN, age
+from kthena_sandbox.schema.ages import UNKNOWN, age, human_duration
 from kthena_sandbox.schema.reading import at, maps, table_of, text, whole
 
 Document = dict[str, Any]
@@ -167,3 +167,26 @@ def priority_class(entry: Document, now: datetime) -> list[Any]:
 def runtime_class(entry: Document, now: datetime) -> list[Any]:
     """RuntimeClass."""
     return [name_of(entry), text(entry, "handler"), age_of(entry, now)]
+
+
+def signing_request(entry: Document, now: datetime) -> list[Any]:
+    """CertificateSigningRequest."""
+    seconds = whole(entry, "spec.expirationSeconds")
+    return [
+        name_of(entry),
+        age_of(entry, now),
+        text(entry, "spec.signerName", "<none>"),
+        text(entry, "spec.username"),
+        human_duration(seconds) if seconds else "<none>",
+        _verdict(entry),
+    ]
+
+
+def _verdict(request: Document) -> str:
+    given = {text(condition, "type") for condition in maps(request, "status.conditions")}
+    said = [
+        next(({one} for one in ("Denied", "Approved") if one in given), {"Pending"}),
+        {"Failed"} & given,
+        {"Issued"} if text(request, "status.certificate") else set(),
+    ]
+    return ",".join(name for names in said for name in names)

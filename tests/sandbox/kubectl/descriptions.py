@@ -19,7 +19,7 @@ from kthena_sandbox.schema.descriptions import SPACE, docstrings, module_of, rea
 _TARGET = Path(__file__).parents[3] / "src/kthena_sandbox/schema/descriptions.json"
 _VALUES = re.compile(r"\n\nPossible enum values:\n.*", re.DOTALL)
 _OURS = ("io.k8s.api.", "io.k8s.apiextensions", "io.k8s.apimachinery")
-_NOT_SERVED = ("certificates", "resource")
+_NOT_SERVED = ("resource",)
 Document = dict[str, Any]
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import trio
 
-from kthena_sandbox.apiserver.admission import plugins
+from kthena_sandbox.apiserver.admission import certificates, plugins
 from kthena_sandbox.apiserver.admission.hooks import Concerned, Hooks
 from kthena_sandbox.apiserver.admission.policies import denied, described
 from kthena_sandbox.apiserver.admission.reviews import Verdict, denial, request_of
@@ -74,7 +74,7 @@ class AdmissionGate:
         heard = self._mutations.get(_place(attempt))
         if heard is not None and heard.version == _version(attempt):
             return heard.document
-        document = plugins.completed(self.cluster, attempt)
+        document = self._completed(attempt)
         if self._hooks.mutating(attempt, self.user):
             raise Pending("mutate", attempt)
         if self._hooks.validating(
@@ -83,10 +83,17 @@ class AdmissionGate:
             self._mutations[_place(attempt)] = _Heard(_version(attempt), document)
         return document
 
+    def _completed(self, attempt: Attempt) -> Document:
+        document = plugins.completed(self.cluster, attempt)
+        if attempt.new is None:
+            return document
+        return certificates.completed(replace(attempt, new=document), self.user)
+
     def validate(self, attempt: Attempt) -> None:
         """Raises ApiError where the write may not be, and Pending."""
         if attempt.new is not None and attempt.shape is None:
             escalation.check(self.authorizer, self.user, attempt.resource, attempt.new, attempt.old)
+        certificates.check(self.authorizer, self.user, attempt)
         plugins.check(self.cluster, attempt)
         self._check_policies(attempt)
         known = self._validated.get(_place(attempt)) == _version(attempt)
@@ -110,7 +117,7 @@ class AdmissionGate:
             await self._ask_all(pending.attempt)
 
     async def _mutate(self, attempt: Attempt) -> None:
-        new = plugins.completed(self.cluster, attempt)
+        new = self._completed(attempt)
         last_change, asked = -1, []
         for index, concerned in enumerate(self._hooks.mutating(attempt, self.user)):
             patched = await self._patched(concerned, _with_new(attempt, new))

@@ -18,6 +18,7 @@ from kthena_sandbox.apiserver.auth.identity import (
 )
 from kthena_sandbox.apiserver.auth.jwt import BadToken
 from kthena_sandbox.apiserver.auth.rules import Attributes
+from kthena_sandbox.apiserver.auth.signing import user_of_certificate
 from kthena_sandbox.apiserver.auth.tokens import Tokens
 from kthena_sandbox.apiserver.errors import internal, unauthorized
 from kthena_sandbox.apiserver.paths import Target
@@ -38,7 +39,7 @@ class Access:
 
     def admit(self, request: Request, target: Target | None) -> User:
         """The user in whose name *request* is carried out. Raises ApiError 401, 403 or 500."""
-        user = self._impersonated(request.headers, self._authenticated(request.headers))
+        user = self._impersonated(request.headers, self._authenticated(request))
         self.authorizer.check(attributes(user, request, target))
         return user
 
@@ -47,8 +48,13 @@ class Access:
         wanted = attributes(request.user, request, target)
         self.authorizer.check(replace(wanted, verb="create"))
 
-    def _authenticated(self, headers: Mapping[str, str]) -> User:
-        scheme, _, token = headers.get("authorization", "").partition(" ")
+    def _authenticated(self, request: Request) -> User:
+        """Who asks: whose the certificate is, or else the token."""
+        if request.certificate:
+            known = user_of_certificate(request.certificate, self.tokens.cluster.clock())
+            if known is not None:
+                return known
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if not scheme:
             return self.unknown
         if scheme.lower() != "bearer":

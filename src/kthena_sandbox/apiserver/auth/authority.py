@@ -13,6 +13,7 @@ import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
@@ -66,9 +67,9 @@ def new_authority(now: datetime) -> Authority:
     """A new cluster's."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kubernetes")])
-    builder = _builder(name, name, key.public_key(), now, _CA_LIFE)
+    builder = certificate_builder(name, name, key.public_key(), now, _CA_LIFE)
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-    builder = builder.add_extension(_usage(signs_certificates=True), critical=True)
+    builder = builder.add_extension(key_usage(signs_certificates=True), critical=True)
     certificate = builder.sign(key, SHA256())
     token_key = ec.generate_private_key(ec.SECP256R1())
     return Authority(certificate, key, token_key, secrets.token_urlsafe(32))
@@ -79,17 +80,19 @@ def server_context(authority: Authority, names: Iterable[str], now: datetime) ->
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kube-apiserver")])
     issuer = authority.ca_certificate.subject
-    builder = _builder(subject, issuer, key.public_key(), now, _SERVER_LIFE)
+    builder = certificate_builder(subject, issuer, key.public_key(), now, _SERVER_LIFE)
     builder = builder.add_extension(
         x509.SubjectAlternativeName([_alternative(name) for name in names]), critical=False
     )
     usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
     builder = builder.add_extension(usage, critical=False)
-    builder = builder.add_extension(_usage(signs_certificates=False), critical=True)
+    builder = builder.add_extension(key_usage(), critical=True)
     issued = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.ca_key.public_key())
     certificate = builder.add_extension(issued, critical=False).sign(authority.ca_key, SHA256())
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_verify_locations(cadata=authority.ca_pem)
+    context.verify_mode = ssl.CERT_OPTIONAL  # clients may have a certificate of this authority
     with tempfile.NamedTemporaryFile(suffix=".pem") as file:  # only a file can be loaded; mode 0600
         pem = certificate.public_bytes(_PEM) + _key_pem(key).encode()
         Path(file.name).write_bytes(pem)
@@ -97,10 +100,11 @@ def server_context(authority: Authority, names: Iterable[str], now: datetime) ->
     return context
 
 
-def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, now: datetime,
+def certificate_builder(
+    subject: x509.Name, issuer: x509.Name, key: CertificatePublicKeyTypes, now: datetime,
     life: timedelta,
 ) -> x509.CertificateBuilder:  # fmt: skip
+    """What all certificates have."""
     builder = x509.CertificateBuilder(subject_name=subject, issuer_name=issuer, public_key=key)
     builder = builder.serial_number(x509.random_serial_number())
     builder = builder.not_valid_before(now - _SKEW).not_valid_after(now + life)
@@ -108,10 +112,11 @@ def _builder(
     return builder.add_extension(own, critical=False)
 
 
-def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
+def key_usage(*, signs_certificates: bool = False, key_encipherment: bool = False) -> x509.KeyUsage:
+    """What a key may be used for, beside signatures."""
     return x509.KeyUsage(
         digital_signature=True, key_cert_sign=signs_certificates, crl_sign=signs_certificates,
-        content_commitment=False, key_encipherment=False, data_encipherment=False,
+        content_commitment=False, key_encipherment=key_encipherment, data_encipherment=False,
         key_agreement=False, encipher_only=False, decipher_only=False,
     )  # fmt: skip
 

@@ -17,6 +17,7 @@ from kthena_sandbox.apiserver.feeds import Feeds
 from kthena_sandbox.apiserver.metadata import timestamp
 from kthena_sandbox.apiserver.storage import Collection, Key, Store
 from kthena_sandbox.apiserver.surroundings import Surroundings
+from kthena_sandbox.apiserver.usages import Usages
 from kthena_sandbox.resources import ResourceType
 
 Document = dict[str, Any]
@@ -37,6 +38,7 @@ class Cluster:
     disabled_plugins: frozenset[str] = frozenset()
     conversions: Conversions = field(init=False)
     feeds: Feeds = field(default_factory=Feeds)
+    usages: Usages = field(default_factory=Usages)
 
     def __post_init__(self) -> None:
         self.conversions = Conversions(self.clock)

@@ -209,6 +209,13 @@ class Collection:
             newer += 1
         return self._appended - newer
 
+    def applied_since(self, position: int) -> list[Change] | None:
+        """All changes from a position on, whoever has seen them; None when one is gone."""
+        first = self._appended - len(self._changes)
+        if position < first:
+            return None
+        return [self._changes[index] for index in range(position - first, len(self._changes))]
+
     def since(self, position: int, limit: int, namespace: str = "") -> tuple[list[Change], int]:
         """The next changes (of objects in *namespace*, if one is given) from a position on, and where they end.
 

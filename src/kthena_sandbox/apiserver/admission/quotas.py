@@ -1,7 +1,7 @@
 """Nothing beyond what a namespace's ResourceQuotas leave (the admission plugin ResourceQuota).
 
-What counts is what a controller has taken over into a quota's status; what is used is counted at the moment itself, since
-that costs little here and is never behind.
+What counts is what a controller has taken over into a quota's status; what is used is known at the moment itself (`usages`),
+and never behind.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from kthena_sandbox.apiserver.errors import forbidden
 from kthena_sandbox.apiserver.gates import Attempt
 from kthena_sandbox.apiserver.storage import CollectionKey
 from kthena_sandbox.schema.podresources import Amounts, amount_of
-from kthena_sandbox.schema.quotausage import Place, concerns, total, unsaid, usage_of
+from kthena_sandbox.schema.quotausage import Place, concerns, unsaid, usage_of
 from kthena_sandbox.schema.reading import table_of, text
 
 Document = dict[str, Any]
@@ -77,7 +77,8 @@ def _check_left(cluster: Cluster, quota: Document, attempt: Attempt, wanted: Amo
     if unknown := [key for key in asked if key not in known]:
         why = f"status unknown for quota: {name}, resources: {','.join(unknown)}"
         raise forbidden(attempt.resource, subject, why)
-    used = _used(cluster, quota, attempt)
+    place = (attempt.resource.group, attempt.resource.plural)
+    used = cluster.usages.used(cluster.collection(attempt.resource), quota, place)
     over = [
         key
         for key, amount in asked.items()
@@ -94,18 +95,3 @@ def _check_left(cluster: Cluster, quota: Document, attempt: Attempt, wanted: Amo
 
 def _listed(names: list[str], table: Mapping[str, Any]) -> str:
     return ",".join(f"{name}={table.get(name, '0')}" for name in names)
-
-
-def _used(cluster: Cluster, quota: Document, attempt: Attempt) -> Amounts:
-    """What is used now of the kind that is written."""
-    place = (attempt.resource.group, attempt.resource.plural)
-    namespace = attempt.subject["metadata"]["namespace"]
-    documents = cluster.collection(attempt.resource).documents
-    return total(
-        place,
-        (
-            document
-            for key, document in documents.items()
-            if key.namespace == namespace and concerns(quota, place, document)
-        ),
-    )

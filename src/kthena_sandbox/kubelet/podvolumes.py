@@ -7,6 +7,7 @@ import trio
 from kthena_sandbox.client import ApiAway, ApiError
 from kthena_sandbox.controllers.volumeusers import claim_of
 from kthena_sandbox.kinds import Document
+from kthena_sandbox.kubelet import hostpaths
 from kthena_sandbox.kubelet.claimfolders import ClaimFolders
 from kthena_sandbox.kubelet.podstatus import Tell
 from kthena_sandbox.kubelet.references import ConfigError, Reference
@@ -100,6 +101,8 @@ class PodVolumes:
                 point(place, await self._claims.folder_of(namespace, claim))
             elif kind_of(volume) == "emptyDir":
                 place.mkdir(parents=True, exist_ok=True)
+            elif kind_of(volume) == "hostPath":
+                hostpaths.prepare(volume["hostPath"])
             for within in folders_within(volume, self._pod):
                 make_within(place, within)
             return

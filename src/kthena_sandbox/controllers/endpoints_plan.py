@@ -173,10 +173,10 @@ def plan_slices(
         for document, endpoints in chunks:
             _decide(plan, service, (document, ports, endpoints), manager)
     while plan.create and plan.delete:
-        merged = _merged(plan.delete.pop(0), plan.create.pop())
-        if manager == MIRRORING:  # which makes it anew under the old name
-            merged["metadata"].pop("generateName", None)
-        plan.update.append(merged)
+        before, after = plan.delete.pop(0), plan.create.pop()
+        prefix = after["metadata"]["generateName"]
+        merged = _merged(before, after)
+        plan.update.append(merged | {"metadata": merged["metadata"] | {"generateName": prefix}})
     return plan
 
 
@@ -194,7 +194,10 @@ def _decide(
     if before is None:
         plan.create.append(after)
     elif not _is_same(before, after):
-        plan.update.append(_merged(before, after))
+        merged = _merged(before, after)
+        if manager == MIRRORING:  # which writes it anew under the name that it has
+            merged["metadata"].pop("generateName", None)
+        plan.update.append(merged)
 
 
 def _distribute(

@@ -25,6 +25,7 @@ from kthena_sandbox.controllers.job_pods import (
     is_superfluous,
     is_terminating,
     is_tracked,
+    removed,
     waits_for_failure,
 )
 from kthena_sandbox.controllers.job_policies import success_rule
@@ -207,8 +208,8 @@ def steps_of(
     if wanted is None and found.succeeded:
         room = min(parallel, len(found.active))
     missing = room - len(found.active) - (found.terminating if waits_for_failure(job) else 0)
-    if missing < 0:
-        return Steps(delete=list(found.active[: min(-missing, len(found.active))]))
+    if delete := removed(job, found.active, -missing):
+        return Steps(delete=delete)
     if missing and waits > 0:
         return Steps(again=waits)
     if not is_indexed(job):

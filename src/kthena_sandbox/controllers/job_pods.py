@@ -1,6 +1,9 @@
 """In which state a pod is for its Job. Pure. KEP-2307: pods are counted once, by a finalizer."""
 
+from collections.abc import Iterable
+
 from kthena_sandbox.controllers.conditions import is_true
+from kthena_sandbox.controllers.indexes import index_of
 from kthena_sandbox.controllers.replicaset_plan import has_ended
 from kthena_sandbox.kinds import Document, is_leaving
 
@@ -40,6 +43,25 @@ def is_terminating(pod: Document) -> bool:
 def is_superfluous(job: Document, pod: Document) -> bool:
     """Whether it was stopped since its Job had what it wanted: it counts for nothing."""
     return is_terminating(pod) and is_true(job, "SuccessCriteriaMet")
+
+
+def removed(job: Document, active: Iterable[Document], count: int) -> list[Document]:
+    """Which of the pods at work go where *count* are too many, and at least those whose index is not wanted."""
+    spec = job["spec"]
+    indexed = spec.get("completionMode") == "Indexed"
+    most = int(spec.get("completions") or 0)
+    beyond: list[Document] = []
+    others: list[Document] = []
+    for pod in active:
+        (beyond if indexed and (index_of(pod) or 0) >= most else others).append(pod)
+    others.sort(key=_progress)
+    return beyond + others[: max(0, count - len(beyond))]
+
+
+def _progress(pod: Document) -> tuple[bool, bool, bool]:
+    """How far a pod has come: those that have not been placed, do not run or are not ready go first."""
+    runs = (pod.get("status") or {}).get("phase") == "Running"
+    return bool(pod["spec"].get("nodeName")), runs, is_true(pod, "Ready")
 
 
 def is_at_work(pod: Document) -> bool:

@@ -97,11 +97,10 @@ class Jobs:
         """Remember those that ended, let them go, then count them: a restart in between changes nothing."""
         good, bad = planning.to_count(job, pods)
         judgement = policies.judged(job, bad)
-        if judgement.counted:
+        if bad:  # also those that a policy ignores are followed by a pause
             failures, _ = self._failures.get(uid_of(job), (0, None))
-            failures += len(judgement.counted)
-            ended = max(policies.ended_at(pod) for pod in judgement.counted)
-            self._failures[uid_of(job)] = (failures, ended)
+            ended = max(policies.ended_at(pod) for pod in bad)
+            self._failures[uid_of(job)] = (failures + len(bad), ended)
         if good:
             self._failures.pop(uid_of(job), None)
         status = planning.counting(job.get("status") or {}, good, judgement.counted)

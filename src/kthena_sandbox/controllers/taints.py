@@ -10,7 +10,7 @@ from kthena_sandbox.controllers.conditions import with_condition
 from kthena_sandbox.controllers.loop import Reconciler
 from kthena_sandbox.controllers.parts import Parts
 from kthena_sandbox.events import timestamp
-from kthena_sandbox.kinds import NODES, PODS, Document, Key, is_leaving, key_of, uid_of
+from kthena_sandbox.kinds import NODES, PODS, Document, Key, key_of, uid_of
 from kthena_sandbox.kubelet.fitting import tolerates
 
 COMPONENT = "taint-eviction-controller"
@@ -41,7 +41,7 @@ def with_disruption(pod: Document, now: datetime) -> Document:
     told = {
         "type": "DisruptionTarget", "status": "True", "reason": "DeletionByTaintManager",
         "message": "Taint manager: deleting due to NoExecute taint",
-        "lastTransitionTime": timestamp(now),
+        "lastTransitionTime": timestamp(now), "observedGeneration": pod["metadata"]["generation"],
     }  # fmt: skip
     return {"conditions": with_condition((pod.get("status") or {}).get("conditions") or [], told)}
 
@@ -76,7 +76,7 @@ class TaintEvictions:
     async def _reconcile(self, key: Key) -> float | None:
         pod = self._parts.pods.objects.get(key)
         node = pod and self._nodes.objects.get(Key("", pod["spec"].get("nodeName") or ""))
-        if pod is None or node is None or is_leaving(pod):
+        if pod is None or node is None:
             self._since.pop(key, None)
             return None
         patience, now = patience_of(pod, node), self._parts.wall_clock()

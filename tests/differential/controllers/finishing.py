@@ -1,5 +1,6 @@
 """More scenarios of Jobs, CronJobs and what finishes them, and of budgets for disruptions."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import trio
@@ -7,7 +8,10 @@ from tests.differential.controllers.scenarios import Scenario, Steps, image, tem
 from tests.differential.controllers.scheduled import cron_job_of, last_run
 from tests.differential.controllers.world import World
 
+from kthena_sandbox.events import timestamp
 from kthena_sandbox.kinds import Document
+
+_PAUSE_SECONDS = 11  # a little more than the first pause after a failure
 
 
 async def _work(world: World, *, restarts: str = "Never", **spec: Any) -> Steps:
@@ -33,7 +37,7 @@ async def job_backs_off(world: World) -> Steps:
         yield step
     await world.end_pods("Failed", 1, code=1)
     yield "one has failed"
-    await trio.sleep(11)
+    await trio.sleep(_PAUSE_SECONDS)
     yield "another in its place"
     await world.run_pods()
     await world.rest()
@@ -77,10 +81,12 @@ async def job_replaces_at_once(world: World) -> Steps:
         yield step
     (pod, *_) = await world.pods()
     await world.delete("pods", pod["metadata"]["name"])
+    await trio.sleep(_PAUSE_SECONDS)
     yield "one is leaving"
     await world.let_go()
     yield "one is gone"
     await world.evict((await world.pods())[0])
+    await trio.sleep(2 * _PAUSE_SECONDS)
     yield "one is evicted"
     await world.replace_pods()
     await world.rest()
@@ -109,7 +115,7 @@ async def job_has_more_rules(world: World) -> Steps:
     yield "an index is given up"
     await world.end_index("1", "Failed", code=7)
     yield "one is to be tried again"
-    await trio.sleep(11)
+    await trio.sleep(_PAUSE_SECONDS)
     yield "it is tried again"
     await world.run_pods()
     await world.end_index("1", "Failed", code=1)
@@ -224,38 +230,45 @@ async def job_chooses_its_labels(world: World) -> Steps:
     yield "done"
 
 
+async def _due_once(world: World, hour: int) -> None:
+    """Let a CronJob have missed an hour of the day, and suspend it as soon as it has seen that."""
+    last = timestamp(datetime.now(UTC) - timedelta(hours=36))
+    await world.patch("cronjobs.batch", "tick", {"status": {"lastScheduleTime": last}}, "status")
+    spec = {"schedule": f"30 {hour} * * *", "suspend": False}
+    await world.patch("cronjobs.batch", "tick", {"spec": spec})
+    await world.rest()
+    await world.patch("cronjobs.batch", "tick", {"spec": {"suspend": True}})
+
+
 async def cron_job_keeps_some(world: World) -> Steps:
     spec = cron_job_of(successfulJobsHistoryLimit=1, timeZone="Asia/Kolkata")
     await world.create("cronjobs.batch", "tick", spec=spec)
-    for minutes in (5, 3):
-        await last_run(world, "tick", minutes)
-        await trio.sleep(2)
-        yield f"{minutes} minutes ago: due"
+    for hour in (3, 5):
+        await _due_once(world, hour)
+        yield f"{hour} o'clock: due"
         await world.run_pods()
         await world.rest()
         await world.end_pods("Succeeded")
-        await trio.sleep(2)
-        yield f"{minutes} minutes ago: done"
-        await world.patch("cronjobs.batch", "tick", {"spec": {"suspend": True}})
-        await trio.sleep(62)
-    yield "suspended"
+        yield f"{hour} o'clock: done"
 
 
 async def cron_job_replaces(world: World) -> Steps:
-    spec = cron_job_of(concurrencyPolicy="Replace")
-    await world.create("cronjobs.batch", "tick", spec=spec)
-    await last_run(world, "tick", 2)
-    await trio.sleep(2)
+    await world.create("cronjobs.batch", "tick", spec=cron_job_of(concurrencyPolicy="Replace"))
+    await _due_once(world, 3)
     yield "due"
     await world.run_pods()
-    await world.patch("cronjobs.batch", "tick", {"spec": {"suspend": True}})
-    await trio.sleep(62)
-    await last_run(world, "tick", 2)
-    await trio.sleep(2)
+    await _due_once(world, 5)
     yield "replaced"
     await world.let_go()
-    await world.patch("cronjobs.batch", "tick", {"spec": {"suspend": True}})
     yield "the first is gone"
+
+
+async def cron_job_waits(world: World) -> Steps:
+    await world.create("cronjobs.batch", "tick", spec=cron_job_of(concurrencyPolicy="Forbid"))
+    await _due_once(world, 3)
+    yield "due"
+    await _due_once(world, 5)
+    yield "forbidden"
 
 
 async def cron_job_has_strangers(world: World) -> Steps:
@@ -333,6 +346,6 @@ SCENARIOS: tuple[Scenario, ...] = (
     job_backs_off, job_restarts_in_place, job_replaces_the_failed_alone, job_replaces_at_once,
     job_of_somebody_else, job_has_more_rules, job_ignores_disruptions, job_succeeds_by_rules,
     job_changes_size, job_is_suspended_late, job_of_no_completions, job_is_orphaned,
-    job_is_deleted_at_work, job_chooses_its_labels, cron_job_keeps_some, cron_job_replaces,
+    job_is_deleted_at_work, job_chooses_its_labels, cron_job_keeps_some, cron_job_replaces, cron_job_waits,
     cron_job_has_strangers, cron_job_loses_its_job, budgets_of_the_unready, budgets_of_many_kinds,
 )  # fmt: skip

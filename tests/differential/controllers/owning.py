@@ -264,7 +264,8 @@ async def replication_controller_adopts(world: World) -> Steps:
     await world.run_pods(since="now")
     await trio.sleep(4)
     yield "available"
-    await world.end_pods("Failed", 1, code=1)
+    (stray,) = [pod for pod in await world.pods() if pod["metadata"]["name"] == "stray"]
+    await world.set_phase(stray, "Failed", code=1)
     yield "one has failed"
     await world.delete("replicationcontrollers", "old", propagationPolicy="Orphan")
     yield "orphans"

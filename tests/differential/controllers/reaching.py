@@ -189,10 +189,6 @@ async def slices_are_written_by_hand(world: World) -> Steps:
     ]
     await world.patch("endpointslices.discovery.k8s.io", made, {"endpoints": []})
     yield "spoilt"
-    wrong = {"metadata": {"labels": {"kubernetes.io/service-name": "other"}}}
-    await world.patch("endpointslices.discovery.k8s.io", made, wrong)
-    await trio.sleep(1)
-    yield "of another Service"
     await world.patch("endpoints", "web", {"subsets": []})
     await trio.sleep(1)
     yield "Endpoints are spoilt"

@@ -150,14 +150,14 @@ async def deployment_recreates_at_last(world: World) -> Steps:
 
 
 async def deployment_waits_in_a_rollout(world: World) -> Steps:
-    async for step in _web(world, 3, minReadySeconds=5):
+    async for step in _web(world, 3, minReadySeconds=20):
         yield step
     await _change(world, image("two"))
     yield "another image"
     await world.run_pods(since="now")
     await trio.sleep(1)
     yield "ready, and not available"
-    await trio.sleep(6)
+    await trio.sleep(21)
     yield "available"
 
 

@@ -10,12 +10,12 @@ _THREE_INDEXES = {"parallelism": 3, "completions": 3, "completionMode": "Indexed
 
 
 async def deployment_waits_for_its_pods(world: World) -> Steps:
-    await world.create("deployments.apps", "web", spec=workload(2, minReadySeconds=6))
+    await world.create("deployments.apps", "web", spec=workload(2, minReadySeconds=20))
     yield "created"
     await world.run_pods(since="now")
     await trio.sleep(1.5)
     yield "ready, and not available yet"
-    await trio.sleep(7)
+    await trio.sleep(21)
     yield "available"
     await world.patch("deployments.apps", "web", {"spec": {"minReadySeconds": 0}})
     yield "nothing to wait for"

@@ -195,8 +195,10 @@ def test_a_headless_service_lists_pods_without_its_ports_only_where_it_has_none(
     assert [entry["ip"] for entry in subset["addresses"]] == ["127.1.0.1"]
 
 
-def test_a_mirror_that_gets_other_ports_is_made_anew_under_its_name() -> None:
+def test_a_mirror_is_written_anew_under_its_name() -> None:
     other: Ports = (("other", "TCP", 9000, ""),)
     present = _present(plan_slices(_service(), {HTTP: _endpoints("a")}, [], MIRRORING), "web-x")
-    (updated,) = plan_slices(_service(), {other: _endpoints("b")}, present, MIRRORING).update
-    assert (updated["metadata"]["name"], "generateName" in updated["metadata"]) == ("web-x", False)
+    (same,) = plan_slices(_service(), {HTTP: _endpoints("b")}, present, MIRRORING).update
+    assert (same["metadata"]["name"], same["metadata"].get("generateName")) == ("web-x", None)
+    (ports,) = plan_slices(_service(), {other: _endpoints("b")}, [same], MIRRORING).update
+    assert (ports["metadata"]["name"], ports["metadata"]["generateName"]) == ("web-x", "web-")

@@ -24,7 +24,7 @@ from kthena_sandbox.controllers.job_plan import (
     with_start,
     with_work,
 )
-from kthena_sandbox.controllers.job_pods import is_superfluous
+from kthena_sandbox.controllers.job_pods import is_superfluous, removed
 from kthena_sandbox.kinds import Document
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -43,7 +43,7 @@ def _job(status: Document | None = None, **spec: Any) -> Document:
 def _pod(name: str, phase: str = "Running", index: int | None = None, **metadata: Any) -> Document:
     labels = {} if index is None else {"batch.kubernetes.io/job-completion-index": str(index)}
     own = {"uid": name, "labels": labels, "finalizers": ["batch.kubernetes.io/job-tracking"]}
-    return {"metadata": own | metadata, "status": {"phase": phase}}
+    return {"spec": {}, "metadata": own | metadata, "status": {"phase": phase}}
 
 
 def test_indexes_are_written_in_runs() -> None:
@@ -224,3 +224,18 @@ def test_a_job_begins_when_it_is_not_suspended() -> None:
     assert with_start(_job(completions=0), {}, NOW) == {"startTime": "2026-01-02T03:04:05Z"}
     assert with_start(_job(), {"startTime": "before"}, NOW) == {"startTime": "before"}
     assert with_start(_job(suspend=True), {}, NOW) == {}
+
+
+def test_pods_that_are_not_wanted_and_those_that_have_not_come_far_go_first() -> None:
+    def at(index: int, *, runs: bool) -> Document:
+        labels = {"batch.kubernetes.io/job-completion-index": str(index)}
+        spec = {"nodeName": "node"} if runs else {}
+        status = {"phase": "Running" if runs else "Pending"}
+        return {"metadata": {"labels": labels}, "spec": spec, "status": status}
+
+    pods = [at(0, runs=True), at(1, runs=False), at(2, runs=True)]
+    indexed = _job(completionMode="Indexed", completions=2)
+    assert removed(indexed, pods, 0) == [pods[2]]
+    assert removed(indexed, pods, 2) == [pods[2], pods[1]]
+    assert removed(_job(), pods, 0) == []
+    assert removed(_job(), pods, 1) == [pods[1]]

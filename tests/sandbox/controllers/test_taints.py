@@ -39,14 +39,14 @@ def test_pods_bear_taints_for_a_while(
 
 def test_a_pod_says_why_it_goes() -> None:
     ready = {"type": "Ready", "status": "True"}
-    pod = {"status": {"conditions": [ready]}}
+    pod = {"metadata": {"generation": 2}, "status": {"conditions": [ready]}}
     assert with_disruption(pod, datetime(2026, 1, 2, tzinfo=UTC)) == {
         "conditions": [
             ready,
             {
                 "type": "DisruptionTarget", "status": "True", "reason": "DeletionByTaintManager",
                 "message": "Taint manager: deleting due to NoExecute taint",
-                "lastTransitionTime": "2026-01-02T00:00:00Z",
+                "lastTransitionTime": "2026-01-02T00:00:00Z", "observedGeneration": 2,
             },
         ]
     }  # fmt: skip

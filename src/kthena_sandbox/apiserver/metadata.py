@@ -136,9 +136,9 @@ def for_creation(metadata: Mapping[str, Any], namespace: str, uid: str, now: dat
 
 
 def for_update(new: Mapping[str, Any], old: Mapping[str, Any]) -> Document:
-    """A client's new metadata with everything that belongs to the server as it was."""
+    """A client's new metadata with everything that belongs to the server as it was; `generateName` is the client's."""
     kept = {name: value for name, value in known_fields(new).items() if name not in _OF_SERVER}
-    fixed = (*_OF_SERVER, "name", "namespace", "resourceVersion", "generateName")
+    fixed = (*_OF_SERVER, "name", "namespace", "resourceVersion")
     carried = {name: old[name] for name in fixed if name in old}
     return kept | carried
 

@@ -234,8 +234,9 @@ async def _due_once(world: World, hour: int) -> None:
     """Let a CronJob have missed an hour of the day, and suspend it as soon as it has seen that."""
     last = timestamp(datetime.now(UTC) - timedelta(hours=36))
     await world.patch("cronjobs.batch", "tick", {"status": {"lastScheduleTime": last}}, "status")
-    spec = {"schedule": f"30 {hour} * * *", "suspend": False}
-    await world.patch("cronjobs.batch", "tick", {"spec": spec})
+    schedule = {"schedule": f"30 {hour} * * *"}  # of which by itself nothing follows at once
+    await world.patch("cronjobs.batch", "tick", {"spec": schedule})
+    await world.patch("cronjobs.batch", "tick", {"spec": {"suspend": False}})
     await world.rest()
     await world.patch("cronjobs.batch", "tick", {"spec": {"suspend": True}})
 

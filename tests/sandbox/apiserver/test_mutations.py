@@ -41,6 +41,15 @@ async def test_names_are_made_from_a_prefix(client: Client) -> None:
     assert all(set(name[58:]) <= set("bcdfghjklmnpqrstvwxz2456789") for name in names)
 
 
+async def test_the_prefix_is_the_clients_also_later(client: Client) -> None:
+    made = await client.post(CONFIGMAPS, {"metadata": {"generateName": "x-"}})
+    path = f"{CONFIGMAPS}/{made.document['metadata']['name']}"
+    other = await client.patch(path, {"metadata": {"generateName": "y-"}})
+    assert other.document["metadata"]["generateName"] == "y-"
+    without = await client.patch(path, {"metadata": {"generateName": None}})
+    assert "generateName" not in without.document["metadata"]
+
+
 async def test_missing_object(client: Client) -> None:
     answer = await client.get("/apis/apps/v1/namespaces/default/deployments/d")
     assert answer.code == 404

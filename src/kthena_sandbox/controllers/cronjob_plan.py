@@ -107,6 +107,21 @@ def seen(
     return found
 
 
+def postponed(before: Document, after: Document, now: datetime) -> datetime | None:
+    """Until when nothing follows from a change of the schedule; None where the change is another one."""
+    names = ("schedule", "timeZone")
+    if all(before["spec"].get(name) == after["spec"].get(name) for name in names):
+        return None
+    zone = after["spec"].get("timeZone")
+    try:
+        schedule = parse_schedule(after["spec"]["schedule"])
+    except CronError:
+        return None
+    if zone is not None and not is_time_zone(zone):
+        return None
+    return schedule.next_after(now, UTC if zone is None else zone_of(zone))
+
+
 def due(cron_job: Document, status: Document, now: datetime) -> Due:
     """What a CronJob has to start, and when to look again."""
     spec = cron_job["spec"]

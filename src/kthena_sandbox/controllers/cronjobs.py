@@ -1,5 +1,7 @@
 """The CronJob controller: Jobs at their times, and none too many of those that have ended."""
 
+from datetime import datetime
+
 from kthena_sandbox.client import ApiError
 from kthena_sandbox.controllers import cronjob_plan as planning
 from kthena_sandbox.controllers.loop import Reconciler
@@ -20,8 +22,21 @@ class CronJobs:
         self._jobs = parts.mirrors[JOBS]
         self._events = parts.recorders["cronjob-controller"]
         self.loop: Reconciler[Key] = Reconciler("cronjobs", self._reconcile)
-        self._cron_jobs = parts.follow(CRON_JOBS, self.loop.add)
+        self._postponed: dict[Key, datetime] = {}
+        self._cron_jobs = parts.mirrors[CRON_JOBS]
+        self._cron_jobs.subscribe(self._changed)
         follow_owned(self._jobs, CRON_JOBS, self._cron_jobs, self.loop.add)
+
+    def _changed(self, before: Document | None, after: Document | None) -> None:
+        """Another schedule counts from its next time on: what it would have had before is not made up for at once."""
+        key, later = key_of(after or before or {}), None
+        if before is not None and after is not None:
+            later = planning.postponed(before, after, self._wall_clock())
+        if later is None:
+            self._postponed.pop(key, None)
+        else:
+            self._postponed[key] = later
+        self.loop.add(key)
 
     async def _reconcile(self, key: Key) -> float | None:
         if not self._parts.are_synced(CRON_JOBS, JOBS):
@@ -29,6 +44,11 @@ class CronJobs:
         cron_job = self._cron_jobs.objects.get(key)
         if cron_job is None:
             return None
+        if (later := self._postponed.get(key)) is not None:
+            left = (later - self._wall_clock()).total_seconds()
+            if left > 0:
+                return min(left, _LONGEST_PAUSE)
+            del self._postponed[key]
         jobs = [
             job for job in self._jobs.objects.values() if controller_uid(job) == uid_of(cron_job)
         ]

@@ -272,6 +272,17 @@ async def cron_job_waits(world: World) -> Steps:
     yield "forbidden"
 
 
+async def cron_job_gets_another_schedule(world: World) -> Steps:
+    await world.create("cronjobs.batch", "tick", spec=cron_job_of("30 3 * * *", suspend=False))
+    last = timestamp(datetime.now(UTC) - timedelta(hours=36))
+    await world.rest()
+    spec = {"schedule": "30 5 * * *"}
+    await world.patch("cronjobs.batch", "tick", {"status": {"lastScheduleTime": last}}, "status")
+    yield "an hour that was missed"
+    await world.patch("cronjobs.batch", "tick", {"spec": spec})
+    yield "another hour, which was missed too"
+
+
 async def cron_job_has_strangers(world: World) -> Steps:
     await world.create("cronjobs.batch", "tick", spec=cron_job_of())
     owner = await world.reference("cronjobs.batch", "tick") | {"controller": True}
@@ -347,6 +358,6 @@ SCENARIOS: tuple[Scenario, ...] = (
     job_backs_off, job_restarts_in_place, job_replaces_the_failed_alone, job_replaces_at_once,
     job_of_somebody_else, job_has_more_rules, job_ignores_disruptions, job_succeeds_by_rules,
     job_changes_size, job_is_suspended_late, job_of_no_completions, job_is_orphaned,
-    job_is_deleted_at_work, job_chooses_its_labels, cron_job_keeps_some, cron_job_replaces, cron_job_waits,
+    job_is_deleted_at_work, job_chooses_its_labels, cron_job_keeps_some, cron_job_replaces, cron_job_waits, cron_job_gets_another_schedule,
     cron_job_has_strangers, cron_job_loses_its_job, budgets_of_the_unready, budgets_of_many_kinds,
 )  # fmt: skip

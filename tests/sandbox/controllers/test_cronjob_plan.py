@@ -161,3 +161,13 @@ def test_the_job_of_a_minute_is_not_told_to_run_already() -> None:
     before = status | {"active": [reference(f"c-{minute - 1}")]}
     found = planning.due(cron_job(concurrencyPolicy="Forbid"), before, NOW)
     assert [one.reason for one in found.told] == ["JobAlreadyActive"]
+
+
+def test_another_schedule_counts_from_its_next_time_on() -> None:
+    before = cron_job("0 0 * * *")
+    changed = planning.postponed(before, cron_job("30 * * * *"), NOW)
+    assert changed == datetime(2026, 1, 2, 3, 30, tzinfo=UTC)
+    moved = planning.postponed(before, cron_job("0 0 * * *", timeZone="Asia/Kolkata"), NOW)
+    assert moved == datetime(2026, 1, 2, 18, 30, tzinfo=UTC)
+    assert planning.postponed(before, cron_job("0 0 * * *", suspend=False), NOW) is None
+    assert planning.postponed(before, cron_job("nonsense"), NOW) is None

@@ -11,7 +11,7 @@ import yaml
 from kthena_sandbox.apiserver import definitions, lifecycle, mutations
 from kthena_sandbox.apiserver.auth.aggregation import aggregate
 from kthena_sandbox.apiserver.auth.authorizer import GROUP as RBAC
-from kthena_sandbox.apiserver.auth.defaultroles import default_bindings, default_roles
+from kthena_sandbox.apiserver.auth.defaultroles import default_access
 from kthena_sandbox.apiserver.catalogue import Catalogue
 from kthena_sandbox.apiserver.cluster import Cluster
 from kthena_sandbox.apiserver.defaultflows import GROUP as FLOWS, PRODUCER, default_flows
@@ -82,8 +82,8 @@ def start_cluster(
     _ensure(cluster, "", "services", "default", _kubernetes_service(port))
     _ensure_all(cluster, "scheduling.k8s.io", "priorityclasses", _priority_classes())
     _ensure_all(cluster, definitions.GROUP, definitions.PLURAL, bundled_definitions())
-    _ensure_all(cluster, RBAC, "clusterroles", default_roles())
-    _ensure_all(cluster, RBAC, "clusterrolebindings", default_bindings())
+    for plural, namespace, document in default_access():
+        _ensure(cluster, RBAC, plural, namespace, document)
     aggregate(cluster)
     _ensure(cluster, NETWORKING, "servicecidrs", "", _service_range())
     ranges = cluster.kind(NETWORKING, "v1", "servicecidrs")

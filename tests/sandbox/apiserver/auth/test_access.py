@@ -305,6 +305,34 @@ async def test_default_roles_are_made_of_their_parts(client: Client) -> None:
         assert rule in (await client.get(f"{roles}/{name}", admin)).document["rules"]
 
 
+async def test_components_of_kubernetes_have_their_roles(client: Client) -> None:
+    admin = {"authorization": "Bearer admin"}
+    bindings = f"{RBAC}/clusterrolebindings"
+    jobs = (await client.get(f"{bindings}/system:controller:job-controller", admin)).document
+    assert jobs["subjects"] == [
+        {"kind": "ServiceAccount", "name": "job-controller", "namespace": "kube-system"}
+    ]
+    nodes = (await client.get(f"{bindings}/system:node", admin)).document
+    assert "subjects" not in nodes
+    locks = f"{RBAC}/namespaces/kube-system/roles/system::leader-locking-kube-scheduler"
+    assert (await client.get(locks, admin)).document["rules"][:2] == [
+        {"verbs": ["watch"], "apiGroups": [""], "resources": ["configmaps"]},
+        {"verbs": ["get", "update"], "apiGroups": [""], "resources": ["configmaps"],
+         "resourceNames": ["kube-scheduler"]},
+    ]  # fmt: skip
+    reader = "system::extension-apiserver-authentication-reader"
+    path = f"{RBAC}/namespaces/kube-system/rolebindings/{reader}"
+    bound = (await client.get(path, admin)).document
+    assert bound["roleRef"] == {
+        "apiGroup": "rbac.authorization.k8s.io", "kind": "Role",
+        "name": "extension-apiserver-authentication-reader",
+    }  # fmt: skip
+    assert bound["subjects"] == [
+        {"kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": name}
+        for name in ("system:kube-controller-manager", "system:kube-scheduler")
+    ]
+
+
 async def test_the_keys_are_published(client: Client) -> None:
     token = _bearer(await _token(client))
     found = (await client.get("/openid/v1/jwks", token)).document

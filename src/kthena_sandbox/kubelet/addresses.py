@@ -1,7 +1,7 @@
 """Pod addresses in 127.1.0.0/16, which the whole of Linux's loopback answers to."""
 
 from collections.abc import Callable, Iterable
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, ip_address
 
 from kthena_sandbox.httpd.server import bind
 
@@ -33,9 +33,10 @@ class AddressPool:
         self._next = 1
 
     def take(self, uid: str, ports: Iterable[int], wanted: str = "") -> str:
-        """An address on which *ports* can be had, *wanted* if it can. Raises NoAddress."""
+        """An address on which *ports* can be had, *wanted* if it is one of ours. Raises NoAddress."""
         listed = tuple(ports)
-        if wanted and wanted not in self._taken and self._free(wanted, listed):
+        ours = wanted and ip_address(wanted) in POD_NETWORK and wanted not in self._taken
+        if ours and self._free(wanted, listed):
             self._taken[wanted] = uid
             return wanted
         for _ in range(_TRIES):

@@ -77,6 +77,7 @@ class PodWorker:
         self._started = wall_clock()
         self._deadline = Deadline(pod, self._started, wall_clock)
         self._expired = False
+        self._address_changed = trio.Event()
         self._news = trio.Event()
         self._written: Document = {}
         self._scope = trio.CancelScope()
@@ -90,6 +91,8 @@ class PodWorker:
 
     def update(self, pod: Document) -> None:
         """Take over the pod's newest state; one on its way out is ended."""
+        if wanted_address(pod) != wanted_address(self.pod) and not self._expired:
+            self._address_changed.set()
         self.pod = pod
         self._volumes.pod_changed(pod)
         self._deadline.update(pod)
@@ -128,11 +131,23 @@ class PodWorker:
         with self._scope:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._write_status)
-                nursery.start_soon(self._run_until_deadline)
+                nursery.start_soon(self._run_where_it_is)
                 await self._end_asked.wait()
                 await self._stop()
                 nursery.cancel_scope.cancel()
             await self._let_go()
+
+    async def _run_where_it_is(self) -> None:
+        """Run the containers, and others in their place when the author gives the pod another address."""
+        while True:
+            self._address_changed = trio.Event()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._run_until_deadline)
+                await self._address_changed.wait()
+                await self._stop_containers(self._grace())
+                nursery.cancel_scope.cancel()
+            self._address = ""
+            self._addresses.give_back(self.uid)
 
     async def _run_until_deadline(self) -> None:
         async with trio.open_nursery() as nursery:

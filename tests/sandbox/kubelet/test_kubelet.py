@@ -212,6 +212,61 @@ async def test_a_server_elsewhere_is_ready_while_its_probe_succeeds(tmp_path: Pa
         nursery.cancel_scope.cancel()
 
 
+async def test_a_server_elsewhere_may_move(tmp_path: Path) -> None:
+    spec = {"containers": [{"name": "engine", "image": "vllm"}]}
+    moved = {"metadata": {"annotations": {ANNOTATION: "127.0.0.2"}}}
+    async with running(tmp_path, kubelet=True) as cluster:
+        metadata = {"annotations": {ANNOTATION: "127.0.0.1"}}
+        await cluster.create(PODS, "engine", spec=spec, metadata=metadata)
+        assert (await cluster.until(_ready(cluster)))["status"]["podIP"] == "127.0.0.1"
+        await cluster.client.patch(PODS, POD, moved)
+
+        async def there() -> Document | None:
+            pod = await _pod(cluster)
+            at = pod["status"]["podIP"] == "127.0.0.2"
+            return pod if at and is_true(pod, "Ready") else None
+
+        pod = await cluster.until(there)
+        assert "running" in _state(pod)
+        assert "127.0.0.2 is not here" in await _logs(cluster)
+        assert pod["status"]["containerStatuses"][0]["restartCount"] == 1
+        await cluster.client.delete(PODS, POD)
+        await cluster.gone(PODS, POD)
+
+
+async def test_a_server_elsewhere_may_become_a_pod(tmp_path: Path) -> None:
+    metadata = {"annotations": {ANNOTATION: "127.0.0.2"}}
+    spec = engine_pod(image="vllm", ports=[])
+    async with running(tmp_path, kubelet=True) as cluster:
+        await cluster.create(PODS, "engine", spec=spec, metadata=metadata)
+        assert (await cluster.until(_ready(cluster)))["status"]["podIP"] == "127.0.0.2"
+        (container,) = (await _pod(cluster))["spec"]["containers"]
+        change = {
+            "metadata": {"annotations": {ANNOTATION: None}},
+            "spec": {"containers": [container | {"image": "kthena/mock-engine"}]},
+        }
+        await cluster.client.patch(PODS, POD, change)
+
+        async def ours() -> Document | None:
+            pod = await _pod(cluster)
+            at = ip_address(pod["status"]["podIP"]) in POD_NETWORK
+            return pod if at and is_true(pod, "Ready") else None
+
+        assert _state(await cluster.until(ours))["running"]
+
+
+async def test_a_pod_may_become_a_server_elsewhere(tmp_path: Path) -> None:
+    async with running(tmp_path, kubelet=True) as cluster:
+        await cluster.create(PODS, "engine", spec=engine_pod())
+        address = (await cluster.until(_ready(cluster)))["status"]["podIP"]
+        annotated = {"metadata": {"annotations": {ANNOTATION: address[:-1] + "nowhere"}}}
+        await cluster.client.patch(PODS, POD, annotated)
+        waiting = await cluster.until(_waiting_for(cluster, "InvalidAddress"))
+        assert waiting["message"].endswith("is not an IP address")
+        await cluster.client.patch(PODS, POD, {"metadata": {"annotations": {ANNOTATION: None}}})
+        assert (await cluster.until(_ready(cluster)))["status"]["podIP"] == address
+
+
 async def test_an_address_that_is_none_is_refused(tmp_path: Path) -> None:
     async with running(tmp_path, kubelet=True) as cluster:
         annotated = {"annotations": {ANNOTATION: "gpu-box"}}

@@ -69,6 +69,21 @@ def _check_attachment(document: Document, old: Document | None, _: Surroundings)
     return [_stays("spec", _go_struct(document.get("spec") or {}, _ATTACHMENT))]
 
 
+def _said(value: Any) -> Any:
+    """What a value says: without what is empty, as it may be there or not."""
+    if not isinstance(value, dict):
+        return value
+    said = {name: _said(entry) for name, entry in value.items()}
+    return {name: entry for name, entry in said.items() if entry not in (None, {}, [])}
+
+
+def _check_asked(document: Document, old: Document | None, _: Surroundings) -> list[Cause]:
+    """What a claim asks for stays."""
+    if old is None or _said(document.get("spec")) == _said(old.get("spec")):
+        return []
+    return [_stays("spec", _go_struct(document.get("spec") or {}, {"Devices": "devices"}))]
+
+
 def _check_attributes(document: Document, old: Document | None, _: Surroundings) -> list[Cause]:
     return [
         forbidden_cause(field, f"updates to {field} are forbidden.")
@@ -121,9 +136,11 @@ def _range_warnings(document: Document, _: Document | None) -> list[str]:
     return [] if document["metadata"].get("name") == "kubernetes" else [_NO_RANGE]
 
 
+_DEVICES = "resource.k8s.io"
 _FLOWS = "flowcontrol.apiserver.k8s.io"
 _STORAGE, _NETWORKING = "storage.k8s.io", "networking.k8s.io"
 _TWICE: tuple[Part, ...] = ("whole", "rules") * 2 + ("last",)
+_OF_CLAIMS: tuple[Part, ...] = ("whole", "rules", "whole", "own", "rules")
 _ONCE: tuple[Part, ...] = ("whole", "rules", "core", "last")
 DATA_STRATEGIES: Mapping[tuple[str, str], Strategy] = {
     (_STORAGE, "csidrivers"): Strategy(update=_update_driver, check_last=_check_driver),
@@ -138,6 +155,14 @@ DATA_STRATEGIES: Mapping[tuple[str, str], Strategy] = {
     ),
     (_STORAGE, "volumeattributesclasses"): Strategy(
         check_last=_check_attributes, on_update=(*_ONCE, "whole", "rules")
+    ),
+    **{
+        (_DEVICES, plural): Strategy(check=_check_asked, on_update=_OF_CLAIMS)
+        for plural in ("resourceclaims", "resourceclaimtemplates")
+    },
+    (_DEVICES, "deviceclasses"): Strategy(generation=("spec",), on_update=_TWICE),
+    (_DEVICES, "resourceslices"): Strategy(
+        check_last=fixed("spec.pool.name", "spec.driver", "spec.nodeName"), generation=("spec",)
     ),
     (_FLOWS, "flowschemas"): Strategy(generation=("spec",)),
     (_FLOWS, "prioritylevelconfigurations"): Strategy(generation=("spec",)),

@@ -22,7 +22,8 @@ _RETURNED = frozenset({
     ("", "namespaces"), ("", "persistentvolumeclaims"), ("", "persistentvolumes"), ("", "pods"), ("", "podtemplates"), ("", "resourcequotas"),
     ("", "serviceaccounts"), ("", "services"), ("storage.k8s.io", "storageclasses"),
     ("storage.k8s.io", "csidrivers"), ("storage.k8s.io", "csinodes"), ("storage.k8s.io", "volumeattachments"),
-    ("storage.k8s.io", "volumeattributesclasses"),
+    ("storage.k8s.io", "volumeattributesclasses"), ("resource.k8s.io", "deviceclasses"), ("resource.k8s.io", "resourceclaims"),
+    ("resource.k8s.io", "resourceclaimtemplates"), ("resource.k8s.io", "resourceslices"),
 })  # fmt: skip
 # Where nothing is said, these leave their pods behind, as they always did.
 _DEFAULTS = {("batch", "jobs"): "Orphan", ("", "replicationcontrollers"): "Orphan"}

@@ -35,6 +35,8 @@ _FIELDS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("", "Service"): ("spec.clusterIP", "spec.type"),
     ("", "ReplicationController"): ("status.replicas",),
     ("batch", "Job"): ("status.successful",),
+    ("certificates.k8s.io", "CertificateSigningRequest"): ("spec.signerName",),
+    ("resource.k8s.io", "ResourceSlice"): ("spec.driver", "spec.nodeName"),
 }
 
 

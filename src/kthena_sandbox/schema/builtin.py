@@ -9,6 +9,7 @@ import yaml
 
 from kthena_sandbox.resources import ResourceType
 from kthena_sandbox.schema import (
+    devicerules,
     driverrules,
     flowrules,
     limitrangerules,
@@ -70,6 +71,7 @@ _GROUPS = {
     "node": "node.k8s.io",
     "policy": "policy",
     "scheduling": "scheduling.k8s.io",
+    "resource": "resource.k8s.io",
     "rbac": "rbac.authorization.k8s.io",
     "storage": "storage.k8s.io",
     "flowcontrol": "flowcontrol.apiserver.k8s.io",
@@ -196,6 +198,15 @@ _STORAGE = (
     _type("storage", "VolumeAttributesClass", "volumeattributesclasses vac", cluster=True,
           rule=driverrules.attributes_class_rules),
 )  # fmt: skip
+_DEVICES = (
+    _type("resource", "DeviceClass", "deviceclasses", cluster=True, rule=devicerules.class_rules),
+    _type("resource", "ResourceClaim", "resourceclaims", "status",
+          defaulter=devicerules.claim_defaults, rule=devicerules.claim_rules),
+    _type("resource", "ResourceClaimTemplate", "resourceclaimtemplates",
+          defaulter=devicerules.template_defaults, rule=devicerules.template_rules),
+    _type("resource", "ResourceSlice", "resourceslices", cluster=True,
+          rule=devicerules.slice_rules),
+)  # fmt: skip
 _FLOWS = (
     _type("flowcontrol", "FlowSchema", "flowschemas", "status", cluster=True,
           defaulter=flowrules.flow_schema_defaults, rule=flowrules.flow_schema_rules),
@@ -263,5 +274,6 @@ BUILTIN: tuple[ResourceType, ...] = (
     *_CLASSES,
     *_RBAC,
     *_STORAGE,
+    *_DEVICES,
     *_FLOWS,
 )  # fmt: skip

@@ -225,6 +225,16 @@ _LAYOUTS: Mapping[tuple[str, str], tuple[tuple[Column, ...], Row]] = {
         _columns("Name|CIDRs|Age"),
         _plain(networkrows.service_range),
     ),
+    ("resource.k8s.io", "DeviceClass"): (_columns("Name|Age"), _plain(driverrows.aged)),
+    ("resource.k8s.io", "ResourceClaim"): (
+        _columns("Name|State|Age"),
+        _plain(driverrows.resource_claim),
+    ),
+    ("resource.k8s.io", "ResourceClaimTemplate"): (_columns("Name|Age"), _plain(driverrows.aged)),
+    ("resource.k8s.io", "ResourceSlice"): (
+        _columns("Name|Node|Driver|Pool|Age"),
+        _plain(driverrows.resource_slice),
+    ),
     ("flowcontrol.apiserver.k8s.io", "FlowSchema"): (
         _columns("Name|PriorityLevel|MatchingPrecedence|DistinguisherMethod|Age|MissingPL"),
         _plain(flowrows.flow_schema),

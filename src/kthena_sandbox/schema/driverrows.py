@@ -1,4 +1,4 @@
-"""Table rows of what CSI drivers and their helpers write."""
+"""Table rows of what drivers of storage and devices and their helpers write, and of claims to devices."""
 
 from datetime import datetime
 from typing import Any
@@ -45,3 +45,31 @@ def attachment(entry: Document, now: datetime) -> list[Any]:
 def attributes_class(entry: Document, now: datetime) -> list[Any]:
     """VolumeAttributesClass."""
     return [name_of(entry), text(entry, "driverName"), age_of(entry, now)]
+
+
+def aged(entry: Document, now: datetime) -> list[Any]:
+    """DeviceClass and ResourceClaimTemplate."""
+    return [name_of(entry), age_of(entry, now)]
+
+
+def resource_claim(entry: Document, now: datetime) -> list[Any]:
+    """ResourceClaim."""
+    states = []
+    if text(entry, "metadata.deletionTimestamp"):
+        states.append("deleted")
+    allocated = at(entry, "status.allocation") is not None
+    states.append("allocated" if allocated else "pending")
+    if maps(entry, "status.reservedFor"):
+        states.append("reserved")
+    return [name_of(entry), ",".join(states), age_of(entry, now)]
+
+
+def resource_slice(entry: Document, now: datetime) -> list[Any]:
+    """ResourceSlice."""
+    return [
+        name_of(entry),
+        text(entry, "spec.nodeName", _UNSET),
+        text(entry, "spec.driver"),
+        text(entry, "spec.pool.name"),
+        age_of(entry, now),
+    ]

@@ -69,6 +69,16 @@ _EMPTY: Mapping[str, Document] = {
         "spec": {"request": None, "signerName": ""},
         "status": {},
     },
+    "DeviceClass": {"spec": {}},
+    "ResourceClaim": {"spec": {"devices": {"requests": None}}, "status": {}},
+    "ResourceClaimTemplate": {"spec": {"metadata": {}, "spec": {"devices": {"requests": None}}}},
+    "ResourceSlice": {
+        "spec": {
+            "driver": "",
+            "pool": {"name": "", "generation": 0, "resourceSliceCount": 0},
+            "devices": None,
+        }
+    },
     "CSIDriver": {"spec": {}},
     "CSINode": {"spec": {"drivers": None}},
     "CSIStorageCapacity": {"storageClassName": ""},
@@ -127,6 +137,8 @@ def empty_object(resource: ResourceType) -> Document:
     return as_go_writes(resource, {"apiVersion": resource.api_version, "kind": resource.kind})
 
 
+# All of what these do not say is shown.
+_WHOLLY_WRITTEN = frozenset({"ResourceClaimTemplate", "ResourceSlice"})
 # Of these, an empty list is somebody's, and null once it has been stored.
 _LISTS: Mapping[str, tuple[str, ...]] = {
     "ClusterRole": ("rules",), "EndpointSlice": ("endpoints", "ports"), "Role": ("rules",),
@@ -145,6 +157,8 @@ def as_stored(resource: ResourceType, document: Document) -> Document:
         return job_labels(document)
     if resource.kind == "CSINode":
         return _filled(_with_topologies(document), {"spec": {"drivers": None}})
+    if resource.kind in _WHOLLY_WRITTEN:
+        return _filled(document, _EMPTY[resource.kind])
     empty = {name: None for name in _LISTS.get(resource.kind, ()) if not document.get(name)}
     return document | empty
 

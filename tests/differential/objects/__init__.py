@@ -6,6 +6,7 @@ from tests.differential.objects.autoscaling import AUTOSCALING
 from tests.differential.objects.classes import CLASSES
 from tests.differential.objects.core import CORE
 from tests.differential.objects.custom import CUSTOM
+from tests.differential.objects.devices import DEVICES
 from tests.differential.objects.drivers import DRIVERS
 from tests.differential.objects.endpoints import ENDPOINTS
 from tests.differential.objects.flows import FLOWS
@@ -28,6 +29,7 @@ KINDS = (
     *CLASSES,
     *STORAGE,
     *DRIVERS,
+    *DEVICES,
     *FLOWS,
     *LIMITS,
     *CUSTOM,

@@ -19,7 +19,6 @@ from kthena_sandbox.schema.descriptions import SPACE, docstrings, module_of, rea
 _TARGET = Path(__file__).parents[3] / "src/kthena_sandbox/schema/descriptions.json"
 _VALUES = re.compile(r"\n\nPossible enum values:\n.*", re.DOTALL)
 _OURS = ("io.k8s.api.", "io.k8s.apiextensions", "io.k8s.apimachinery")
-_NOT_SERVED = ("resource",)
 Document = dict[str, Any]
 
 
@@ -47,7 +46,7 @@ def _texts(schema: Document, docstring: str) -> Iterator[tuple[str, str, str]]:
     text, fields = read_docstring(docstring)
     yield "", schema.get("description", ""), text
     for name, entry in schema.get("properties", {}).items():
-        wanted = _VALUES.sub("", entry.get("description", ""))
+        wanted = _VALUES.sub("", entry.get("description", "")).rstrip()
         yield f".{name}", wanted, fields.get(name, "")
 
 
@@ -63,7 +62,7 @@ def untold(schemas: Mapping[str, Document]) -> dict[str, Document]:
     values: Document = {}
     for name, schema in schemas.items():
         module, kind = module_of(name) or "", name.rpartition(".")[2]
-        if not name.startswith(_OURS) or module.partition("_")[0] in _NOT_SERVED:
+        if not name.startswith(_OURS):
             continue
         own = f"{module}.{kind}"
         docstring = docstrings(module).get(kind)

@@ -66,6 +66,8 @@ def test_the_kinds_that_every_cluster_has() -> None:
         "validatingadmissionpolicies.admissionregistration.k8s.io",
         "validatingadmissionpolicybindings.admissionregistration.k8s.io",
         "certificatesigningrequests.certificates.k8s.io",
+        "deviceclasses.resource.k8s.io", "resourceclaims.resource.k8s.io",
+        "resourceclaimtemplates.resource.k8s.io", "resourceslices.resource.k8s.io",
         "csidrivers.storage.k8s.io", "csinodes.storage.k8s.io", "csistoragecapacities.storage.k8s.io",
         "volumeattachments.storage.k8s.io", "volumeattributesclasses.storage.k8s.io",
         "ipaddresses.networking.k8s.io", "servicecidrs.networking.k8s.io",

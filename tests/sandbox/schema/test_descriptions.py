@@ -101,7 +101,6 @@ def test_what_the_package_does_not_tell() -> None:
         }
     }
     schemas["io.k8s.apimachinery.pkg.apis.meta.v1.Time"] = {"description": "A time."}
-    schemas["io.k8s.api.resource.v1.Counter"] = {"description": "Not served."}
     assert untold(schemas) == {
         "layouts": {"core_v1.ClientIPConfig": {2: "  "}},
         "values": {"core_v1.ClientIPConfig": {"timeoutSeconds": ["", "1"]}},

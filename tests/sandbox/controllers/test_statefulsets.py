@@ -7,6 +7,7 @@ from kthena_sandbox.controllers.conditions import is_true
 from kthena_sandbox.kinds import (
     EVENTS,
     PODS,
+    REVISIONS,
     STATEFUL_SETS,
     Document,
     Key,
@@ -120,3 +121,35 @@ async def test_claims_that_are_refused_keep_pods_from_being_made(tmp_path: Path)
             "PersistentVolumeClaim is 500Mi, but request is 1Gi"
         )
         assert await _pods(cluster) == []
+
+
+async def test_pods_and_history_of_one_before_are_taken_over(tmp_path: Path) -> None:
+    async with running(tmp_path, controllers=True) as cluster:
+        await cluster.create(STATEFUL_SETS, "web", spec=_spec(1))
+        await cluster.until(lambda: _pods(cluster))
+        await cluster.client.delete(STATEFUL_SETS, WEB, propagationPolicy="Orphan")
+        await cluster.gone(STATEFUL_SETS, WEB)
+        made = await cluster.create(STATEFUL_SETS, "web", spec=_spec(1))
+
+        async def owners() -> bool:
+            revisions = await cluster.client.list(REVISIONS, "default")
+            return [
+                [one["uid"] for one in entry["metadata"].get("ownerReferences") or []]
+                for entry in (*revisions, *await _pods(cluster))
+            ] == [[uid_of(made)]] * 2
+
+        await cluster.until(owners)
+
+
+async def test_the_status_follows_also_where_a_name_is_taken(tmp_path: Path) -> None:
+    async with running(tmp_path, controllers=True) as cluster:
+        await cluster.create(PODS, "web-0", spec=engine_pod())
+        await cluster.create(STATEFUL_SETS, "web", spec=_spec(1))
+
+        async def seen() -> bool:
+            found = await cluster.client.get(STATEFUL_SETS, WEB)
+            return bool((found.get("status") or {}).get("observedGeneration") == 1)
+
+        await cluster.until(seen)
+        events = await cluster.client.list(EVENTS, "default")
+        assert [one["reason"] for one in events] == []

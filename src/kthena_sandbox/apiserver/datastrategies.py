@@ -9,6 +9,7 @@ from kthena_sandbox.apiserver.options import forbidden_cause
 from kthena_sandbox.apiserver.strategy import Part, Strategy, fixed, immutable, value_at
 from kthena_sandbox.apiserver.surroundings import Surroundings
 from kthena_sandbox.schema.addressrules import pair_rules, range_problems, range_rules
+from kthena_sandbox.schema.devicerules import new_slice_rules
 from kthena_sandbox.schema.driverrules import new_attachment_rules
 from kthena_sandbox.schema.golang import shown
 
@@ -82,6 +83,17 @@ def _check_asked(document: Document, old: Document | None, _: Surroundings) -> l
     if old is None or _said(document.get("spec")) == _said(old.get("spec")):
         return []
     return [_stays("spec", _go_struct(document.get("spec") or {}, {"Devices": "devices"}))]
+
+
+_SLICE_STAYS = fixed("spec.pool.name", "spec.driver")
+
+
+def _check_slice(document: Document, old: Document | None, around: Surroundings) -> list[Cause]:
+    if old is None:
+        return [cause_of(error) for error in new_slice_rules(document)]
+    now, before = (value_at(one, "spec.nodeName") for one in (document, old))
+    moved = [] if now == before else [_stays("spec.nodeName", shown(now))]  # none is null
+    return _SLICE_STAYS(document, old, around) + moved
 
 
 def _check_attributes(document: Document, old: Document | None, _: Surroundings) -> list[Cause]:
@@ -161,9 +173,7 @@ DATA_STRATEGIES: Mapping[tuple[str, str], Strategy] = {
         for plural in ("resourceclaims", "resourceclaimtemplates")
     },
     (_DEVICES, "deviceclasses"): Strategy(generation=("spec",), on_update=_TWICE),
-    (_DEVICES, "resourceslices"): Strategy(
-        check_last=fixed("spec.pool.name", "spec.driver", "spec.nodeName"), generation=("spec",)
-    ),
+    (_DEVICES, "resourceslices"): Strategy(check_last=_check_slice, generation=("spec",)),
     (_FLOWS, "flowschemas"): Strategy(generation=("spec",)),
     (_FLOWS, "prioritylevelconfigurations"): Strategy(generation=("spec",)),
     (_NETWORKING, "ipaddresses"): Strategy(check_last=_check_parent, on_update=_ONCE),

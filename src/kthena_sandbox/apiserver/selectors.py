@@ -142,6 +142,9 @@ def _check_field(path: str, resource: ResourceType) -> None:
         return
     if resource.kind == "Job":
         raise bad_request(f'field label "{path}" not supported for Job')
+    if resource.group == "resource.k8s.io" and special:
+        kind = f"{resource.api_version}, Kind={resource.kind}"
+        raise bad_request(f"field label not supported for {kind}: {path}")
     if special or resource.custom:
         raise bad_request(f"field label not supported: {path}")
     known = 'only "metadata.name", "metadata.namespace"'

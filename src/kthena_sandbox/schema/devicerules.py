@@ -3,6 +3,7 @@
 They are asked only about objects whose fields have the types of the schema. Expressions are read, and not checked against devices: nothing here evaluates them.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -210,13 +211,6 @@ def slice_rules(document: Document) -> list[FieldError]:
     if node is not None:
         problems = names.subdomain_problems(node)
         found += [errors.invalid("spec.nodeName", node, why) for why in problems]
-    given = [name for name in _PLACES if spec.get(name)]
-    why = f"exactly one of {', '.join(f'`{name}`' for name in _PLACES)} is required"
-    if not given:
-        found.append(errors.required("spec", why))
-    elif len(given) > 1:
-        listed = "{" + ", ".join(f"`{name}`" for name in given) + "}"
-        found.append(errors.invalid("spec", listed, f"{why}, but multiple fields are set"))
     seen: list[str] = []
     for index, device in enumerate(spec.get("devices") or []):
         path = f"spec.devices[{index}]"
@@ -224,6 +218,19 @@ def slice_rules(document: Document) -> list[FieldError]:
         for name, value in sorted((device.get("attributes") or {}).items()):
             found += _attribute(name, value or {}, f"{path}.attributes[{name}]")
     return found
+
+
+def new_slice_rules(document: Document) -> list[FieldError]:
+    """What only a new ResourceSlice is asked: where its devices are, which stays."""
+    spec = document.get("spec") or {}
+    given = [name for name in _PLACES if spec.get(name)]
+    why = f"exactly one of {', '.join(f'`{name}`' for name in _PLACES)} is required"
+    if not given:
+        return [errors.required("spec", why)]
+    if len(given) == 1:
+        return []
+    listed = "{" + ", ".join(f"`{name}`" for name in given) + "}"
+    return [errors.invalid("spec", listed, f"{why}, but multiple fields are set")]
 
 
 def _pool(pool: Document) -> list[FieldError]:
@@ -249,8 +256,9 @@ def _attribute(name: str, value: Document, path: str) -> list[FieldError]:
     if not given:
         return [*found, errors.required(path, "exactly one value must be specified")]
     if len(given) > 1:
-        shown = {one: value.get(field) for one, field in _VALUES.items()}
-        return [*found, errors.invalid(path, shown, "exactly one value must be specified")]
+        fields = {one: value.get(field) for one, field in _VALUES.items()}
+        shown = json.dumps(fields, separators=(",", ":"))
+        return [*found, errors.invalid_shown(path, shown, "exactly one value must be specified")]
     version = value.get("version")
     if version is not None and not _VERSION.fullmatch(version):
         why = "must be a string compatible with semver.org spec 2.0.0"

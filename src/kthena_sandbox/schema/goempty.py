@@ -138,7 +138,7 @@ def empty_object(resource: ResourceType) -> Document:
 
 
 # All of what these do not say is shown.
-_WHOLLY_WRITTEN = frozenset({"ResourceClaimTemplate", "ResourceSlice"})
+_WHOLLY_WRITTEN = frozenset({"DeviceClass", "ResourceClaimTemplate", "ResourceSlice"})
 # Of these, an empty list is somebody's, and null once it has been stored.
 _LISTS: Mapping[str, tuple[str, ...]] = {
     "ClusterRole": ("rules",), "EndpointSlice": ("endpoints", "ports"), "Role": ("rules",),

@@ -62,7 +62,7 @@ DRIVERS = (
         "servicecidrs", "ServiceCIDR", "networking.k8s.io/v1", {"spec": {"cidrs": ["10.9.0.0/24"]}},
         patches=({"metadata": {"annotations": {"a": "b"}}}, {"spec": {"cidrs": ["10.9.0.0/24", "fd00:9::/64"]}}),
         spoilt=(
-            {"spec": {"cidrs": None}}, {"spec": {"cidrs": []}}, {"spec": {"cidrs": ["x"]}}, {"spec": {"cidrs": ["10.9.0.1/24"]}}, {"spec": {"cidrs": ["10.8.0.0/24"]}}, {"spec": {"cidrs": ["10.9.0.0/24", "10.8.0.0/24"]}},
+            {"spec": {"cidrs": None}}, {"spec": {"cidrs": ["x"]}}, {"spec": {"cidrs": ["10.9.0.1/24"]}}, {"spec": {"cidrs": ["10.8.0.0/24"]}}, {"spec": {"cidrs": ["10.9.0.0/24", "10.8.0.0/24"]}},
             {"spec": {"cidrs": ["10.9.0.0/24", "fd00:9::/64", "10.7.0.0/24"]}}, {"spec": {"cidrs": ["010.9.0.0/24"]}}, {"spec": {"cidrs": ["FD00:9::/64"]}},
         ),
         status=True, namespaced=False,

@@ -120,3 +120,15 @@ async def test_slices_are_found_by_node(client: Client) -> None:
     found = await client.get(f"{SLICES}?fieldSelector=spec.nodeName=m", headers=TABLE)
     (row,) = found.document["rows"]
     assert row["cells"] == ["t", "m", "a.b", "p", "0s"]
+    refused = await client.get(f"{SLICES}?fieldSelector=spec.odd=m")
+    assert refused.message == (
+        "field label not supported for resource.k8s.io/v1, Kind=ResourceSlice: spec.odd"
+    )
+
+
+async def test_a_slice_stays_where_it_is(client: Client) -> None:
+    await client.post(SLICES, {"metadata": {"name": "s"}, "spec": SLICE})
+    refused = await client.patch(f"{SLICES}/s", {"spec": {"nodeName": None, "allNodes": True}})
+    assert refused.message == (
+        'ResourceSlice.resource.k8s.io "s" is invalid: spec.nodeName: Invalid value: null: field is immutable'
+    )

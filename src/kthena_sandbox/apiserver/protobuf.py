@@ -55,7 +55,13 @@ def decode_protobuf(body: bytes) -> Document:
         raise bad_request("provided data does not appear to be a protobuf message, expected prefix")
     try:
         return _unwrapped(body[len(MAGIC) :])
-    except (IndexError, struct.error, UnicodeDecodeError, msgspec.DecodeError) as error:
+    except (
+        IndexError,
+        OverflowError,
+        struct.error,
+        UnicodeDecodeError,
+        msgspec.DecodeError,
+    ) as error:
         raise bad_request(f"unable to decode protobuf: {error}") from error
 
 
@@ -147,18 +153,20 @@ def _raw_parts(raw: bytes) -> dict[int, Any]:
 
 
 def _moment(parts: Mapping[int, Any]) -> datetime | None:
-    seconds = _value("int", parts.get(1, 0))
-    return _EPOCH + timedelta(seconds=seconds) if seconds > 0 else None
+    seconds, nanoseconds = _value("int", parts.get(1, 0)), parts.get(2, 0)
+    if not seconds and not nanoseconds:
+        return None
+    return _EPOCH + timedelta(seconds=seconds, microseconds=nanoseconds // 1000)
 
 
 def _time(parts: Mapping[int, Any]) -> str | None:
     moment = _moment(parts)
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None
+    return f"{moment.replace(tzinfo=None).isoformat(timespec='seconds')}Z" if moment else None
 
 
 def _micro_time(parts: Mapping[int, Any]) -> str | None:
     moment = _moment(parts)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{parts.get(2, 0) // 1000:06d}Z" if moment else None
+    return f"{moment.replace(tzinfo=None).isoformat(timespec='microseconds')}Z" if moment else None
 
 
 def _int_or_string(parts: Mapping[int, Any]) -> int | str:

@@ -128,6 +128,17 @@ def test_a_definition_with_everything_that_json_writes_in_another_way() -> None:
     }]  # fmt: skip
 
 
+def test_times_before_1970_and_those_that_nobody_has_set() -> None:
+    lease = _field(2, _field(3, _field(1, -62135596798)) + _field(4, b""))
+    decoded = decode_protobuf(_body("coordination.k8s.io/v1", "Lease", lease))
+    assert decoded["spec"] == {"acquireTime": "0001-01-01T00:00:02.000000Z"}
+    made = _field(1, _field(8, _field(1, -1)))
+    metadata = decode_protobuf(_body("v1", "Namespace", made))["metadata"]
+    assert metadata == {"creationTimestamp": "1969-12-31T23:59:59Z"}
+    with pytest.raises(ApiError):
+        decode_protobuf(_body("v1", "Namespace", _field(1, _field(8, _field(1, -(1 << 60))))))
+
+
 def test_a_user_with_two_values_of_a_sort() -> None:
     extra = _field(5, _field(1, "scopes") + _field(2, _field(1, "a") + _field(1, "b")))
     review = decode_protobuf(

@@ -2,9 +2,10 @@
 
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 
@@ -187,11 +188,11 @@ class Api:
     def _document(self, path: str, request: Request) -> Response | None:
         match path:
             case "/version":
-                return Response(200, msgspec.json.format(encode(VERSION, Form(JSON)), indent=2))
+                return Response(200, _indented(VERSION))
             case "/metrics":
                 return Response(200, self._metrics(), "text/plain; version=0.0.4")
             case "/":
-                return Response(200, encode({"paths": self._paths()}, Form(JSON)))
+                return Response(200, _indented({"paths": self._paths()}))
             case "/api" | "/apis":
                 self._only_get(request)
                 return self._current().roots(request, legacy=path == "/api")
@@ -263,6 +264,10 @@ class Api:
         lines += ["# TYPE apiserver_longrunning_requests gauge",
                   f"apiserver_longrunning_requests {self._streams}"]  # fmt: skip
         return ("\n".join(lines) + "\n").encode()
+
+
+def _indented(document: Mapping[str, Any]) -> bytes:
+    return msgspec.json.format(encode(document, Form(JSON)), indent=2)
 
 
 def _program(request: Request) -> str:

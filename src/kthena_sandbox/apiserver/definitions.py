@@ -5,7 +5,6 @@ from typing import Any
 from kthena_sandbox.apiserver.catalogue import Catalogue, collection_key
 from kthena_sandbox.apiserver.definitionnames import as_served, is_established
 from kthena_sandbox.apiserver.storage import CollectionKey
-from kthena_sandbox.apiserver.strategies import CLEANUP_FINALIZER
 from kthena_sandbox.resources import ResourceType
 from kthena_sandbox.schema import crd as schema_crd
 
@@ -13,6 +12,7 @@ Document = dict[str, Any]
 GROUP = "apiextensions.k8s.io"
 PLURAL = "customresourcedefinitions"
 COLLECTION = CollectionKey(GROUP, PLURAL)
+CLEANUP_FINALIZER = "customresourcecleanup.apiextensions.k8s.io"
 
 
 def is_definition(resource: ResourceType) -> bool:
@@ -37,6 +37,15 @@ def undefined(catalogue: Catalogue, definition: Document) -> Catalogue:
     """The catalogue without the kinds of a definition."""
     spec = definition["spec"]
     return catalogue.with_types(spec["group"], spec["names"]["plural"], ())
+
+
+def held(definition: Document) -> Document:
+    """A definition that is to be deleted: it waits for its objects."""
+    metadata = definition["metadata"]
+    if "deletionTimestamp" in metadata:
+        return definition
+    finalizers = [*metadata.get("finalizers", []), CLEANUP_FINALIZER]
+    return definition | {"metadata": metadata | {"finalizers": list(dict.fromkeys(finalizers))}}
 
 
 def released(definition: Document) -> Document:

@@ -55,6 +55,8 @@ def delete(cluster: Cluster, resource: ResourceType, key: Key, options: DeleteOp
     held = old
     if resource.kind != "Event":  # nothing belongs to one
         held = _with_propagation(old, options.propagation or usual)
+    if definitions.is_definition(resource):
+        held = definitions.held(held)
     marked = lifecycle.marked_for_deletion(held, cluster.clock(), grace)
     if lifecycle.is_finished(marked) and not _only_marked(resource, old):
         return _removed(cluster, resource, old, options, marked)

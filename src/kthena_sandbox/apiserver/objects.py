@@ -9,6 +9,7 @@ from kthena_sandbox.apiserver import (
     deletion,
     mutations,
     podactions,
+    podlog,
     portforward,
     preconditions,
     proxying,
@@ -296,6 +297,7 @@ async def _connect(call: Call) -> Answer:
     if name == "proxy":
         return await proxying.proxied(call, options)
     if name in _REFUSED:
+        podlog.check_process(call.cluster, call.key, call.request.query.get("container", ""))
         raise ApiError(501, "NotImplemented", _REFUSED[name])
     ports = ",".join(map(str, options.get("ports") or ()))
     asked = call.request.query | ({"ports": ports} if ports else {})

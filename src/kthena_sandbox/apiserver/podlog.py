@@ -25,14 +25,35 @@ def log_url(cluster: Cluster, key: Key, query: Mapping[str, str]) -> httpx.URL |
     """
     pod = cluster.read(cluster.kind("", "v1", "pods"), key)
     container = _container(pod, query.get("container", ""))
-    node_name = pod["spec"].get("nodeName", "")
-    if not node_name:
+    if not pod["spec"].get("nodeName"):
         return None
-    node = cluster.read(cluster.kind("", "v1", "nodes"), Key("", node_name))
-    address, port = _kubelet(node)
+    address, port = _kubelet(_node(cluster, pod))
     passed = {name: query[name] for name in _PASSED if name in query}
     path = f"/containerLogs/{key.namespace}/{key.name}/{container}"
     return httpx.URL(f"http://{address}:{port}{path}", params=passed)
+
+
+def check_process(cluster: Cluster, key: Key, container: str) -> None:
+    """What is asked of a pod before anything runs in it, or is connected to it.
+
+    Raises ApiError 400, 404 or 500.
+    """
+    pod = cluster.read(cluster.kind("", "v1", "pods"), key)
+    _container(pod, container)
+    if not pod["spec"].get("nodeName"):
+        raise bad_request(f"pod {key.name} does not have a host assigned")
+    _addresses(_node(cluster, pod))
+
+
+def _node(cluster: Cluster, pod: Document) -> Document:
+    return cluster.read(cluster.kind("", "v1", "nodes"), Key("", pod["spec"]["nodeName"]))
+
+
+def _addresses(node: Document) -> list[Document]:
+    found: list[Document] = (node.get("status") or {}).get("addresses") or []
+    if not found:
+        raise ApiError(500, "", "no preferred addresses found; known addresses: []")
+    return found
 
 
 def _container(pod: Document, asked: str) -> str:
@@ -56,7 +77,7 @@ def _names(pod: Document, field: str) -> list[str]:
 
 def _kubelet(node: Document) -> tuple[str, int]:
     status = node.get("status") or {}
-    addresses = {entry["type"]: entry["address"] for entry in status.get("addresses") or []}
+    addresses = {entry["type"]: entry["address"] for entry in _addresses(node)}
     endpoint = (status.get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}
     if "InternalIP" not in addresses or not endpoint.get("Port"):
         raise internal(f"node {node['metadata']['name']} has not said where its kubelet listens")

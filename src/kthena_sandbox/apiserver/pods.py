@@ -5,14 +5,16 @@ from typing import Any
 from kthena_sandbox.apiserver.errors import Cause
 from kthena_sandbox.apiserver.options import forbidden_cause
 from kthena_sandbox.apiserver.surroundings import Surroundings
+from kthena_sandbox.schema import godiff
 from kthena_sandbox.schema.golang import shown
+from kthena_sandbox.schema.podstructs import pod_spec
 
 Document = dict[str, Any]
 _POD_UPDATES = (
     "Forbidden: pod updates may not change fields other than `spec.containers[*].image`,"
     "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions "
     "to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it "
-    "was previously negative)"
+    "was previously negative)\n"
 )
 
 
@@ -22,17 +24,27 @@ def _map(document: Document, name: str) -> Document:
     return value if isinstance(value, dict) else {}
 
 
-def create(document: Document, _: Surroundings) -> Document:
-    """A new Pod is pending."""
+def create(document: Document, surroundings: Surroundings) -> Document:
+    """A new Pod is pending; one with gates says that it waits for these."""
     containers = _map(document, "spec").get("containers")
     containers = containers if isinstance(containers, list) else []
-    status = {"phase": "Pending", "qosClass": quality_of_service(containers)}
+    status: Document = {"phase": "Pending", "qosClass": quality_of_service(containers)}
+    if _map(document, "spec").get("schedulingGates"):
+        status["conditions"] = [_gated(surroundings.now)]
     return _with_least_grace(document) | {"status": status}
 
 
 def update(document: Document, _: Document, __: Surroundings) -> Document:
     """A changed Pod."""
     return _with_least_grace(document)
+
+
+def _gated(now: str) -> Document:
+    return {
+        "type": "PodScheduled", "status": "False", "lastProbeTime": None, "lastTransitionTime": now,
+        "reason": "SchedulingGated",
+        "message": "Scheduling is blocked due to non-empty scheduling gates",
+    }  # fmt: skip
 
 
 def _with_least_grace(pod: Document) -> Document:
@@ -74,10 +86,27 @@ def check(document: Document, old: Document | None, _: Surroundings) -> list[Cau
         for index, container in enumerate(spec.get(name) or [])
         if not _map({"": container}, "").get("image")
     ]
-    causes = images + _deadline(spec, before) + _tolerations(spec, before)
-    if _fixed_part(spec) != _fixed_part(before):
-        causes.append(Cause("FieldValueForbidden", _POD_UPDATES, "spec"))
+    causes = (
+        _new_gates(spec, before) + images + _deadline(spec, before) + _tolerations(spec, before)
+    )
+    kept = _with_changeable(spec, before)
+    if kept != before:
+        said = _POD_UPDATES + godiff.diff(pod_spec(before), pod_spec(kept))
+        causes.append(Cause("FieldValueForbidden", said, "spec"))
     return causes
+
+
+def _new_gates(spec: Document, before: Document) -> list[Cause]:
+    """What a Pod waits for before it is given a node may only become less."""
+    known = [gate.get("name") for gate in before.get("schedulingGates") or []]
+    return [
+        forbidden_cause(
+            f"spec.schedulingGates[{index}].name",
+            f"only deletion is allowed, but found new scheduling gate '{gate.get('name')}'",
+        )
+        for index, gate in enumerate(spec.get("schedulingGates") or [])
+        if gate.get("name") not in known
+    ]
 
 
 def _deadline(spec: Document, before: Document) -> list[Cause]:
@@ -111,17 +140,17 @@ def _lasting(toleration: Document) -> Document:
     return {"operator": "Equal"} | kept
 
 
-def _fixed_part(spec: Document) -> Document:
-    changeable = {"activeDeadlineSeconds", "tolerations"}
-    fixed = {name: value for name, value in spec.items() if name not in changeable}
-    for field_name in ("containers", "initContainers"):
-        entries = fixed.get(field_name)
-        if isinstance(entries, list):
-            fixed[field_name] = [_without_image(entry) for entry in entries]
-    return fixed
+def _with_changeable(spec: Document, before: Document) -> Document:
+    """The new specification, with what may change as it was before."""
+    changeable = ("activeDeadlineSeconds", "schedulingGates", "tolerations")
+    kept = {name: value for name, value in spec.items() if name not in changeable}
+    kept |= {name: before[name] for name in changeable if name in before}
+    for name in ("containers", "initContainers"):
+        if isinstance(kept.get(name), list):
+            pairs = zip(kept[name], before.get(name) or [], strict=True)
+            kept[name] = [_with_image_of(*pair) for pair in pairs]
+    return kept
 
 
-def _without_image(container: Any) -> Any:
-    if not isinstance(container, dict):
-        return container
-    return {name: value for name, value in container.items() if name != "image"}
+def _with_image_of(container: Document, before: Document) -> Document:
+    return container | {"image": before["image"]} if "image" in before else container

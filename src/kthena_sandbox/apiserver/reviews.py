@@ -48,9 +48,11 @@ def answered(
         "LocalSubjectAccessReview": lambda: _local(access, resource, namespace, spec),
     }
     status = answers[resource.kind]()
-    metadata = {"creationTimestamp": None} | (document.get("metadata") or {})
+    metadata = document.get("metadata") or {}
     if resource.kind == "SelfSubjectReview":
-        metadata["creationTimestamp"] = now
+        metadata = metadata | {"creationTimestamp": now}
+    if resource.kind == "SelfSubjectRulesReview":
+        document = document | {"spec": {}}  # as Kubernetes answers it
     return document | {"metadata": metadata, "status": status}
 
 

@@ -1,6 +1,6 @@
 """Objects against the schema of their kind: unknown fields, defaults, and what is invalid."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from kthena_sandbox.apiserver import metadata as meta
@@ -8,12 +8,18 @@ from kthena_sandbox.apiserver.errors import ApiError, Cause, bad_request, cause_
 from kthena_sandbox.resources import ResourceType
 from kthena_sandbox.schema import structural
 from kthena_sandbox.schema.compiled import Node, as_schema
+from kthena_sandbox.schema.fielderrors import FieldError, invalid
 from kthena_sandbox.schema.goempty import as_stored, empty_lists
+from kthena_sandbox.schema.golang import plain
 from kthena_sandbox.schema.gotypes import unread_value, wrong_type
+from kthena_sandbox.schema.reading import at
 
 Document = dict[str, Any]
 FieldValidation = Literal["Ignore", "Warn", "Strict"]
 _MAX_WARNINGS = 20
+_GO_TYPES: Mapping[type, str] = {
+    bool: "bool", dict: "map[string]interface {}", float: "float64", list: "[]interface {}", str: "string",
+}  # fmt: skip
 YAML_ERRORS = "yaml: unmarshal errors:"
 
 
@@ -128,7 +134,19 @@ def problems(resource: ResourceType, document: Document, old: Document | None) -
     if resource.schema is None:
         return []
     nameless = not document["metadata"].get("name")
-    return [
-        cause_of(error)
-        for error in structural.validate(document, resource.schema, old, nameless=nameless)
-    ]
+    counted = _scale_errors(resource, document)
+    found = structural.validate(document, resource.schema, old, nameless=nameless, counted=counted)
+    return [cause_of(error) for error in found]
+
+
+def _scale_errors(resource: ResourceType, document: Document) -> list[FieldError]:
+    """The numbers that a custom object's scale shows are whole ones."""
+    if resource.scale_paths is None:
+        return []
+    found = []
+    for path in (resource.scale_paths.spec, resource.scale_paths.status):
+        value = at(document, path.removeprefix("."))
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+            told = f"{plain(value)} is of the type {_GO_TYPES[type(value)]}, expected int64"
+            found.append(invalid(path, 0, f"{path} accessor error: {told}"))
+    return found

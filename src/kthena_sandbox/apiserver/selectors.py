@@ -39,6 +39,12 @@ _FIELDS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("resource.k8s.io", "ResourceSlice"): ("spec.driver", "spec.nodeName"),
 }
 
+_KEPT_AS = {"status.successful": "status.succeeded"}
+# What a field that is not set counts as, where Go's zero value is not an empty text.
+_UNSET = {
+    "spec.hostNetwork": "false", "spec.unschedulable": "false", "status.replicas": "0", "status.successful": "0",
+}  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
@@ -94,13 +100,11 @@ def field_text(document: Mapping[str, Any], path: str) -> str:
         )  # fmt: skip
         return str(next(filter(None, found), ""))
     value: Any = document
-    for name in path.split("."):
+    for name in _KEPT_AS.get(path, path).split("."):
         value = value.get(name) if isinstance(value, Mapping) else None
     if isinstance(value, bool):
         return "true" if value else "false"
-    if value is None:
-        return "false" if path in {"spec.unschedulable", "spec.hostNetwork"} else ""
-    return str(value)
+    return _UNSET.get(path, "") if value is None else str(value)
 
 
 def parse_fields(selector: str) -> tuple[FieldRequirement, ...]:

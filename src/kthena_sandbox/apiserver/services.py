@@ -53,10 +53,17 @@ def update(service: Document, old: Document, surroundings: Surroundings) -> Docu
     else:
         spec = _without(spec, before, _ADDRESS_FIELDS)
     spec = _with_earlier_ports(_without_unused(spec, before), before)
+    if _has_health_port(spec) and before.get("healthCheckNodePort"):
+        spec = {"healthCheckNodePort": before["healthCheckNodePort"]} | spec
     uid = _uid(old)
     others = [entry for entry in surroundings.services() if _uid(entry) != uid]
     changed = service | {"spec": _allocated(spec, others, uid)}
     return changed if spec.get("type") == "LoadBalancer" else _without_ingress(changed)
+
+
+def _has_health_port(spec: Document) -> bool:
+    """Whether load balancers ask each node if it has endpoints (`externalTrafficPolicy: Local`)."""
+    return spec.get("type") == "LoadBalancer" and spec.get("externalTrafficPolicy") == "Local"
 
 
 def shown(service: Document) -> Document:
@@ -76,9 +83,11 @@ def _without(spec: Document, before: Document, names: Iterable[str]) -> Document
 def _without_unused(spec: Document, before: Document) -> Document:
     """Without the fields that belonged to the type that it had before."""
     if not _has_node_ports(spec):
-        spec = _without(spec, before, ("externalTrafficPolicy", "healthCheckNodePort"))
+        spec = _without(spec, before, ("externalTrafficPolicy",))
         if spec.get("ports") and _node_ports(spec) == _node_ports(before):
             spec = spec | {"ports": [_without_node_port(port) for port in _ports(spec)]}
+    if not _has_health_port(spec):
+        spec = _without(spec, before, ("healthCheckNodePort",))
     if spec.get("type") != "LoadBalancer":
         spec = _without(spec, before, ("allocateLoadBalancerNodePorts", "loadBalancerClass"))
     return spec
@@ -118,9 +127,20 @@ def _allocated(spec: Document, others: list[Document], uid: str) -> Document:
     address = spec.get("clusterIP") or free_address(_addresses(others), uid)
     chosen: Document = {"clusterIP": address, "clusterIPs": [address]}
     filled: Document = _DEFAULTS | spec | families(spec) | chosen
-    if not _has_node_ports(filled) or filled.get("allocateLoadBalancerNodePorts") is False:
+    if not _has_node_ports(filled):
         return filled
-    return filled | {"ports": _with_node_ports(_ports(filled), _all_node_ports(others), uid)}
+    if filled.get("allocateLoadBalancerNodePorts") is False:
+        return _with_health_port(filled, _all_node_ports(others), uid)
+    filled |= {"ports": _with_node_ports(_ports(filled), _all_node_ports(others), uid)}
+    return _with_health_port(filled, _all_node_ports(others), uid)
+
+
+def _with_health_port(spec: Document, taken: set[int], uid: str) -> Document:
+    if not _has_health_port(spec) or spec.get("healthCheckNodePort"):
+        return spec
+    taken = taken | set(_node_ports(spec))
+    free = next(number for number in drawn(_DRAWN_PORTS, uid) if number not in taken)
+    return spec | {"healthCheckNodePort": free}
 
 
 def _with_node_ports(ports: list[Document], taken: set[int], uid: str) -> list[Document]:
@@ -149,7 +169,17 @@ def check(service: Document, old: Document | None, _: Surroundings) -> list[Caus
     before = (old or {}).get("spec") or {}
     chosen = old is None or not _has_address(before)
     causes = _malformed(spec["clusterIP"]) if chosen else _moved(spec, before)
-    return (family_causes(spec) or causes) + _needless_ports(spec)
+    return (family_causes(spec) or causes) + _health_causes(spec, before) + _needless_ports(spec)
+
+
+def _health_causes(spec: Document, before: Document) -> list[Cause]:
+    field, port = "spec.healthCheckNodePort", spec.get("healthCheckNodePort")
+    if port and not _has_health_port(spec):
+        why = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"
+        return [Cause("FieldValueInvalid", f"Invalid value: {port}: {why}", field)]
+    if _has_health_port(before) and _has_health_port(spec) and port != before.get("healthCheckNodePort"):  # fmt: skip
+        return [Cause("FieldValueForbidden", "Forbidden: field is immutable", field)]
+    return []
 
 
 def check_allocation(
@@ -168,7 +198,14 @@ def check_allocation(
             return causes
     if surroundings.dry_run:
         return []
-    return _node_port_causes(spec, before, _all_node_ports(others))
+    taken = _all_node_ports(others)
+    if causes := _node_port_causes(spec, before, taken):
+        return causes
+    health = spec.get("healthCheckNodePort")
+    if health in taken | set(_node_ports(spec)) and health != before.get("healthCheckNodePort"):
+        why = "provided port is already allocated"
+        raise internal(f"failed to allocate requested HealthCheck NodePort {health}: {why}")
+    return []
 
 
 def _moved(spec: Document, before: Document) -> list[Cause]:
@@ -192,8 +229,10 @@ def _malformed(address: str) -> list[Cause]:
 
 def _address_causes(spec: Document, others: list[Document], *, tried: bool) -> list[Cause]:
     address = spec["clusterIP"]
-    if address == "None" or _malformed(address):
+    if address == "None":
         return []
+    if malformed := _malformed(address):
+        return malformed
     why = ""
     if IPv4Address(address) not in RANGE:
         why = "the provided network does not match the current range"
@@ -252,7 +291,9 @@ def _node_ports(spec: Document) -> list[int]:
 
 
 def _all_node_ports(services: Iterable[Document]) -> set[int]:
-    return {number for entry in services for number in _node_ports(entry.get("spec") or {})}
+    specs = [entry.get("spec") or {} for entry in services]
+    health = {spec["healthCheckNodePort"] for spec in specs if spec.get("healthCheckNodePort")}
+    return health | {number for spec in specs for number in _node_ports(spec)}
 
 
 def _addresses(services: Iterable[Document]) -> set[str]:

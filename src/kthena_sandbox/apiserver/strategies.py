@@ -17,6 +17,7 @@ from kthena_sandbox.apiserver.surroundings import Surroundings
 from kthena_sandbox.resources import ResourceType
 from kthena_sandbox.schema.autoscalers import OLD, to_new, to_old
 from kthena_sandbox.schema.classrules import priority_class_rules
+from kthena_sandbox.schema.countrules import replica_count_rules
 from kthena_sandbox.schema.golang import shown
 from kthena_sandbox.schema.nativedefaults import namespace_defaults
 from kthena_sandbox.schema.volumewarnings import (
@@ -24,10 +25,8 @@ from kthena_sandbox.schema.volumewarnings import (
     storage_class_warnings,
     volume_warnings,
 )
-from kthena_sandbox.schema.workloadrules import replica_count_rules
 
 Document = dict[str, Any]
-CLEANUP_FINALIZER = "customresourcecleanup.apiextensions.k8s.io"
 
 
 def _map(document: Document, name: str) -> Document:
@@ -89,11 +88,7 @@ def _check_scopes(quota: Document, old: Document | None, _: Surroundings) -> lis
 
 
 def _create_definition(document: Document, surroundings: Surroundings) -> Document:
-    metadata = document["metadata"]
-    finalizers = [*metadata.get("finalizers", []), CLEANUP_FINALIZER]
-    metadata = metadata | {"finalizers": list(dict.fromkeys(finalizers))}
-    stored = {"status": {"storedVersions": _stored_versions(_map(document, "spec"))}}
-    made = document | {"metadata": metadata} | stored
+    made = document | {"status": {"storedVersions": _stored_versions(_map(document, "spec"))}}
     return made | {"status": _definition_status(made, surroundings)}
 
 
@@ -206,7 +201,7 @@ STRATEGIES: Mapping[tuple[str, str], Strategy] = {
         _create_autoscaler, _update_autoscaler, status=None
     ),
     ("batch", "cronjobs"): Strategy(
-        check=_check_cron_job, warnings=cautions.of_cron_job, generation=_SPEC
+        check_last=_check_cron_job, warnings=cautions.of_cron_job, generation=_SPEC
     ),
     ("", "podtemplates"): Strategy(generation=("template",)),
     **{

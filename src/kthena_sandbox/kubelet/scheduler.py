@@ -128,4 +128,5 @@ def needs_node(pod: Document) -> bool:
     """Whether a pod waits for a place from us."""
     spec = pod["spec"]
     ours = spec.get("schedulerName", "default-scheduler") == "default-scheduler"
+    ours = ours and not spec.get("schedulingGates")
     return ours and not spec.get("nodeName") and not is_leaving(pod)

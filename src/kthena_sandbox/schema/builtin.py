@@ -9,6 +9,7 @@ import yaml
 
 from kthena_sandbox.resources import ResourceType
 from kthena_sandbox.schema import (
+    countrules,
     devicerules,
     driverrules,
     flowrules,
@@ -56,6 +57,7 @@ from kthena_sandbox.schema.workloadrules import (
 
 Document = dict[str, Any]
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+Rule = Callable[[Document], list[FieldError]]
 _GROUPS = {
     "autoscaling": "autoscaling",
     "autoscalingv2": "autoscaling",
@@ -105,7 +107,7 @@ def _type(
     *subresources: str,
     cluster: bool = False,
     defaulter: Callable[[Document], Document] | None = None,
-    rule: Callable[[Document], list[FieldError]] | None = None,
+    rule: Rule | None = None,
 ) -> ResourceType:
     """`names`: plural, short names, and `+all` for the category."""
     plural, *short = [name for name in names.split() if name != "+all"]
@@ -138,6 +140,10 @@ def _categories(group: str, names: str) -> tuple[str, ...]:
     return ("api-extensions",) if group in {"admissionregistration", "apiextensions"} else ()
 
 
+def _together(*rules_of: Rule) -> Rule:
+    return lambda document: [error for rule in rules_of for error in rule(document)]
+
+
 def _of_hooks(configuration: Document) -> list[FieldError]:
     return hook_rules(configuration) + webhook_rules(configuration)
 
@@ -153,7 +159,7 @@ _CORE = (
           defaulter=limitrangerules.limit_range_defaults, rule=limitrangerules.limit_range_rules),
     _type("core", "Namespace", "namespaces ns", "status", "finalize", cluster=True,
           defaulter=defaults.namespace_defaults),
-    _type("core", "Node", "nodes no", "status", cluster=True),
+    _type("core", "Node", "nodes no", "status", cluster=True, defaulter=defaults.node_defaults),
     _type("core", "PersistentVolume", "persistentvolumes pv", "status", cluster=True,
           defaulter=volumerules.volume_defaults, rule=volumerules.volume_rules),
     _type("core", "PersistentVolumeClaim", "persistentvolumeclaims pvc", "status",
@@ -235,13 +241,13 @@ _ADMISSION = (
 _APPS = (
     _type("apps", "ControllerRevision", "controllerrevisions", rule=revision_rules),
     _type("apps", "DaemonSet", "daemonsets ds +all", "status",
-          defaulter=defaults.daemon_set_defaults, rule=daemon_set_rules),
+          defaulter=defaults.daemon_set_defaults, rule=_together(daemon_set_rules, countrules.daemon_set_count_rules)),
     _type("apps", "Deployment", "deployments deploy +all", "status", "scale",
-          defaulter=defaults.deployment_defaults, rule=deployment_rules),
+          defaulter=defaults.deployment_defaults, rule=_together(deployment_rules, countrules.deployment_count_rules)),
     _type("apps", "ReplicaSet", "replicasets rs +all", "status", "scale",
-          defaulter=defaults.template_defaults, rule=replica_set_rules),
+          defaulter=defaults.template_defaults, rule=_together(replica_set_rules, countrules.replica_set_count_rules)),
     _type("apps", "StatefulSet", "statefulsets sts +all", "status", "scale",
-          defaulter=defaults.stateful_set_defaults, rule=stateful_set_rules),
+          defaulter=defaults.stateful_set_defaults, rule=_together(stateful_set_rules, countrules.stateful_set_count_rules)),
 )  # fmt: skip
 BUILTIN: tuple[ResourceType, ...] = (
     *_CORE,

@@ -1,5 +1,6 @@
 """What a CustomResourceDefinition must satisfy beyond its schema, so that its kinds can be served."""
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -35,7 +36,7 @@ def validate_crd(crd: Document) -> list[FieldError]:
     supported = ["Cluster", "Namespaced"]
     if spec.get("scope") not in supported:
         found.append(errors.not_supported("spec.scope", spec.get("scope", ""), supported))
-    return found + _conversion(spec) + _versions(spec)
+    return found + _conversion(spec) + _versions(spec) + _stored(crd, spec)
 
 
 def _conversion(spec: Document) -> list[FieldError]:
@@ -132,14 +133,48 @@ def _versions(spec: Document) -> list[FieldError]:
             found += _schema(entry, f"{path}.schema.openAPIV3Schema")
         if not same_columns:
             found += _columns(entry, f"{path}.{columns}")
+    if [bool(_map(entry).get("storage")) for entry in versions].count(True) != 1:
+        detail = "must have exactly one version marked as storage version"
+        found.append(errors.invalid_shown("spec.versions", _shown_versions(versions), detail))
+    name = str(versions[0].get("name") or "")
+    wrong = dns1035_problems(name) if name else []
+    found += [errors.invalid("spec.version", name, why) for why in wrong]
     if same_schema:
         found += _schema(versions[0], "spec.validation.openAPIV3Schema")
     if same_columns:
         found += _columns(versions[0], f"spec.{columns}")
-    if [bool(_map(entry).get("storage")) for entry in versions].count(True) != 1:
-        detail = "must have exactly one version marked as storage version"
-        found.append(errors.invalid_shown("spec.versions", _syntax_of(versions), detail))
     return found
+
+
+def _stored(crd: Document, spec: Document) -> list[FieldError]:
+    """The versions that a new definition would have in its status."""
+    entries = [_map(entry) for entry in _list(spec.get("versions"))]
+    named = [entry.get("name") for entry in entries if entry.get("storage")]
+    if not entries or len(named) == 1 or "resourceVersion" in _map(crd.get("metadata")):
+        return []
+    path = "status.storedVersions"
+    if named and named[-1] != named[0]:
+        detail = f"must have the storage version {named[-1]}"
+        return [errors.invalid(path, named[:1], detail)]
+    none = [errors.invalid(path, None, "must have at least one stored version")]
+    return [] if named else none
+
+
+def _shown_versions(versions: list[Document]) -> str:
+    """As structs, where all have the same schema and columns, which then stand at the definition; otherwise by their names."""
+    shared = ("schema", "additionalPrinterColumns", "subresources", "selectableFields")
+    if any(entry.get(field) != versions[0].get(field) for entry in versions for field in shared):
+        return _syntax_of(versions)
+    shown = [
+        {
+            "Name": entry.get("name", ""), "Served": entry.get("served", False),
+            "Storage": entry.get("storage", False), "Deprecated": entry.get("deprecated", False),
+            "DeprecationWarning": entry.get("deprecationWarning"),
+            "Schema": None, "Subresources": None, "AdditionalPrinterColumns": None, "SelectableFields": None,
+        }
+        for entry in versions
+    ]  # fmt: skip
+    return json.dumps(shown, separators=(",", ":"))
 
 
 def _syntax_of(versions: list[Any]) -> str:
@@ -149,8 +184,8 @@ def _syntax_of(versions: list[Any]) -> str:
 
 def _version(version: Document, path: str) -> list[FieldError]:
     found = []
-    if not version.get("name"):
-        found.append(errors.required(f"{path}.name"))
+    name = str(version.get("name") or "")
+    found += [errors.invalid(f"{path}.name", name, why) for why in dns1035_problems(name)]
     schema = _map(version.get("schema")).get("openAPIV3Schema")
     if not isinstance(schema, dict):
         found.append(errors.required(f"{path}.schema.openAPIV3Schema"))

@@ -6,10 +6,11 @@ They are asked only about objects whose fields have the types of the schema.
 from typing import Any
 
 from kthena_sandbox.schema import fielderrors as errors
+from kthena_sandbox.schema.countrules import not_negative
 from kthena_sandbox.schema.cron import CronError, is_time_zone, parse_schedule
 from kthena_sandbox.schema.fielderrors import FieldError
 from kthena_sandbox.schema.nativedefaults import template_defaults
-from kthena_sandbox.schema.workloadrules import job_spec_rules, not_negative
+from kthena_sandbox.schema.workloadrules import job_spec_rules
 
 Document = dict[str, Any]
 _ZONED = "cannot use TZ or CRON_TZ in schedule, use timeZone field instead"

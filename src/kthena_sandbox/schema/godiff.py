@@ -42,7 +42,7 @@ def claim_spec(spec: Mapping[str, Any]) -> Document:
     resources = spec.get("resources") or {}
     return {
         "AccessModes": spec.get("accessModes"),
-        "Selector": _selector(spec.get("selector")),
+        "Selector": selector(spec.get("selector")),
         "Resources": {
             "Limits": _ordered(resources.get("limits")),
             "Requests": _ordered(resources.get("requests")),
@@ -62,17 +62,18 @@ def _ordered(table: Mapping[str, Any] | None) -> Document | None:
     return None if table is None else dict(sorted(table.items()))
 
 
-def _selector(selector: Mapping[str, Any] | None) -> Document | None:
-    if selector is None:
+def selector(given: Mapping[str, Any] | None) -> Document | None:
+    """A label selector, whose fields have their names of JSON here too."""
+    if given is None:
         return None
     shown: Document = {}
-    if selector.get("matchLabels"):
-        shown["matchLabels"] = _ordered(selector["matchLabels"])
-    if selector.get("matchExpressions"):
+    if given.get("matchLabels"):
+        shown["matchLabels"] = _ordered(given["matchLabels"])
+    if given.get("matchExpressions"):
         order = ("key", "operator", "values")
         shown["matchExpressions"] = [
             {name: entry[name] for name in order if name in entry}
-            for entry in selector["matchExpressions"]
+            for entry in given["matchExpressions"]
         ]
     return shown
 

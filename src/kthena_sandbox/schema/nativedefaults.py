@@ -11,6 +11,10 @@ from kthena_sandbox.schema.volumerules import claim_template_defaults
 Document = dict[str, Any]
 _NO_LIMIT = 2**31 - 1
 _VOLUME_FIELDS = frozenset({"name"})
+_NODE_INFO = (
+    "machineID", "systemUUID", "bootID", "kernelVersion", "osImage", "containerRuntimeVersion", "kubeletVersion",
+    "kubeProxyVersion", "operatingSystem", "architecture",
+)  # fmt: skip
 
 
 def _map(value: Any) -> Document:
@@ -244,6 +248,23 @@ def namespace_defaults(namespace: Document) -> Document:
         return namespace
     named = labels | {"kubernetes.io/metadata.name": name}
     return namespace | {"metadata": metadata | {"labels": named}}
+
+
+def node_defaults(node: Document) -> Document:
+    """A Node: its first range of addresses under both names, and a status whose structs are never left out."""
+    spec, status = _map(node.get("spec")), _map(node.get("status"))
+    if spec.get("podCIDR"):
+        ranges = spec.get("podCIDRs")
+        others = ranges[1:] if isinstance(ranges, list) and ranges[:1] == [spec["podCIDR"]] else []
+        spec = spec | {"podCIDRs": [spec["podCIDR"], *others]}
+    elif isinstance(spec.get("podCIDRs"), list) and spec["podCIDRs"]:
+        spec = spec | {"podCIDR": spec["podCIDRs"][0]}
+    info = dict.fromkeys(_NODE_INFO, "") | _map(status.get("nodeInfo"))
+    endpoints = {"kubeletEndpoint": {"Port": 0}} | _map(status.get("daemonEndpoints"))
+    return node | {
+        "spec": spec,
+        "status": status | {"daemonEndpoints": endpoints, "nodeInfo": info},
+    }
 
 
 def secret_defaults(secret: Document) -> Document:

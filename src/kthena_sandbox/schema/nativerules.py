@@ -9,8 +9,9 @@ from typing import Any
 
 from kthena_sandbox.schema import fielderrors as errors, names
 from kthena_sandbox.schema.fielderrors import FieldError
+from kthena_sandbox.schema.gojson import json_problem
 from kthena_sandbox.schema.selectorrules import label_rules, selector_rules
-from kthena_sandbox.schema.workloadrules import amount_rules
+from kthena_sandbox.schema.workloadrules import amount_rules, at_most_all
 
 Document = dict[str, Any]
 _NO_PORT = {
@@ -64,18 +65,14 @@ def secret_rules(secret: Document) -> list[FieldError]:
         errors.required(f"data[{name}]") for name in _REQUIRED.get(kind, ()) if name not in data
     ]
     for name in _JSON.get(kind, ()):
-        if name in data and not _is_json(data[name]):
+        if name in data and (why := _json_problem(data[name])):
             hidden = "<secret contents redacted>"
-            found.append(errors.invalid(f"data[{name}]", hidden, "is no JSON"))
+            found.append(errors.invalid(f"data[{name}]", hidden, why))
     return found
 
 
-def _is_json(encoded: str) -> bool:
-    try:
-        json.loads(base64.b64decode(encoded))
-    except ValueError:
-        return False
-    return True
+def _json_problem(encoded: str) -> str:
+    return json_problem(base64.b64decode(encoded).decode(errors="replace"))
 
 
 def _size(document: Document) -> int:
@@ -192,7 +189,8 @@ def budget_rules(budget: Document) -> list[FieldError]:
         detail = "minAvailable and maxUnavailable cannot be both set"
         found.append(errors.invalid_shown("spec", text, detail))
     for name, limit in limits.items():
-        found += [] if limit is None else amount_rules(limit, f"spec.{name}")
+        if limit is not None:
+            found += amount_rules(limit, f"spec.{name}") or at_most_all(limit, f"spec.{name}")
     policy = spec.get("unhealthyPodEvictionPolicy")
     if policy is not None and policy not in _EVICTION_POLICIES:
         path = "spec.unhealthyPodEvictionPolicy"

@@ -5,7 +5,7 @@ k8s.io/apiextensions-apiserver 0.33. Nothing here raises for any JSON value, and
 share what is unchanged with them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kthena_sandbox.schema.compiled import MISSING, as_schema
@@ -44,17 +44,22 @@ def default(obj: Document, schema: Mapping[str, Any], *, nulls: bool = False) ->
 
 
 def validate(
-    obj: Document, schema: Mapping[str, Any], old: Document | None = None, *, nameless: bool = False
+    obj: Document,
+    schema: Mapping[str, Any],
+    old: Document | None = None,
+    *,
+    nameless: bool = False,
+    counted: Iterable[FieldError] = (),
 ) -> list[FieldError]:
     """What the schema does not allow, and then what the kind's own rules do not allow; *old* is what an update replaces.
 
-    A custom object that is *nameless* is not asked about its CEL rules. What both find is said by the rules, which know the order in which a kube-apiserver says it.
+    A custom object that is *nameless* is not asked about its CEL rules; *counted* is what is wrong with its scale. What both find is said by the rules, which know the order in which a kube-apiserver says it.
     """
     held = as_schema(schema)
     before = MISSING if old is None or held.node.native else old
     found = list(dict.fromkeys(check(obj, held.node, "", before)))
     if not held.node.native:
-        found += check_lists(obj, held.node, "")
+        found += [*check_lists(obj, held.node, ""), *counted]
         return found + list(rule_errors(obj, old, held.node, found, nameless=nameless))
     wrong_types = [error for error in found if error.reason == "FieldValueTypeInvalid"]
     if wrong_types:

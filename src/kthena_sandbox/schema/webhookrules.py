@@ -35,9 +35,6 @@ def hook_rules(configuration: Document) -> list[FieldError]:
 
 
 def _hook(hook: Document, path: str) -> Iterator[FieldError]:
-    if not hook.get("admissionReviewVersions"):
-        detail = "must specify one of v1, v1beta1"
-        yield errors.required(f"{path}.admissionReviewVersions", detail)
     name = text(hook, "name")
     if len(name.split(".")) < _SEGMENTS:
         detail = "should be a domain with at least three segments separated by dots"
@@ -54,6 +51,9 @@ def _hook(hook: Document, path: str) -> Iterator[FieldError]:
         detail = "the timeout value must be between 1 and 30 seconds"
         yield errors.invalid(f"{path}.timeoutSeconds", seconds, detail)
     yield from _client(hook.get("clientConfig") or {}, f"{path}.clientConfig")
+    if not hook.get("admissionReviewVersions"):
+        detail = "must specify one of v1, v1beta1"
+        yield errors.required(f"{path}.admissionReviewVersions", detail)
 
 
 def _rule(rule: Document, path: str) -> Iterator[FieldError]:

@@ -43,6 +43,10 @@ def pod_status(entry: Document) -> str:
     """The word that `kubectl get pods` shows under STATUS."""
     phase = text(entry, "status.phase")
     word = text(entry, "status.reason", phase)
+    if any(
+        text(found, "reason") == "SchedulingGated" for found in maps(entry, "status.conditions")
+    ):
+        word = "SchedulingGated"
     deleting = at(entry, "metadata.deletionTimestamp") is not None
     if deleting and word == "NodeLost":
         return "Unknown"

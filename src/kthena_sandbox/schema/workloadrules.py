@@ -4,10 +4,10 @@ They are asked only about objects whose fields have the types of the schema.
 """
 
 import re
-from collections.abc import Iterable
 from typing import Any
 
 from kthena_sandbox.schema import fielderrors as errors, names
+from kthena_sandbox.schema.countrules import NEGATIVE, not_negative
 from kthena_sandbox.schema.fielderrors import FieldError
 from kthena_sandbox.schema.golang import as_struct
 from kthena_sandbox.schema.jobrules import job_policy_rules
@@ -25,7 +25,6 @@ _NO_PERCENT = (
     "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or "
     "'93%', regex used for validation is '[0-9]+%')"
 )
-_NEGATIVE = "must be greater than or equal to 0"
 
 
 def pod_rules(pod: Document) -> list[FieldError]:
@@ -51,7 +50,7 @@ def deployment_rules(deployment: Document) -> list[FieldError]:
     found = _workload(spec, "deployment", "ReplicaSet") + _strategy(spec.get("strategy") or {})
     for field in ("minReadySeconds", "revisionHistoryLimit"):
         if spec.get(field, 0) < 0:
-            found.append(errors.invalid(f"spec.{field}", spec[field], _NEGATIVE))
+            found.append(errors.invalid(f"spec.{field}", spec[field], NEGATIVE))
     deadline = spec.get("progressDeadlineSeconds")
     if deadline is not None and deadline <= spec.get("minReadySeconds", 0):
         path = "spec.progressDeadlineSeconds"
@@ -70,7 +69,7 @@ def stateful_set_rules(stateful_set: Document) -> list[FieldError]:
     found += not_negative(spec, ("replicas", "minReadySeconds"))
     start = (spec.get("ordinals") or {}).get("start", 0)
     if start < 0:
-        found.append(errors.invalid("spec.ordinals.start", start, _NEGATIVE))
+        found.append(errors.invalid("spec.ordinals.start", start, NEGATIVE))
     return found + _selected_template(_with_claims(spec), "statefulset", "StatefulSet")
 
 
@@ -119,7 +118,7 @@ def _stateful_updates(strategy: Document) -> list[FieldError]:
         detail = "only allowed for updateStrategy 'RollingUpdate'"
         return [errors.invalid_shown(path, as_struct(inner), detail)]
     partition = (rolling or {}).get("partition", 0)
-    return [errors.invalid(f"{path}.partition", partition, _NEGATIVE)] if partition < 0 else []
+    return [errors.invalid(f"{path}.partition", partition, NEGATIVE)] if partition < 0 else []
 
 
 def daemon_set_rules(daemon_set: Document) -> list[FieldError]:
@@ -165,7 +164,7 @@ def revision_rules(revision: Document) -> list[FieldError]:
     if revision.get("data") is None:
         found.append(errors.required("data", "data is mandatory"))
     if revision.get("revision", 0) < 0:
-        found.insert(0, errors.invalid("revision", revision["revision"], _NEGATIVE))
+        found.insert(0, errors.invalid("revision", revision["revision"], NEGATIVE))
     return found
 
 
@@ -217,30 +216,6 @@ def replication_controller_rules(controller: Document) -> list[FieldError]:
         detail = "`selector` does not match template `labels`"
         found.append(errors.invalid("spec.template.metadata.labels", labels or None, detail))
     return found + _template(template, "ReplicationController")
-
-
-def replica_count_rules(controller: Document) -> list[FieldError]:
-    """The numbers in the status of a ReplicationController."""
-    status = controller.get("status") or {}
-    whole = status.get("replicas", 0)
-    found = [] if whole >= 0 else [errors.invalid("status.replicas", whole, _NEGATIVE)]
-    for field in ("fullyLabeledReplicas", "readyReplicas", "availableReplicas"):
-        count = status.get(field, 0)
-        if count < 0:
-            found.append(errors.invalid(f"status.{field}", count, _NEGATIVE))
-        if count > whole:
-            detail = "cannot be greater than status.replicas"
-            found.append(errors.invalid(f"status.{field}", count, detail))
-    return found
-
-
-def not_negative(spec: Document, fields: Iterable[str], path: str = "spec") -> list[FieldError]:
-    """Numbers that may not be below zero."""
-    return [
-        errors.invalid(f"{path}.{field}", spec[field], _NEGATIVE)
-        for field in fields
-        if spec.get(field, 0) < 0
-    ]
 
 
 def _workload(spec: Document, what: str, kind: str) -> list[FieldError]:
@@ -308,19 +283,18 @@ def _strategy(strategy: Document) -> list[FieldError]:
     if rolling and given.get("maxSurge") in none and given.get("maxUnavailable") in none:
         detail = "may not be 0 when `maxSurge` is 0"
         found.append(errors.invalid(f"{path}.maxUnavailable", given["maxUnavailable"], detail))
-    if re.fullmatch("[0-9]+%", str(given.get("maxUnavailable"))):
-        found += _at_most_all(given["maxUnavailable"], f"{path}.maxUnavailable")
-    return found
+    return found + at_most_all(given.get("maxUnavailable"), f"{path}.maxUnavailable")
 
 
 def amount_rules(value: Any, path: str) -> list[FieldError]:
     """A number or a percentage."""
     if isinstance(value, str):
         return [] if re.fullmatch("[0-9]+%", value) else [errors.invalid(path, value, _NO_PERCENT)]
-    return [errors.invalid(path, value, _NEGATIVE)] if value < 0 else []
+    return [errors.invalid(path, value, NEGATIVE)] if value < 0 else []
 
 
-def _at_most_all(percent: str, path: str) -> list[FieldError]:
-    if int(percent.removesuffix("%")) <= 100:
+def at_most_all(value: Any, path: str) -> list[FieldError]:
+    """A percentage of no more than there is; a number may be any."""
+    if not re.fullmatch("[0-9]+%", str(value)) or int(value.removesuffix("%")) <= 100:
         return []
-    return [errors.invalid(path, percent, "must not be greater than 100%")]
+    return [errors.invalid(path, value, "must not be greater than 100%")]

@@ -3,7 +3,7 @@ from typing import Any
 
 from tests.sandbox.apiserver.asgi_client import CRDS, WIDGETS, Client, widget, widget_definition
 
-from kthena_sandbox.apiserver.strategies import CLEANUP_FINALIZER
+from kthena_sandbox.apiserver.definitions import CLEANUP_FINALIZER
 
 BETA = WIDGETS.replace("v1", "v1beta1")
 

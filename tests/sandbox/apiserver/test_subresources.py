@@ -82,7 +82,12 @@ async def test_the_status_of_built_in_kinds_takes_labels_along(client: Client) -
 
 @pytest.mark.parametrize("name", ["exec", "attach"])
 async def test_what_a_pod_cannot_do_here_is_said(client: Client, name: str) -> None:
-    await client.post(PODS, pod("p"))
+    addresses = [{"type": "InternalIP", "address": "127.0.0.1"}]
+    node = {"metadata": {"name": "n"}, "status": {"addresses": addresses}}
+    assert (await client.post("/api/v1/nodes", node)).code == 201
+    placed = pod("p")
+    placed["spec"]["nodeName"] = "n"
+    await client.post(PODS, placed)
     answer = await client.post(f"{PODS}/p/{name}?command=ls", None)
     assert (answer.code, answer.reason) == (501, "NotImplemented")
     assert "is not served by this sandbox" in answer.message

@@ -507,6 +507,22 @@ async def test_a_cordoned_node_takes_no_pods_until_it_is_uncordoned(tmp_path: Pa
         await cluster.until(_ready(cluster))
 
 
+async def test_a_pod_waits_for_its_gates(tmp_path: Path) -> None:
+    async with running(tmp_path, kubelet=True) as cluster:
+        gate = {"schedulingGates": [{"name": "example.com/quota"}]}
+        await cluster.create(PODS, "engine", spec=engine_pod() | gate)
+        await cluster.create(PODS, "second", spec=engine_pod(ports=[{"containerPort": 8001}]))
+        await cluster.until(_about(cluster, "second"))
+        pod = await _pod(cluster)
+        assert "nodeName" not in pod["spec"]
+        assert condition_of(pod, "PodScheduled")["reason"] == "SchedulingGated"  # type: ignore[index]
+        opened = {"spec": {"schedulingGates": None}}
+        await cluster.client.patch(PODS, Key("default", "engine"), opened)
+        await cluster.until(_ready(cluster))
+        scheduled = condition_of(await _pod(cluster), "PodScheduled") or {}
+        assert (scheduled["status"], "reason" in scheduled) == ("True", False)
+
+
 async def test_the_events_of_a_pod_are_listed_in_their_order(tmp_path: Path) -> None:
     async with running(tmp_path, kubelet=True) as cluster:
         await cluster.create(PODS, "engine", spec=engine_pod())

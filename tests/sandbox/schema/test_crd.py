@@ -58,9 +58,16 @@ def test_a_good_definition_has_no_errors() -> None:
                                         'must be spec.names.plural+"."+spec.group')),
         (definition(names={"plural": "widgets"}), "spec.names.kind: Required value"),
         (definition(versions=[]), "spec.versions: Required value"),
-        (with_version(storage=False), ('spec.versions: Invalid value: []string{"v1"}: '
-                                      "must have exactly one version marked as storage version")),
-        (with_version(name=""), "spec.versions[0].name: Required value"),
+        (with_version(storage=False),
+         ('spec.versions: Invalid value: [{"Name":"v1","Served":true,"Storage":false,"Deprecated":false,'
+          '"DeprecationWarning":null,"Schema":null,"Subresources":null,"AdditionalPrinterColumns":null,'
+          '"SelectableFields":null}]: must have exactly one version marked as storage version')),
+        (with_version(storage=False),
+         "status.storedVersions: Invalid value: null: must have at least one stored version"),
+        (with_version(name="v_1"),
+         ('spec.version: Invalid value: "v_1": a DNS-1035 label must consist of lower case alphanumeric '
+          "characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. "
+          "'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')")),
         (with_version(schema={}),
          "spec.versions[0].schema.openAPIV3Schema: Required value"),
         (with_version(additionalPrinterColumns=[{"name": "A", "type": "string"}]),

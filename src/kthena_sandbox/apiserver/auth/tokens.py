@@ -64,7 +64,7 @@ class Tokens:
         shown = {"audiences": audiences, "expirationSeconds": seconds}
         if spec.get("boundObjectRef"):
             shown["boundObjectRef"] = spec["boundObjectRef"]
-        metadata = {"name": account.name, "namespace": account.namespace,
+        metadata = {**own, "namespace": account.namespace,
                     "creationTimestamp": timestamp(now)}  # fmt: skip
         return {"kind": "TokenRequest", "apiVersion": "authentication.k8s.io/v1",
                 "metadata": metadata, "spec": shown, "status": status}  # fmt: skip

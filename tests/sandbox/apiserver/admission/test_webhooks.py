@@ -309,7 +309,7 @@ async def test_streams_are_asked_about(client: Client) -> None:
     async with _running(_allow) as hook:
         await _add(client, "validating", hook, rules=[rule])
         url = f"{PODS}/p/exec?command=ls&command=-l&stdout=true&container=c"
-        assert (await client.post(url, None)).code == 501
+        assert (await client.post(url, None)).code == 404
         assert (await client.get(f"{PODS}/p/portforward?ports=80,81")).code == 404
         assert (await client.get(f"{PODS}/p:80/proxy/a/b?c=d")).code == 404
     assert [asked["object"] for asked in hook.asked] == [

@@ -11,21 +11,25 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import chain
 from pathlib import Path
 
 import yaml
-from tests.differential.generator import OWN_NAMES, Request, requests
+from tests.differential.generator import MERGE, OWN_NAMES, Request, requests
 from tests.differential.normalising import difference, normalised
 from tests.differential.objects import KINDS, NAMESPACE, Document, Kind
 from tests.differential.session import Reply, Session, session
 from tests.differential.surveys import revisions, surveyed, watched
+from tests.differential.wide.definitions import DEFINITIONS, PATH
+from tests.differential.wide.generator import wide_requests
+from tests.differential.wide.schemas import collection
 
 _ROOT = Path(__file__).parents[2]
 _CRDS = (_ROOT / "deploy" / "crds", _ROOT / "src" / "kthena_sandbox" / "crds")
 _READY_SECONDS = 30.0
+ODD = tuple(collection(plural) for plural in ("widgets", "gadgets", "globes"))
 
 
 def compare(ours: Reply, theirs: Reply) -> str:
@@ -34,6 +38,8 @@ def compare(ours: Reply, theirs: Reply) -> str:
         return f"status {ours.status}, not {theirs.status}: {_message(ours)!r}, not {_message(theirs)!r}"
     if found := difference(normalised(ours.body), normalised(theirs.body)):
         return found
+    if ours.media != theirs.media:
+        return f"content-type {ours.media!r}, not {theirs.media!r}"
     return difference(_warnings(ours), _warnings(theirs), "warnings")
 
 
@@ -53,12 +59,13 @@ def prepare(one: Session) -> None:
             "POST", "/api/v1/namespaces", body=_named("v1", "Namespace", NAMESPACE), headers=_JSON
         )
     )
-    for file in sorted(file for folder in _CRDS for file in folder.glob("*.yaml")):
-        for document in yaml.safe_load_all(file.read_text()):
-            path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-            one.ask(Request("POST", path, body=document, headers=_JSON))
+    files = sorted(file for folder in _CRDS for file in folder.glob("*.yaml"))
+    bundled = [document for file in files for document in yaml.safe_load_all(file.read_text())]
+    for document in (*bundled, *DEFINITIONS):
+        one.ask(Request("POST", PATH, body=document, headers=_JSON))
     deadline = time.monotonic() + _READY_SECONDS
-    while any(one.ask(Request("GET", kind.collection)).status != 200 for kind in KINDS):
+    known = [*(kind.collection for kind in KINDS), *ODD]
+    while any(one.ask(Request("GET", path)).status != 200 for path in known):
         if time.monotonic() > deadline:
             raise SystemExit("the CRDs are not served")
         time.sleep(0.1)
@@ -66,6 +73,12 @@ def prepare(one: Session) -> None:
         for name in one.names(kind.collection):
             if kind.namespaced or name in OWN_NAMES or name.startswith("made-"):
                 _remove(one, kind, name)
+    for path in ODD:
+        for name in one.names(path):
+            merge = {"content-type": MERGE}
+            freed = {"metadata": {"finalizers": None}}
+            one.ask(Request("DELETE", f"{path}/{name}"))
+            one.ask(Request("PATCH", f"{path}/{name}", headers=merge, body=freed))
     one.forget()
 
 
@@ -116,10 +129,10 @@ def sandbox() -> Iterator[Path]:
 
 
 def run(
-    ours: Session, theirs: Session, seed: int, count: int
+    ours: Session, theirs: Session, asked: Iterable[Request]
 ) -> Iterator[tuple[int, Request, str]]:
     """Ask both, which are prepared, the same; yield each request with its number and how the answers differ, "" where they do not."""
-    for number, request in enumerate(requests(seed, count)):
+    for number, request in enumerate(asked):
         yield number, request, compare(ours.ask(request), theirs.ask(request))
 
 
@@ -132,7 +145,9 @@ def main() -> int:
     parser.add_argument("--requests", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--show", type=int, default=40, help="differences to print")
+    parser.add_argument("--wide", action="store_true", help="ask what a program may ask besides")
     given = parser.parse_args()
+    asked = (wide_requests if given.wide else requests)(given.seed, given.requests)
     statuses: Counter[str] = Counter()
     shown = 0
     with ExitStack() as stack:
@@ -141,7 +156,7 @@ def main() -> int:
         for one in (ours, theirs):
             prepare(one)
         since = [revisions(one) for one in (ours, theirs)]
-        for number, request, found in run(ours, theirs, given.seed, given.requests):
+        for number, request, found in run(ours, theirs, asked):
             statuses["different" if found else "equal"] += 1
             if found and shown < given.show:
                 shown += 1

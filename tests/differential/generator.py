@@ -42,12 +42,16 @@ class Request:
     query: dict[str, str] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
     body: Any = None
+    raw: str | None = None  # a body that is sent as it is
 
     def __str__(self) -> str:
         query = "&".join(f"{name}={value}" for name, value in self.query.items())
         body = "" if self.body is None else " " + json.dumps(self.body)
-        kind = self.headers.get("content-type", "")
-        return f"{self.method} {self.path}{'?' if query else ''}{query} {kind}{body}"
+        said = {name: value for name, value in self.headers.items() if name != "content-type"}
+        kind = self.headers.get("content-type", "") + (f" {said}" if said else "")
+        return (
+            f"{self.method} {self.path}{'?' if query else ''}{query} {kind}{body}{self.raw or ''}"
+        )
 
 
 def requests(seed: int, count: int) -> Iterator[Request]:

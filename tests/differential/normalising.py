@@ -9,6 +9,9 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 _MADE = re.compile(r"\bmade-[a-z0-9]{5}\b")
 _REVISION = re.compile(r"(ResourceVersion in (?:precondition|object meta): )\d+")
 _RECORD = re.compile(r"(the ResourceVersion in (?:the precondition|record) )\(\d+\)")
+# What a sandbox does not write, and does not claim to.
+_PROTOBUF = re.compile(r", application/vnd\.kubernetes\.protobuf(?:;stream=watch)?")
+_TOO_LARGE = re.compile(r"(Too large resource version: \d+, current: )\d+")
 _AGE = re.compile(r"(?:\d+[ydhms])+")  # as a cell of a table
 _NODE_PORT = re.compile(r"(?<=:)3\d{4}(?=/(?:TCP|UDP|SCTP))")  # in a table
 _ADDRESS = re.compile(r"\b(?:\d{1,3}\.){3}\d{1,3}(?:/\d+)?\b")
@@ -34,7 +37,15 @@ _OWN = frozenset(
             "healthCheckNodePort",
             "age",
         ),
-        *("serverAddress", "gitVersion", "gitCommit", "gitTreeState", "buildDate", "goVersion"),
+        *(
+            "token",
+            "serverAddress",
+            "gitVersion",
+            "gitCommit",
+            "gitTreeState",
+            "buildDate",
+            "goVersion",
+        ),
     }
 )
 _OF_BUILD = frozenset({"gitCommit", "gitTreeState", "goVersion"})  # which may be empty
@@ -67,6 +78,10 @@ def _settled(value: dict[str, Any]) -> dict[str, Any]:
     """An object with its lists in one order, and what is said in a server's own words left out."""
     if "causes" in value:
         value = value | {"causes": _in_order(value["causes"])}
+    details = value.get("details")
+    causes = details.get("causes") if isinstance(details, dict) else None
+    if causes and len(causes) > 1 and _are_amounts(causes):  # then a message has no order either
+        value = value | {"message": "(in the order of a Go map)"}
     for one in ("items", "rows"):
         if value.get(one, ...) is None:  # of a list that did not come from the watch cache
             value = value | {one: []}
@@ -86,7 +101,8 @@ def _text(text: str) -> str:
     text = _OBJECT.sub(_sorted, _PATCHED.sub(r"\1", text))
     text = _STRUCT.sub(r"\1(struct)\2", text)
     text = _UNTYPED.sub(lambda found: "\n".join(sorted(found[0].split("\n"))), text)
-    text = _UUID.sub("(uid)", text)
+    text = _UUID.sub("(uid)", _PROTOBUF.sub("", text))
+    text = _TOO_LARGE.sub(r"\1(revision)", text)
     text = _TIME.sub("(time)", text)
     text = _MADE.sub("made-(suffix)", text)
     text = _REVISION.sub(r"\1(revision)", text)
@@ -96,10 +112,15 @@ def _text(text: str) -> str:
 
 def _in_order(causes: list[Any]) -> list[Any]:
     """Conflicts of an apply and the amounts of a quota come in the order of a Go map, which is none."""
-    amounts = all(cause.get("field", "").startswith("spec.hard[") for cause in causes)
-    if not amounts and any(cause.get("reason") != "FieldManagerConflict" for cause in causes):
+    if not _are_amounts(causes) and any(
+        cause.get("reason") != "FieldManagerConflict" for cause in causes
+    ):
         return causes
     return sorted(causes, key=lambda cause: (cause["message"], cause["field"]))
+
+
+def _are_amounts(causes: list[Any]) -> bool:
+    return all(cause.get("field", "").startswith("spec.hard[") for cause in causes)
 
 
 def _sorted(found: re.Match[str]) -> str:

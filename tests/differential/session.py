@@ -26,6 +26,7 @@ class Reply:
     status: int
     body: Any
     warnings: tuple[str, ...]
+    media: str = ""  # type of the body
 
 
 class Session:
@@ -37,7 +38,7 @@ class Session:
 
     def ask(self, request: Request) -> Reply:
         """Send *request* with what is known filled in."""
-        body = None if request.body is None else json.dumps(request.body)
+        body = request.raw if request.body is None else json.dumps(request.body)
         answer = self._client.request(
             request.method,
             request.path,
@@ -46,7 +47,10 @@ class Session:
             content=None if body is None else self._filled(body),
         )
         reply = Reply(
-            answer.status_code, _decoded(answer), tuple(answer.headers.get_list("warning"))
+            answer.status_code,
+            _decoded(answer),
+            tuple(answer.headers.get_list("warning")),
+            answer.headers.get("content-type", ""),
         )
         self._note(reply.body)
         return reply
@@ -97,7 +101,7 @@ class Session:
 def _place(body: dict[str, Any]) -> str:
     """Return the path of an object, as `Kind.path` has it."""
     metadata, version = body["metadata"], body["apiVersion"]
-    resource = _RESOURCES.get((version, body["kind"]), body["kind"])
+    resource = _RESOURCES.get((version, body["kind"]), body["kind"].lower() + "s")
     group = "/api" if "/" not in version else "/apis"
     place = f"/namespaces/{metadata['namespace']}" if "namespace" in metadata else ""
     return f"{group}/{version}{place}/{resource}/{metadata['name']}"
@@ -107,7 +111,28 @@ def _decoded(answer: httpx.Response) -> Any:
     try:
         return answer.json()
     except ValueError:
+        pass
+    if "yaml" in answer.headers.get("content-type", ""):
+        return yaml.safe_load(answer.text)
+    try:  # what a watch tells
+        events = [json.loads(line) for line in answer.text.splitlines()]
+    except ValueError:
         return answer.text
+    return sorted((one for one in events if not _is_beat(one)), key=about) or answer.text
+
+
+def about(event: Any) -> str:
+    """Events about one object keep their order; those of a list or a deletion of many come in a server's own."""
+    told = event.get("object") or {} if isinstance(event, dict) else {}
+    told = (told.get("rows") or [{}])[0].get("object", told)
+    return str((told.get("metadata") or {}).get("name", "~"))
+
+
+def _is_beat(event: Any) -> bool:
+    """Whether it is a bookmark that says no more than that time has passed."""
+    if not isinstance(event, dict) or event.get("type") != "BOOKMARK":
+        return False
+    return "annotations" not in (event["object"].get("metadata") or {})
 
 
 @contextmanager

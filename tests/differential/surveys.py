@@ -7,7 +7,7 @@ from typing import Any
 from tests.differential.generator import Request
 from tests.differential.normalising import difference, normalised
 from tests.differential.objects import KINDS, Document, Kind
-from tests.differential.session import Session
+from tests.differential.session import Session, about
 
 _WATCHES = 20  # at a time, since each takes a second
 _SELECTED: tuple[dict[str, str], ...] = (
@@ -26,18 +26,13 @@ def watched(
     def told(place: tuple[Kind, dict[str, str]]) -> tuple[str, str]:
         kind, query = place
         one, other = (
-            normalised(sorted(side.events(kind.collection, query | {"resourceVersion": start[kind.collection]}), key=_about))
+            normalised(sorted(side.events(kind.collection, query | {"resourceVersion": start[kind.collection]}), key=about))
             for side, start in zip((ours, theirs), since, strict=True)
         )  # fmt: skip
         return f"WATCH {kind.collection}?{query}", difference(one, other)
 
     with ThreadPoolExecutor(_WATCHES) as pool:
         yield from pool.map(told, asked)
-
-
-def _about(event: Any) -> str:
-    """Events about one object keep their order; a deletion of many goes through them in its own."""
-    return str((event["object"].get("metadata") or {}).get("name", "~"))
 
 
 def revisions(one: Session) -> dict[str, str]:

@@ -9,6 +9,7 @@ from tests.differential.generator import requests
 from tests.differential.normalising import difference, normalised
 from tests.differential.session import session
 from tests.differential.surveys import revisions, surveyed, watched
+from tests.differential.wide.generator import wide_requests
 
 
 def test_times_identities_and_addresses_are_overlooked() -> None:
@@ -85,7 +86,7 @@ def test_sandbox_agrees_with_its_like() -> None:
         for server in (one, other):
             prepare(server)
         since = [revisions(server) for server in (one, other)]
-        asked = run(one, other, seed=3, count=150)
+        asked = run(one, other, chain(requests(3, 150), wide_requests(3, 150)))
         found = [(str(request), how) for _, request, how in asked if how]
         told = chain(watched(one, other, since), surveyed(one, other))
         found += [(what, how) for what, how in told if how]

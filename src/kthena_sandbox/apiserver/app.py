@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from kthena_sandbox import __version__
-from kthena_sandbox.apiserver.auth.access import Access
+from kthena_sandbox.apiserver.auth.access import Access, Unnamed
 from kthena_sandbox.apiserver.auth.tokens import configuration
 from kthena_sandbox.apiserver.calls import Answer, Call
 from kthena_sandbox.apiserver.cluster import Cluster
@@ -142,8 +142,11 @@ class Api:
         path = request.path.rstrip("/") or "/"
         target = parse_target(path)
         check_timeout(request, target)
-        request = replace(request, user=self.access.admit(request, target))
-        if path in _HEALTH:
+        try:
+            request = replace(request, user=self.access.admit(request, target))
+        except Unnamed as error:
+            return Response(500, f"{error}\n".encode(), "text/plain; charset=utf-8")
+        if path in _HEALTH and path == request.path:
             return self._health(path, request)
         try:
             async with self._fairness.turn(request.user, _program(request)):

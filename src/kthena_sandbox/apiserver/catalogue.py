@@ -1,24 +1,12 @@
 """The kinds that are served now, as one value that is replaced when a CRD comes or goes."""
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
 from kthena_sandbox.apiserver.storage import CollectionKey
 from kthena_sandbox.resources import ResourceType
-
-_KUBE_VERSION = re.compile(r"^v(\d+)(?:(alpha|beta)(\d+))?$")
-_STABILITY = {"alpha": 0, "beta": 1, None: 2}
-
-
-def version_priority(version: str) -> tuple[int, int, int, str]:
-    """Sort key of API versions, greatest is preferred: v2 > v1 > v2beta1 > v1alpha1 > others."""
-    found = _KUBE_VERSION.match(version)
-    if found is None:
-        return (-1, 0, 0, version)
-    major, stability, minor = found.groups()
-    return (_STABILITY[stability], int(major), int(minor or 0), "")
+from kthena_sandbox.schema.versions import version_priority
 
 
 def collection_key(resource: ResourceType) -> CollectionKey:

@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 from uuid import UUID
 
-from kthena_sandbox.apiserver import definitions
+from kthena_sandbox.apiserver import definitions, lifecycle
 from kthena_sandbox.apiserver.catalogue import Catalogue, collection_key
 from kthena_sandbox.apiserver.conversion import from_storage, to_storage
 from kthena_sandbox.apiserver.conversions import Conversions
@@ -84,9 +84,7 @@ class Cluster:
             self.read(resource, key)  # before anything is written
         last = self.store.delete(collection_key(resource), key)
         if (resource.group, resource.plural) == ("", "services"):
-            endpoints = self.kind("", "v1", "endpoints")
-            if key in self.collection(endpoints).documents:
-                self.store.delete(collection_key(endpoints), key)
+            self._let_endpoints_go(key)
         if definitions.is_definition(resource):
             self.catalogue = definitions.undefined(self.catalogue, last)
             self._hand_on_names(resource, last["spec"]["group"])
@@ -100,6 +98,18 @@ class Cluster:
             return definition
         others = self.store.collection(definitions.COLLECTION).documents.values()
         return definition | {"status": named_status(definition, others, timestamp(self.clock()))}
+
+    def _let_endpoints_go(self, key: Key) -> None:
+        """Delete the Endpoints of a Service that is gone, or mark them where something holds them."""
+        endpoints = self.kind("", "v1", "endpoints")
+        present = self.collection(endpoints).documents.get(key)
+        if present is None:
+            return
+        marked = lifecycle.marked_for_deletion(present, self.clock(), 0)
+        if lifecycle.is_finished(marked):
+            self.store.delete(collection_key(endpoints), key)
+        elif marked != present:
+            self.write(endpoints, marked)
 
     def _hand_on_names(self, resource: ResourceType, group: str) -> None:
         """Give the names that have become free to the first definition that waits for them."""
@@ -143,6 +153,12 @@ class Cluster:
 
     def require_namespace(self, resource: ResourceType, namespace: str, name: str) -> None:
         """Refuse new content where it cannot live. Raises ApiError 404, or 403 while it terminates."""
+        if resource.custom:
+            defined = Key("", f"{resource.plural}.{resource.group}")
+            definition = self.store.get(definitions.COLLECTION, defined)
+            if definition is not None and definitions.is_going(definition):
+                why = "create not allowed while custom resource definition is terminating"
+                raise forbidden(resource, name, why)
         if not resource.namespaced:
             return
         home = self.stored(self.kind("", "v1", "namespaces"), Key("", namespace))

@@ -9,6 +9,7 @@ from kthena_sandbox.resources import ResourceType
 from kthena_sandbox.schema import crd as schema_crd
 
 Document = dict[str, Any]
+CLEANUP_FINALIZER = "customresourcecleanup.apiextensions.k8s.io"
 GROUP = "apiextensions.k8s.io"
 PLURAL = "customresourcedefinitions"
 COLLECTION = CollectionKey(GROUP, PLURAL)
@@ -39,13 +40,29 @@ def undefined(catalogue: Catalogue, definition: Document) -> Catalogue:
     return catalogue.with_types(spec["group"], spec["names"]["plural"], ())
 
 
-def held(definition: Document) -> Document:
-    """A definition that is to be deleted: it waits for its objects."""
+def is_going(definition: Document) -> bool:
+    """Whether a definition is being deleted, and what it defines with it."""
+    return "deletionTimestamp" in definition["metadata"]
+
+
+def terminating(definition: Document, now: str) -> Document:
+    """A definition that is to be deleted: held until its objects are gone, and said to be so."""
     metadata = definition["metadata"]
-    if "deletionTimestamp" in metadata:
-        return definition
-    finalizers = [*metadata.get("finalizers", []), CLEANUP_FINALIZER]
-    return definition | {"metadata": metadata | {"finalizers": list(dict.fromkeys(finalizers))}}
+    finalizers = dict.fromkeys([*metadata.get("finalizers", []), CLEANUP_FINALIZER])
+    own = {"deletionTimestamp": now, "finalizers": list(finalizers)}
+    marked = definition | {"metadata": metadata | own}
+    return with_condition(
+        marked, now, "InstanceDeletionPending",
+        "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon",
+    )  # fmt: skip
+
+
+def with_condition(definition: Document, now: str, reason: str, message: str) -> Document:
+    """A definition whose condition Terminating says why."""
+    condition = {"type": "Terminating", "status": "True", "lastTransitionTime": now, "reason": reason, "message": message}  # fmt: skip
+    status = definition.get("status") or {}
+    others = [one for one in status.get("conditions") or [] if one["type"] != "Terminating"]
+    return definition | {"status": status | {"conditions": [*others, condition]}}
 
 
 def released(definition: Document) -> Document:

@@ -55,15 +55,13 @@ def delete(cluster: Cluster, resource: ResourceType, key: Key, options: DeleteOp
     held = old
     if resource.kind != "Event":  # nothing belongs to one
         held = _with_propagation(old, options.propagation or usual)
-    if definitions.is_definition(resource):
-        held = definitions.held(held)
+    if definitions.is_definition(resource) and not definitions.is_going(old):
+        return _definition_going(cluster, resource, held, dry_run=options.dry_run)
     marked = lifecycle.marked_for_deletion(held, cluster.clock(), grace)
     if lifecycle.is_finished(marked) and not _only_marked(resource, old):
         return _removed(cluster, resource, old, options, marked)
     if not options.dry_run and marked != old:
         marked = cluster.write(resource, marked)
-        if definitions.is_definition(resource):
-            return Outcome(_clean_up(cluster, resource, marked))
     return Outcome(marked)
 
 
@@ -178,23 +176,26 @@ def _as_kept(kind: ResourceType, document: Document) -> ResourceType:
     return replace(kind, version=version, storage_version=version, conversion=None)
 
 
-def _clean_up(cluster: Cluster, resource: ResourceType, marked: Document) -> Document:
-    """Say that a definition is going, and delete its objects."""
-    condition = {
-        "type": "Terminating",
-        "status": "True",
-        "lastTransitionTime": timestamp(cluster.clock()),
-        "reason": "InstanceDeletionInProgress",
-        "message": "CustomResource deletion is in progress",
-    }
-    status = marked.get("status") or {}
-    conditions = [*status.get("conditions", []), condition]
-    shown = marked | {"status": status | {"conditions": conditions}}
-    name = marked["metadata"]["name"]
-    written = cluster.write(resource, shown)
+def _definition_going(
+    cluster: Cluster, resource: ResourceType, held: Document, *, dry_run: bool
+) -> Outcome:
+    """Mark a definition, and delete its objects; who asked is told the state before that."""
+    marked = definitions.terminating(held, timestamp(cluster.clock()))
+    if dry_run:
+        return Outcome(marked)
+    marked = cluster.write(resource, marked)
+    _clean_up(cluster, resource, marked)
+    return Outcome(marked)
+
+
+def _clean_up(cluster: Cluster, resource: ResourceType, marked: Document) -> None:
+    """Say that the objects of a definition are going, and delete them."""
+    now, message = timestamp(cluster.clock()), "CustomResource deletion is in progress"
+    cluster.write(
+        resource, definitions.with_condition(marked, now, "InstanceDeletionInProgress", message)
+    )
     kind = definitions.served_kind(cluster.catalogue, marked)
     if kind is not None:
         for key, document in list(cluster.collection(kind).documents.items()):
             delete(cluster, _as_kept(kind, document), key, DeleteOptions())
-    cluster.release_definition(name)
-    return written
+    cluster.release_definition(marked["metadata"]["name"])

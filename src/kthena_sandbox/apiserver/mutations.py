@@ -74,6 +74,18 @@ def _decoded(
     return fitted, tuple(schemas.strict_object(resource, fitted, said, options.validation))
 
 
+def posted(
+    cluster: Cluster, resource: ResourceType, body: object, namespace: str, options: WriteOptions
+) -> tuple[Document, tuple[str, ...]]:
+    """What is answered and not kept, with its list of managers, and the warnings about it. Raises ApiError 400."""
+    fitted, warnings = _decoded(resource, body, options)
+    _check_namespace(namespace, fitted["metadata"])
+    metadata = {name: value for name, value in fitted["metadata"].items() if name != "namespace"}
+    fitted = fitted | {"metadata": metadata | ({"namespace": namespace} if namespace else {})}
+    managed = fieldmanagers.after_update(resource, None, fitted, _writer(cluster, options))
+    return meta.with_managed(fitted, managed), warnings
+
+
 def _create(
     cluster: Cluster, resource: ResourceType, namespace: str, fitted: Document,
     options: WriteOptions, *, warnings: tuple[str, ...],
@@ -99,10 +111,11 @@ def _created(
     named = fitted | {"metadata": _named(cluster, resource, namespace, given)}
     named = meta.with_managed(named, given.get("managedFields") or [])
     admitted = _mutated(resource, named, None, options)
-    new = lifecycle.new_object(resource, admitted, cluster.surroundings())
+    surroundings = cluster.surroundings(dry_run=options.dry_run)
+    new = lifecycle.new_object(resource, admitted, surroundings)
     _refuse(cluster, resource, new, None, dry_run=options.dry_run)
     managed = admitted["metadata"].get("managedFields") or []
-    if definitions.is_definition(resource):
+    if definitions.is_definition(resource) and not options.dry_run:
         managed = fieldmanagers.after_establishing(
             resource, new, managed, meta.timestamp(cluster.clock())
         )
@@ -262,7 +275,7 @@ def _changed(
 ) -> Outcome:  # fmt: skip
     _check_preconditions(resource, key_of(old), fitted["metadata"], old["metadata"])
     admitted = _mutated(resource, fitted, old, options)
-    new = merge(resource, admitted, old, cluster.surroundings())
+    new = merge(resource, admitted, old, cluster.surroundings(dry_run=options.dry_run))
     if checked:
         _refuse(cluster, resource, new, old, dry_run=options.dry_run)
     managed = admitted["metadata"].get("managedFields") or []

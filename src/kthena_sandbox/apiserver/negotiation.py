@@ -76,6 +76,16 @@ def negotiate(accept: str, *, tables: bool = True) -> Form:
     raise not_acceptable(WRITTEN)
 
 
+def check_routed(accept: str, *, streams: bool = False) -> None:
+    """What paths of built-in kinds ask of an Accept header before anybody looks at the request. Raises ApiError 406."""
+    written = {*WRITTEN, "*/*", ""}
+    if any(entry.type in written for entry in media_ranges(accept)):
+        return
+    told = ", ".join((*WRITTEN, f"{JSON};stream=watch") if streams else WRITTEN)
+    message = f"406: Not Acceptable\n\nAvailable representations: {told}"
+    raise ApiError(406, "NotAcceptable", message, {})
+
+
 def _form(entry: MediaRange) -> Form | None:
     media_type = JSON if entry.type in _ANY else entry.type
     if media_type not in WRITTEN:

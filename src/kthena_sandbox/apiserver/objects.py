@@ -1,12 +1,11 @@
 """Requests for objects and collections: from method and target to verb, and the answer's form."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 from kthena_sandbox.apiserver import (
     connecting,
-    deletion,
+    deleting,
     mutations,
     podactions,
     podlog,
@@ -30,11 +29,10 @@ from kthena_sandbox.apiserver.errors import (
     method_not_allowed,
     no_such_resource,
     not_found,
-    saying,
 )
 from kthena_sandbox.apiserver.gates import Attempt, admitted
 from kthena_sandbox.apiserver.metadata import timestamp
-from kthena_sandbox.apiserver.options import DeleteOptions, delete_options
+from kthena_sandbox.apiserver.negotiation import check_routed, negotiate
 from kthena_sandbox.apiserver.patching import applied_configuration, is_apply, read_patch
 from kthena_sandbox.apiserver.paths import Target
 from kthena_sandbox.apiserver.presenting import shaped_list
@@ -60,12 +58,19 @@ async def answer(call: Call) -> Answer:
     try:
         answered = await _admitted(call)
     except ApiError as error:
-        served = not call.target.subresource or error.code != 404
-        error.warnings += (said,) if said and served else ()
+        if said and _is_routed(call, error):
+            error.warnings = (said, *error.warnings)
         raise
     if not said or not isinstance(answered, Response | Streaming):
         return answered
-    return replace(answered, headers=(*answered.headers, warning(said)))
+    return replace(answered, headers=(warning(said), *answered.headers))
+
+
+def _is_routed(call: Call, error: ApiError) -> bool:
+    """Whether somebody answers for the path and the method; for all paths of a definition its handler does."""
+    if call.resource.custom:
+        return True
+    return error.code != 405 and (not call.target.subresource or error.code != 404)
 
 
 async def _admitted(call: Call) -> Answer:
@@ -97,11 +102,16 @@ async def _answer(call: Call) -> Answer:
     target, resource = call.target, call.resource
     if not _has_path(resource, target):
         return _absent(resource)
+    if not resource.custom and target.subresource in {"", "status", "scale"}:
+        lists = call.request.method == "GET" and not target.name
+        check_routed(call.request.headers.get("accept", ""), streams=lists)
+    watching = target.watch or (call.request.flag("watch") and not target.name)
+    if not watching and target.subresource in {"", "status"}:
+        negotiate(call.request.headers.get("accept", ""))
     if is_review(resource):
         return _review(call)
     if target.subresource:
         return await _subresource(call)
-    watching = target.watch or (call.request.flag("watch") and not target.name)
     if call.request.method == "GET" and watching:
         return _watch(call)
     if not target.name:
@@ -135,7 +145,7 @@ def _of_collection(call: Call) -> Answer:
         case "PUT" | "PATCH" if call.resource.custom:
             raise bad_request("name must be provided")
         case "DELETE" if is_cleared(call.resource):
-            return _delete_collection(call)
+            return deleting.delete_all(call)
         case _:
             raise method_not_allowed()
 
@@ -154,21 +164,13 @@ def _object(call: Call) -> Answer:
         case "GET":
             return call.shown(cluster.read(resource, key))
         case "DELETE":
-            options = delete_options(call.request, _delete_body(call))
-            return _delete(call, options)
+            return deleting.delete_one(call)
         case "PUT" | "PATCH":
             return _write(call, "")
         case "POST" if call.resource.custom:  # whose name does not count
             return _create(call)
         case _:
             raise method_not_allowed()
-
-
-def _delete(call: Call, options: DeleteOptions) -> Answer:
-    said = deletion.warnings(call.resource, options)
-    with saying(said):
-        outcome = deletion.delete(call.cluster, call.resource, call.key, options)
-    return call.written(replace(outcome, warnings=(*said, *outcome.warnings)))
 
 
 def _write(call: Call, subresource: str) -> Answer:
@@ -207,34 +209,6 @@ def _would_create(call: Call) -> bool:
     )
 
 
-def _delete_body(call: Call) -> Mapping[str, Any] | None:
-    """The options in the body; what cannot be read there is an error of the server's own, as in Kubernetes."""
-    if not call.request.body:
-        return None
-    try:
-        body = call.body()
-    except ApiError as error:
-        raise ApiError(500, "", error.message) if error.code == 400 else error from error
-    if not isinstance(body, dict):
-        raise ApiError(500, "", "DeleteOptions must be an object")
-    return body
-
-
-def _delete_collection(call: Call) -> Answer:
-    options = replace(delete_options(call.request, _delete_body(call)), one_of_all=True)
-    selected, listing = reading.asked(call.resource, call.target.namespace, call.request)
-    page = reading.list_page(call.cluster, call.resource, selected, listing)
-    for document in page.documents:
-        metadata = document["metadata"]
-        key = Key(metadata.get("namespace", ""), metadata["name"])
-        deletion.delete(call.cluster, call.resource, key, options)
-    wanted = call.presentation()
-    listed = shaped_list(call.resource, page.documents, page.metadata, wanted)
-    answered = call.encoded(listed, 200)
-    said = deletion.warnings(call.resource, options)
-    return replace(answered, headers=(*answered.headers, *(warning(text) for text in said)))
-
-
 def _list(call: Call) -> Answer:
     selected, options = reading.asked(call.resource, call.target.namespace, call.request)
     page = reading.list_page(call.cluster, call.resource, selected, options)
@@ -255,16 +229,23 @@ def _watch(call: Call) -> Answer:
 
 
 def _review(call: Call) -> Answer:
-    if call.request.method != "POST" or call.target.name:
+    resource = call.resource
+    if call.target.name:
+        raise no_such_resource()
+    if call.request.method != "POST":
         raise method_not_allowed()
     form = call.review_form()
-    document = check_kind(call.resource, call.body())
     namespace, user = call.target.namespace, call.request.user
-    attempt = Attempt("CREATE", call.resource, document, None, address=Key(namespace, ""))
+    options = call.options("CreateOptions")
+    document, said = mutations.posted(
+        call.cluster, reviews.shape_of(resource), call.body(), namespace, options
+    )
+    attempt = Attempt("CREATE", resource, document, None, address=Key(namespace, ""))
     document = admitted(call.request.gate, attempt)
     now = timestamp(call.cluster.clock())
-    answer = reviews.answered(call.access, user, call.resource, namespace, document, now=now)
-    return call.reviewed(answer, form)
+    answer = reviews.answered(call.access, user, resource, namespace, document, now=now)
+    answered = call.reviewed(answer, form)
+    return replace(answered, headers=(*answered.headers, *map(warning, said)))
 
 
 async def _subresource(call: Call) -> Answer:
@@ -316,6 +297,7 @@ def _scale(call: Call) -> Answer:
         outcome = subresources.rescale(cluster, resource, key, lambda _: scale, options)
     elif call.request.method == "PATCH" and is_apply(call.request):
         options = call.options("PatchOptions", "scale")
+        cluster.stored(resource, key)
         config, _ = applied_configuration(call.request, options.validation)
         outcome = subresources.apply_scale(cluster, resource, key, config, options)
     elif call.request.method == "PATCH":

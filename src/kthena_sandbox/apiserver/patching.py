@@ -151,6 +151,10 @@ def _check_operations(patch: Any) -> None:
     if not isinstance(patch, list):
         text = f"json: cannot unmarshal {json_word(patch)} into Go value of type []handlers.jsonPatchOp"
         raise bad_request(f"error decoding patch: {text}")
+    for operation in patch:
+        if not isinstance(operation, dict):
+            text = f"json: cannot unmarshal {json_word(operation)} into Go value of type handlers.jsonPatchOp"
+            raise bad_request(f"error decoding patch: {text}")
     if len(patch) > _MAX_OPERATIONS:
         text = (
             f"The allowed maximum operations in a JSON patch is {_MAX_OPERATIONS}, got {len(patch)}"

@@ -6,12 +6,19 @@ from typing import Any
 from kthena_sandbox.apiserver import evicting, podlog, schemas, subresources
 from kthena_sandbox.apiserver.auth.tokens import TOKEN_REQUEST
 from kthena_sandbox.apiserver.calls import Answer, Call, plain
-from kthena_sandbox.apiserver.errors import ApiError, bad_request, method_not_allowed
+from kthena_sandbox.apiserver.errors import (
+    ApiError,
+    Cause,
+    bad_request,
+    invalid,
+    method_not_allowed,
+)
 from kthena_sandbox.apiserver.gates import OPEN, Attempt, admitted
 from kthena_sandbox.apiserver.options import delete_options, write_options
 from kthena_sandbox.apiserver.recognising import check_kind
 from kthena_sandbox.apiserver.web import Response
 from kthena_sandbox.resources import ResourceType
+from kthena_sandbox.schema.golang import shown
 
 Document = dict[str, Any]
 
@@ -72,12 +79,27 @@ def _posted(call: Call, shape: ResourceType) -> Document:
     return new
 
 
+def _check_account(call: Call, metadata: Document) -> None:
+    """A request need not say for which account it is, but it must not say another. Raises ApiError 400 or 422."""
+    if metadata.get("namespace", call.key.namespace) != call.key.namespace:
+        raise bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request"
+        )
+    name = metadata.get("name") or call.key.name
+    if name != call.key.name:
+        text = f"Invalid value: {shown(name)}: must match the service account name if specified"
+        raise invalid(
+            TOKEN_REQUEST, call.key.name, [Cause("FieldValueInvalid", text, "metadata.name")]
+        )
+
+
 def token(call: Call) -> Answer:
     """`serviceaccounts/token`. Raises ApiError, and what the gate raises."""
     if call.request.method != "POST":
         raise method_not_allowed()
     document = check_kind(TOKEN_REQUEST, call.body())
     schemas.refuse_types(TOKEN_REQUEST, document)
+    _check_account(call, document.get("metadata") or {})
     named = {"name": call.key.name, "namespace": call.key.namespace}
     attempt = Attempt(
         "CREATE", call.resource, document | {"metadata": (document.get("metadata") or {}) | named},

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, cast
 
-from kthena_sandbox.apiserver.errors import bad_request
+from kthena_sandbox.apiserver.errors import ApiError, bad_request
 from kthena_sandbox.apiserver.negotiation import Form
 from kthena_sandbox.resources import ResourceType
 from kthena_sandbox.schema.tables import partial_object, table
@@ -37,9 +37,20 @@ def shaped_object(resource: ResourceType, document: Document, wanted: Presentati
     if document.get("kind") == "Status" or not wanted.form.shape:
         return document
     if wanted.form.shape == "Table":
-        metadata = {"resourceVersion": document["metadata"].get("resourceVersion", "")}
+        version = document["metadata"].get("resourceVersion")
+        metadata = {"resourceVersion": version} if version else {}
         return _table(resource, [document], wanted, metadata)
+    if wanted.form.shape == "PartialObjectMetadataList":
+        raise _misshapen(resource, "PartialObjectMetadataList", "is not a list", resource.kind)
     return partial_object(document, wanted.form.version)
+
+
+def _misshapen(resource: ResourceType, asked: str, why: str, kind: str) -> ApiError:
+    """406: an object as a list, or a list as an object. *kind*: as Go names its type."""
+    package = resource.group.partition(".")[0] or "core"
+    shown = f"unstructured.{'UnstructuredList' if kind != resource.kind else 'Unstructured'}" if resource.custom else f"{package}.{kind}"  # fmt: skip
+    message = f"you requested {asked}, but the requested object {why} (*{shown})"
+    return ApiError(406, "NotAcceptable", message)
 
 
 def shaped_list(
@@ -49,6 +60,8 @@ def shaped_list(
     form = wanted.form
     if form.shape == "Table":
         return _table(resource, documents, wanted, metadata)
+    if form.shape == "PartialObjectMetadata":
+        raise _misshapen(resource, form.shape, "is a list", resource.list_kind)
     if form.shape:
         items = [partial_object(document, form.version) for document in documents]
         kind, version = "PartialObjectMetadataList", f"{_META}/{form.version}"

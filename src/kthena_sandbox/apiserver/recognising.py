@@ -14,7 +14,8 @@ _HEADER = (
     '"json:\\"kind,omitempty\\"" }'
 )
 _SHOWN = 30
-_SCHEME = '"pkg/runtime/scheme.go:110"'
+_NEEDS_EXPONENT = 1e21
+SCHEME = '"pkg/runtime/scheme.go:110"'
 
 
 def check_kind(
@@ -24,6 +25,8 @@ def check_kind(
 
     *lenient*: without field validation, by a decoder that words it otherwise.
     """
+    if document is None and not resource.custom:
+        document = {}
     if not isinstance(document, dict):
         given = json_word(document)
         raise _unreadable(
@@ -58,7 +61,17 @@ def _custom(resource: ResourceType, document: Document, raw: bytes, *, lenient: 
         raise bad_request(f"{text} does not match {expected}")
     if document["kind"] != resource.kind:
         raise _no_such_kind(resource, document)
-    return document
+    return {name: _go_number(value) for name, value in document.items()}
+
+
+def _go_number(value: Any) -> Any:
+    """Go writes a number without a fraction as a whole one, as long as it needs no exponent."""
+    if isinstance(value, dict):
+        return {name: _go_number(entry) for name, entry in value.items()}
+    if isinstance(value, list):
+        return [_go_number(entry) for entry in value]
+    whole = isinstance(value, float) and value.is_integer() and abs(value) < _NEEDS_EXPONENT
+    return int(value) if whole else value
 
 
 def _no_such_kind(resource: ResourceType, document: Document) -> ApiError:
@@ -79,7 +92,7 @@ def _other(resource: ResourceType, version: str, kind: str) -> ApiError:
         package = resource.group.partition(".")[0] or "core"
         why = f"converting ({short}.{kind}) to ({package}.{resource.kind}): unknown conversion"
     else:
-        why = f'no kind "{kind}" is registered for version "{version}" in scheme {_SCHEME}'
+        why = f'no kind "{kind}" is registered for version "{version}" in scheme {SCHEME}'
     return bad_request(_unhandled(resource, short, kind, why))
 
 

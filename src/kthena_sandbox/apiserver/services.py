@@ -83,7 +83,8 @@ def _without(spec: Document, before: Document, names: Iterable[str]) -> Document
 def _without_unused(spec: Document, before: Document) -> Document:
     """Without the fields that belonged to the type that it had before."""
     if not _has_node_ports(spec):
-        spec = _without(spec, before, ("externalTrafficPolicy",))
+        reached = spec.get("type") != "ExternalName" and spec.get("externalIPs")
+        spec = spec if reached else _without(spec, before, ("externalTrafficPolicy",))
         if spec.get("ports") and _node_ports(spec) == _node_ports(before):
             spec = spec | {"ports": [_without_node_port(port) for port in _ports(spec)]}
     if not _has_health_port(spec):

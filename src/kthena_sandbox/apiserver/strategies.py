@@ -9,7 +9,7 @@ from typing import Any
 
 from kthena_sandbox.apiserver import cautions, networks, pods, services, volumes, workloads
 from kthena_sandbox.apiserver.datastrategies import DATA_STRATEGIES
-from kthena_sandbox.apiserver.definitionnames import named_status
+from kthena_sandbox.apiserver.definitionstatus import create_definition, map_at, update_definition
 from kthena_sandbox.apiserver.errors import Cause, cause_of
 from kthena_sandbox.apiserver.options import forbidden_cause
 from kthena_sandbox.apiserver.strategy import Part, Strategy, fixed, immutable, no_causes, value_at
@@ -27,12 +27,6 @@ from kthena_sandbox.schema.volumewarnings import (
 )
 
 Document = dict[str, Any]
-
-
-def _map(document: Document, name: str) -> Document:
-    """A field that should be a map; what is wrong with it otherwise is for the schema to say."""
-    value = document.get(name)
-    return value if isinstance(value, dict) else {}
 
 
 def _create_namespace(document: Document, _: Surroundings) -> Document:
@@ -87,34 +81,6 @@ def _check_scopes(quota: Document, old: Document | None, _: Surroundings) -> lis
     return immutable(quota, old, "spec.scopes")
 
 
-def _create_definition(document: Document, surroundings: Surroundings) -> Document:
-    made = document | {"status": {"storedVersions": _stored_versions(_map(document, "spec"))}}
-    return made | {"status": _definition_status(made, surroundings)}
-
-
-def _definition_status(document: Document, surroundings: Surroundings) -> Document:
-    """Names are given to those that can be served: others are refused afterwards."""
-    spec, status = _map(document, "spec"), _map(document, "status")
-    if not spec.get("group") or not _map(spec, "names").get("plural"):
-        return status
-    return named_status(document, surroundings.definitions(), surroundings.now)
-
-
-def _stored_versions(spec: Document) -> list[Any]:
-    versions = spec.get("versions")
-    entries = versions if isinstance(versions, list) else []
-    return [
-        entry.get("name") for entry in entries if isinstance(entry, dict) and entry.get("storage")
-    ]
-
-
-def _update_definition(document: Document, old: Document, surroundings: Surroundings) -> Document:
-    spec, status = _map(document, "spec"), _map(old, "status")
-    stored = dict.fromkeys([*status.get("storedVersions", []), *_stored_versions(spec)])
-    kept = document | {"status": status | {"storedVersions": list(stored)}}
-    return kept | {"status": _definition_status(kept, surroundings)}
-
-
 def _create_autoscaler(document: Document, _: Surroundings) -> Document:
     """A new one has a status of its version."""
     seen = {"currentReplicas": 0} if document.get("apiVersion") == OLD else {"currentMetrics": None}
@@ -143,9 +109,21 @@ def _check_cron_job(document: Document, old: Document | None, _: Surroundings) -
     return [Cause("FieldValueInvalid", f"Invalid value: {shown(name)}: {why}", "metadata.name")]
 
 
+def _check_addresses(document: Document, old: Document | None, _: Surroundings) -> list[Cause]:
+    """The kind of addresses stays."""
+    known = document.get("addressType") in {"FQDN", "IPv4", "IPv6"}
+    return immutable(document, old, "addressType") if known else []
+
+
+def _check_no_addresses(document: Document, old: Document | None, _: Surroundings) -> list[Cause]:
+    """The same of one that is none, which is said first."""
+    known = document.get("addressType") in {"FQDN", "IPv4", "IPv6"}
+    return [] if known else immutable(document, old, "addressType")
+
+
 def _check_role_ref(document: Document, old: Document | None, _: Surroundings) -> list[Cause]:
     """A binding stays with its role."""
-    role = _map(document, "roleRef")
+    role = map_at(document, "roleRef")
     if old is None or role == old.get("roleRef"):
         return []
     fields = {"APIGroup": "apiGroup", "Kind": "kind", "Name": "name"}
@@ -235,7 +213,7 @@ STRATEGIES: Mapping[tuple[str, str], Strategy] = {
         warnings=cautions.of_template, generation=_SPEC, on_update=_OF_JOBS,
     ),
     ("discovery.k8s.io", "endpointslices"): Strategy(
-        check_last=fixed("addressType"), generation=("addressType", "endpoints", "ports"),
+        check=_check_addresses, check_last=_check_no_addresses, generation=("addressType", "endpoints", "ports"),
         counted_metadata="labels",
     ),
     ("networking.k8s.io", "ingresses"): Strategy(
@@ -264,7 +242,7 @@ STRATEGIES: Mapping[tuple[str, str], Strategy] = {
         for plural in ("policies", "policybindings")
     },
     ("apiextensions.k8s.io", "customresourcedefinitions"): Strategy(
-        _create_definition, _update_definition, _DEFINITION_STAYS, generation=_SPEC, status=None
+        create_definition, update_definition, _DEFINITION_STAYS, generation=_SPEC, status=None
     ),
 }  # fmt: skip
 _GENERAL = Strategy()

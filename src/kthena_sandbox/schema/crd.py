@@ -5,6 +5,7 @@ from typing import Any
 from kthena_sandbox.resources import PrinterColumn, ResourceType, ScalePaths
 from kthena_sandbox.schema.compiled import Schema
 from kthena_sandbox.schema.crdrules import validate_crd
+from kthena_sandbox.schema.versions import version_priority
 
 __all__ = ["resource_types", "validate_crd"]
 
@@ -63,7 +64,15 @@ def _webhook(spec: Document) -> Document | None:
 def _deprecation(spec: Document, version: Document) -> str:
     if not version.get("deprecated"):
         return ""
-    default = f"{spec['group']}/{version['name']} {spec['names']['kind']} is deprecated"
+    kind, others = spec["names"]["kind"], spec["versions"]
+    default = f"{spec['group']}/{version['name']} {kind} is deprecated"
+    newer = [
+        entry["name"] for entry in others
+        if entry.get("served") and not entry.get("deprecated")
+        and version_priority(entry["name"]) > version_priority(version["name"])
+    ]  # fmt: skip
+    if newer:
+        default += f"; use {spec['group']}/{max(newer, key=version_priority)} {kind}"
     return str(version.get("deprecationWarning") or default)
 
 

@@ -14,6 +14,7 @@ from kthena_sandbox.schema.names import dns1035_problems
 from kthena_sandbox.schema.ruledefinitions import rule_definition_errors
 
 Document = dict[str, Any]
+_LONGEST_WARNING = 256
 _COLUMN_TYPES = ("boolean", "date", "integer", "number", "string")
 _KEYWORDS: Mapping[str, type | tuple[type, ...]] = {
     "additionalProperties": (dict, bool), "allOf": list, "anyOf": list, "enum": list, "format": str,
@@ -34,7 +35,9 @@ def validate_crd(crd: Document) -> list[FieldError]:
     if not spec.get("group"):
         found.append(errors.required("spec.group"))
     supported = ["Cluster", "Namespaced"]
-    if spec.get("scope") not in supported:
+    if not spec.get("scope"):
+        found.append(errors.required("spec.scope"))
+    elif spec["scope"] not in supported:
         found.append(errors.not_supported("spec.scope", spec.get("scope", ""), supported))
     return found + _conversion(spec) + _versions(spec) + _stored(crd, spec)
 
@@ -189,7 +192,22 @@ def _version(version: Document, path: str) -> list[FieldError]:
     schema = _map(version.get("schema")).get("openAPIV3Schema")
     if not isinstance(schema, dict):
         found.append(errors.required(f"{path}.schema.openAPIV3Schema"))
-    return found
+    return found + _deprecation(version, f"{path}.deprecationWarning")
+
+
+def _deprecation(version: Document, path: str) -> list[FieldError]:
+    """What is warned of, which only deprecated versions do."""
+    text = version.get("deprecationWarning")
+    if text is None:
+        return []
+    if not version.get("deprecated"):
+        return [errors.invalid(path, text, "can only be set for deprecated versions")]
+    if not text:
+        return [errors.invalid(path, text, "must not be an empty string")]
+    if len(str(text)) > _LONGEST_WARNING:
+        why = f"must be <= {_LONGEST_WARNING} characters"
+        return [errors.invalid(path, text, why)]
+    return []
 
 
 def _schema(version: Document, path: str) -> list[FieldError]:

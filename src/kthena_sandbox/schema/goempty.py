@@ -159,6 +159,10 @@ def as_stored(resource: ResourceType, document: Document) -> Document:
         return _filled(_with_topologies(document), {"spec": {"drivers": None}})
     if resource.kind in _WHOLLY_WRITTEN:
         return _filled(document, _EMPTY[resource.kind])
+    if resource.kind == "CustomResourceDefinition":
+        return document | {"status": {"conditions": None} | (document.get("status") or {})}
+    if resource.kind == "LimitRange" and not document.get("spec"):
+        return document | {"spec": {"limits": None}}
     empty = {name: None for name in _LISTS.get(resource.kind, ()) if not document.get(name)}
     return document | empty
 

@@ -219,7 +219,7 @@ def service_defaults(service: Document) -> Document:
     kind = spec.get("type")
     if kind != "ExternalName":
         filled.setdefault("internalTrafficPolicy", "Cluster")
-    if kind in ("NodePort", "LoadBalancer"):
+    if kind in ("NodePort", "LoadBalancer") or (kind != "ExternalName" and spec.get("externalIPs")):
         filled.setdefault("externalTrafficPolicy", "Cluster")
     if kind == "LoadBalancer":
         filled.setdefault("allocateLoadBalancerNodePorts", True)

@@ -85,6 +85,10 @@ def _list(value: list[Any], node: Node, path: str, past: Past) -> list[FieldErro
 def _map(value: dict[str, Any], node: Node, path: str, past: Past) -> list[FieldError]:
     found = collection_errors(value, node, path, "Properties", "properties")
     prefix = f"{path}." if path else ""
+    if node.embedded:
+        found += [
+            errors.required(prefix + key) for key in ("apiVersion", "kind") if not value.get(key)
+        ]
     properties = node.properties
     if node.additional is not None or node.closed:
         for key, entry in value.items():

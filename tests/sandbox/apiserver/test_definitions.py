@@ -148,7 +148,7 @@ async def test_requests_of_a_deprecated_version_are_warned(client: Client) -> No
     await client.post(CRDS, definition)
     url = WIDGETS.replace("v1", "v1beta1")
     made = await client.post(url, widget("a", "v1beta1"))
-    text = '299 - "example.com/v1beta1 Widget is deprecated"'
+    text = '299 - "example.com/v1beta1 Widget is deprecated; use example.com/v1 Widget"'
     assert made.headers["warning"] == text
     assert (await client.get(url)).headers["warning"] == text
     assert "warning" not in (await client.get(WIDGETS)).headers

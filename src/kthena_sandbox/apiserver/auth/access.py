@@ -20,7 +20,7 @@ from kthena_sandbox.apiserver.auth.jwt import BadToken
 from kthena_sandbox.apiserver.auth.rules import Attributes
 from kthena_sandbox.apiserver.auth.signing import user_of_certificate
 from kthena_sandbox.apiserver.auth.tokens import Tokens
-from kthena_sandbox.apiserver.errors import internal, unauthorized
+from kthena_sandbox.apiserver.errors import unauthorized
 from kthena_sandbox.apiserver.paths import Target
 from kthena_sandbox.apiserver.web import Request
 
@@ -39,7 +39,7 @@ class Access:
 
     def admit(self, request: Request, target: Target | None) -> User:
         """The user in whose name *request* is carried out. Raises ApiError 401, 403 or 500."""
-        user = self._impersonated(request.headers, self._authenticated(request))
+        user = self._impersonated(request, self._authenticated(request))
         self.authorizer.check(attributes(user, request, target))
         return user
 
@@ -55,10 +55,8 @@ class Access:
             if known is not None:
                 return known
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if not scheme:
+        if scheme.lower() != "bearer":  # which nobody here looks at
             return self.unknown
-        if scheme.lower() != "bearer":
-            raise unauthorized()
         found = self.user_of(token.strip())
         if found is None:
             raise unauthorized()
@@ -78,7 +76,8 @@ class Access:
         known = self.admin_token
         return bool(known) and hmac.compare_digest(token.encode(), known.encode())
 
-    def _impersonated(self, headers: Mapping[str, str], user: User) -> User:
+    def _impersonated(self, request: Request, user: User) -> User:
+        headers = request.headers
         if not any(name.startswith("impersonate-") for name in headers):
             return user
         wanted = list(_impersonations(headers))
@@ -86,8 +85,7 @@ class Access:
         if not wanted:
             return user
         if not name:
-            shown = [f"{resource} {value}" for _, resource, _, _, value in wanted]
-            raise internal(f"requested [{', '.join(shown)}] without impersonating a user name")
+            raise Unnamed(request.path, wanted)
         for group, resource, subresource, namespace, value in wanted:
             self.authorizer.check(
                 Attributes(
@@ -112,6 +110,24 @@ def _impersonations(headers: Mapping[str, str]) -> Iterator[tuple[str, str, str,
     for key, values in _extra(headers).items():
         for value in values:
             yield _AUTHENTICATION, "userextras", key, "", value
+
+
+class Unnamed(Exception):
+    """Groups, a uid or other things are asked for without a user."""
+
+    def __init__(self, path: str, wanted: list[tuple[str, str, str, str, str]]) -> None:
+        # as Go prints the references
+        references = (
+            (_GO_KINDS[resource], "", value, "", f"{group}/v1" if group else "", "", key)
+            for group, resource, key, _, value in wanted
+        )
+        shown = " ".join(f"{{{' '.join(fields)}}}" for fields in references)
+        super().__init__(
+            f'Internal Server Error: "{path}": requested [{shown}] without impersonating a user'
+        )
+
+
+_GO_KINDS = {"groups": "Group", "uids": "UID", "userextras": "UserExtra"}
 
 
 def _listed(value: str) -> tuple[str, ...]:

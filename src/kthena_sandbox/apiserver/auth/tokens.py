@@ -47,8 +47,8 @@ class Tokens:
         """Answer a TokenRequest. Raises ApiError 400, 404, 409 or 422."""
         spec = document.get("spec") or {}
         seconds = spec.get("expirationSeconds") or _USUAL
-        _check_seconds(seconds)
         found = self.cluster.read(self.cluster.kind("", "v1", "serviceaccounts"), account)
+        _check_seconds(seconds)
         bound = self._bound(account, spec.get("boundObjectRef") or {})
         now = self.cluster.clock().replace(microsecond=0)
         ends = now + timedelta(seconds=seconds)

@@ -67,8 +67,7 @@ def _decoded(
     resource: ResourceType, body: object, options: WriteOptions
 ) -> tuple[Document, tuple[str, ...]]:
     """A body as an object of the kind, and the warnings about it. Raises ApiError 400."""
-    lenient = options.validation == "Ignore"
-    document = check_kind(resource, body, options.body, lenient=lenient)
+    document = check_kind(resource, body, options.body, lenient=options.validation == "Ignore")
     fitted, unknown = schemas.fitted(resource, document)
     said = schemas.complaints(options.duplicates, unknown)
     return fitted, tuple(schemas.strict_object(resource, fitted, said, options.validation))
@@ -82,8 +81,8 @@ def posted(
     _check_namespace(namespace, fitted["metadata"])
     metadata = {name: value for name, value in fitted["metadata"].items() if name != "namespace"}
     fitted = fitted | {"metadata": metadata | ({"namespace": namespace} if namespace else {})}
-    managed = fieldmanagers.after_update(resource, None, fitted, _writer(cluster, options))
-    return meta.with_managed(fitted, managed), warnings
+    noted = fieldmanagers.after_update(resource, None, fitted, _writer(cluster, options))
+    return meta.with_managed(fitted, noted), warnings
 
 
 def _create(
@@ -111,8 +110,7 @@ def _created(
     named = fitted | {"metadata": _named(cluster, resource, namespace, given)}
     named = meta.with_managed(named, given.get("managedFields") or [])
     admitted = _mutated(resource, named, None, options)
-    surroundings = cluster.surroundings(dry_run=options.dry_run)
-    new = lifecycle.new_object(resource, admitted, surroundings)
+    new = lifecycle.new_object(resource, admitted, cluster.surroundings(dry_run=options.dry_run))
     _refuse(cluster, resource, new, None, dry_run=options.dry_run)
     managed = admitted["metadata"].get("managedFields") or []
     if definitions.is_definition(resource) and not options.dry_run:

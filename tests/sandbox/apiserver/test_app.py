@@ -153,10 +153,15 @@ async def test_answers_are_never_protobuf(client: Client) -> None:
     assert mixed.headers["content-type"] == "application/json"
 
 
-@pytest.mark.parametrize("body", [b"[]", b'"x"', b"null", b"{", b'{"metadata": 1}'])
+@pytest.mark.parametrize("body", [b"[]", b'"x"', b"{", b'{"metadata": 1}'])
 async def test_bodies_that_are_no_objects(client: Client, body: bytes) -> None:
     answer = await client.post(CONFIGMAPS, body)
     assert (answer.code, answer.reason) == (400, "BadRequest")
+
+
+async def test_null_is_an_object_without_a_name(client: Client) -> None:
+    answer = await client.post(CONFIGMAPS, b"null")
+    assert (answer.code, answer.reason) == (422, "Invalid")
 
 
 async def test_a_fault_of_ours_is_a_status_and_not_the_end(

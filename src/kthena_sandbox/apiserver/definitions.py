@@ -13,7 +13,6 @@ CLEANUP_FINALIZER = "customresourcecleanup.apiextensions.k8s.io"
 GROUP = "apiextensions.k8s.io"
 PLURAL = "customresourcedefinitions"
 COLLECTION = CollectionKey(GROUP, PLURAL)
-CLEANUP_FINALIZER = "customresourcecleanup.apiextensions.k8s.io"
 
 
 def is_definition(resource: ResourceType) -> bool:

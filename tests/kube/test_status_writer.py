@@ -1,3 +1,4 @@
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -122,6 +123,12 @@ async def opened(api: StoringKubeApi | None = None) -> AsyncIterator[House]:
         nursery.cancel_scope.cancel()
 
 
+def of_writing(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return what was logged, without what the statuses themselves say."""
+    conditions = (" is not Ready: ", " is not Accepted: ")
+    return [one for one in caplog.messages if not any(said in one for said in conditions)]
+
+
 def pruning(*names: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
     return lambda status: {name: value for name, value in status.items() if name not in names}
 
@@ -160,6 +167,30 @@ async def test_status_is_written_on_top_of_the_version_it_was_made_for(
                 },
             ],
         } == house.status()
+
+
+async def test_log_says_what_a_status_says_and_when_it_is_over(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with opened() as house:
+        house.put_server()
+        await trio.sleep(1)
+        house.put_server(kvConnector={"type": "nixl"})  # the status changes, this trouble does not
+        await trio.sleep(1)
+        assert [
+            "ModelServer default/s is not Ready: NoEndpoints: no ready pod is selected",
+            (
+                "ModelServer default/s is not Supported: NotImplemented: "
+                "not in this version, and without effect: spec.kvConnector"
+            ),
+        ] == caplog.messages
+
+        caplog.clear()
+        with caplog.at_level(logging.INFO, "kthena_router.kube.status_writer"):
+            house.put_pod("p")
+            await trio.sleep(1)
+
+        assert ["ModelServer default/s is not Ready: no longer"] == caplog.messages
 
 
 async def test_what_has_not_changed_is_not_written(autojump_clock: MockClock) -> None:
@@ -344,7 +375,7 @@ async def test_outage_is_outlasted(
         del house.api.refusals["PATCH", ""]
         await trio.sleep(2.2)
         assert house.status()
-    assert [] == caplog.messages  # the client says it once for all
+    assert [] == of_writing(caplog)  # the client says it once for all
 
 
 async def test_object_that_is_refused_holds_no_other_up(
@@ -360,7 +391,7 @@ async def test_object_that_is_refused_holds_no_other_up(
         assert [0, 1, 3, 7, 15, 31, 63] == [int(one.at) for one in house.writes()]
     assert [
         "the status of ModelServer default/s was not written: too many conditions"
-    ] == caplog.messages
+    ] == of_writing(caplog)
 
 
 async def test_kind_that_is_forbidden_is_said_once_and_asked_for_seldom(
@@ -376,8 +407,8 @@ async def test_kind_that_is_forbidden_is_said_once_and_asked_for_seldom(
         del house.api.refusals["PATCH", ""]
         await trio.sleep(120)
         assert all(house.status(path) for path in house.api.objects)
-    assert 1 == len(caplog.messages)
-    assert caplog.messages[0].endswith("was not written: no role for modelservers/status")
+    assert 1 == len(of_writing(caplog))
+    assert of_writing(caplog)[0].endswith("was not written: no role for modelservers/status")
 
 
 async def test_answer_that_is_not_the_apis_is_said(
@@ -389,7 +420,7 @@ async def test_answer_that_is_not_the_apis_is_said(
         await trio.sleep(60)
 
         assert len(house.writes()) <= 7
-    assert 1 == len(caplog.messages)
+    assert 1 == len(of_writing(caplog))
 
 
 async def test_status_that_the_crd_drops_is_said_once_and_tried_twice_a_minute(
@@ -406,7 +437,7 @@ async def test_status_that_the_crd_drops_is_said_once_and_tried_twice_a_minute(
         await trio.sleep(600)
 
         assert 21 == house.api.count("PATCH")
-    (message,) = caplog.messages
+    (message,) = of_writing(caplog)
     assert message.startswith(
         "the cluster's CRD of ModelServer does not keep conditions, observedGeneration of the status"
     )
@@ -424,7 +455,7 @@ async def test_crd_that_drops_the_status_of_one_kind_leaves_the_others(
         await trio.sleep(10)
 
         assert "False" == house.condition("Accepted", ROUTE)["status"]
-    assert 1 == len(caplog.messages)
+    assert 1 == len(of_writing(caplog))
 
 
 async def test_field_that_the_crd_drops_does_not_keep_the_rest_from_being_written(
@@ -441,8 +472,8 @@ async def test_field_that_the_crd_drops_does_not_keep_the_rest_from_being_writte
 
         assert "True" == house.condition("Ready")["status"]
         assert len(house.writes()) <= 6
-    assert 1 == len(caplog.messages)
-    assert "does not keep readyEndpoints of the status" in caplog.messages[0]
+    assert 1 == len(of_writing(caplog))
+    assert "does not keep readyEndpoints of the status" in of_writing(caplog)[0]
 
 
 async def test_status_that_the_api_keeps_altering_is_left_to_it(
@@ -462,8 +493,8 @@ async def test_status_that_the_api_keeps_altering_is_left_to_it(
         await trio.sleep(10)
         assert "True" == house.condition("Ready")["status"]
         assert 4 == len(house.writes())
-    assert 1 == len(caplog.messages)
-    assert "as it is written: it is left as the API has it" in caplog.messages[0]
+    assert 1 == len(of_writing(caplog))
+    assert "as it is written: it is left as the API has it" in of_writing(caplog)[0]
 
 
 async def test_crd_without_a_status_subresource_is_said_once(
@@ -475,8 +506,8 @@ async def test_crd_without_a_status_subresource_is_said_once(
         await trio.sleep(600)
 
         assert 20 == len(house.writes())
-    assert 1 == len(caplog.messages)
-    assert "the cluster's CRD of ModelServer does not keep conditions" in caplog.messages[0]
+    assert 1 == len(of_writing(caplog))
+    assert "the cluster's CRD of ModelServer does not keep conditions" in of_writing(caplog)[0]
 
 
 async def test_crds_that_are_put_in_order_get_the_status_without_a_restart(
@@ -512,7 +543,7 @@ async def test_object_that_is_gone_is_no_matter(
 
         assert 1 == len(house.writes())
         assert house.status(f"{FOLDER}/modelservers/t")
-    assert [] == caplog.messages
+    assert [] == of_writing(caplog)
 
 
 async def test_refusal_to_tell_why_an_object_is_missing_ends_nothing(
@@ -526,7 +557,9 @@ async def test_refusal_to_tell_why_an_object_is_missing_ends_nothing(
         await trio.sleep(10)
 
         assert house.status(f"{FOLDER}/modelservers/t")
-    assert ["the status of ModelServer default/s was not written: etcd is slow"] == caplog.messages
+    assert ["the status of ModelServer default/s was not written: etcd is slow"] == of_writing(
+        caplog
+    )
 
 
 async def test_rival_who_writes_over_a_status_is_not_fought_for_long(

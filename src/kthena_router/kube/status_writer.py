@@ -28,6 +28,7 @@ from kthena_router.kube.tables import Tables
 from kthena_router.routing.gateways import PortStates
 from kthena_router.routing.snapshot import RoutingOptions, Snapshot
 from kthena_router.routing.status_merge import plan_status
+from kthena_router.routing.status_news import News, news
 from kthena_router.routing.statuses import DesiredStatus, desired_statuses
 from kthena_router.settings import LEASE_NAME
 
@@ -178,15 +179,16 @@ class StatusWriter:
             return NEVER
         forbidden = self._forbidden.get(desired.kind)
         wait = max(attempts.wait(now), forbidden.wait(now) if forbidden else 0.0)
-        return wait or await self._write(desired, version, kept, status)
+        return wait or await self._write(desired, current, kept, status)
 
     async def _write(
-        self, desired: DesiredStatus, version: str, kept: dict[str, Any], status: dict[str, Any]
+        self, desired: DesiredStatus, current: Any, kept: dict[str, Any], status: dict[str, Any]
     ) -> float:
-        """Write, and return the seconds after which to try again."""
+        """Write over the status of *current*, and return the seconds after which to try again."""
         attempts = self._attempts[desired.kind, desired.key]
         try:
-            await self._write_version(desired, version, kept, status)
+            if await self._write_version(desired, current.metadata.resource_version, kept, status):
+                _tell(desired, news(current.status, status))
         except Unavailable:
             raise
         except KubeError as error:
@@ -200,25 +202,29 @@ class StatusWriter:
 
     async def _write_version(
         self, desired: DesiredStatus, version: str, kept: dict[str, Any], status: dict[str, Any]
-    ) -> None:
-        """Write on top of *version* and note what came of it. Raises KubeError for what may be mended."""
+    ) -> bool:
+        """Write on top of *version*, note what came of it, and return whether *version* was still the newest.
+
+        Raises KubeError for what may be mended.
+        """
         place = (desired.kind, desired.key)
         attempts = self._attempts[place]
         try:
             written = await self._patch(desired, version, status)
         except Conflict:
             attempts.overtaken(version)
-            return
+            return False
         except Missing:
             await self._check_subresource(desired, version)
             attempts.overtaken(version)
-            return
+            return False
         attempts.wrote(version, kept, written.metadata.resource_version)
         self._reported.pop(place, None)
         self._forbidden.pop(desired.kind, None)
         kept_all = self._note_dropped(desired.kind, status, written.status or {})
         if attempts.futile is not None and kept_all:
             self._note_altered(desired)
+        return True
 
     async def _patch(
         self, desired: DesiredStatus, version: str, status: dict[str, Any]
@@ -290,6 +296,13 @@ class StatusWriter:
 
     def _now(self) -> str:
         return self._wall_clock().strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _tell(desired: DesiredStatus, told: tuple[News, ...]) -> None:
+    """Log what users read in the status, for operators who read the log."""
+    for one in told:
+        level = logging.WARNING if one.bad else logging.INFO
+        log.log(level, "%s %s %s", desired.kind.kind, desired.key, one.text)
 
 
 def _is_of(desired: DesiredStatus, metadata: ObjectMeta) -> bool:

@@ -135,6 +135,8 @@ class Api:
             answered = await self._answer(request)
         except ApiError as error:
             answered = status_response(error)
+        except RecursionError:  # only the decoder could follow the body
+            answered = status_response(bad_request("the body is nested too deeply"))
         await self.cluster.store.settled()
         return answered
 

@@ -1,6 +1,7 @@
 """Requests that few programs make: odd forms of answers, deletions of what is held, rules that compare."""
 
 from copy import deepcopy
+from typing import Any
 
 from tests.sandbox.apiserver.asgi_client import CRDS, WIDGETS, Client, widget, widget_definition
 
@@ -103,3 +104,12 @@ async def test_warnings_are_of_deprecated_versions(client: Client) -> None:
     assert [cause["message"] for cause in answer.document["details"]["causes"]] == [
         'Invalid value: "x": can only be set for deprecated versions'
     ]
+
+
+async def test_a_body_that_only_the_decoder_can_follow_is_a_bad_one(client: Client) -> None:
+    nested: dict[str, Any] = {}
+    for _ in range(800):
+        nested = {"a": nested}
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "unknown": nested}
+    answer = await client.post(_MAPS, body)
+    assert (answer.code, answer.document["message"]) == (400, "the body is nested too deeply")

@@ -20,6 +20,7 @@ _CHANGING = (
     (re.compile(r"/tmp/(LIVE|MERGED)-\d+"), r"\1"),
     (re.compile(r"\t\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ \+0000"), "\t<time>"),
     (re.compile(r"(?<=\S) {2,}(?=\S)"), "  "),
+    (re.compile(r"^I\d{4} .*\n", re.MULTILINE), ""),  # that it had to wait, on a slow machine
     (re.compile(r"^[WE]\d{4} \S+ +\d+ \w+\.go:\d+\] ", re.MULTILINE), ""),
     (re.compile(r"[ \t]+$", re.MULTILINE), ""),
     (re.compile(r"\n{3,}"), "\n\n"),

@@ -104,21 +104,24 @@ class Endpoints:
         if not all(mirror.synced.is_set() for mirror in self._mirrors):
             return 0.05
         service = self._services.objects.get(key)
-        orphaned = key in self._orphaned
         if service is None:
             self._triggers.forget(key)
             await self._drop(key, MIRRORING)
-            if orphaned:
+            if key in self._orphaned:
                 await self._forget(key)
-        elif is_leaving(service):
+            self._orphaned.discard(key)
             return None
-        elif planning.selects_pods(service):
+        self._orphaned.discard(
+            key
+        )  # before anything is awaited, since the Service may go meanwhile
+        if is_leaving(service):
+            return None
+        if planning.selects_pods(service):
             await self._drop(key, MIRRORING)
             if not planning.is_elsewhere(service):
                 await self._list_pods(service)
         else:
             await self._mirror(service)
-        self._orphaned.discard(key)
         return None
 
     async def _list_pods(self, service: Document) -> None:

@@ -1,17 +1,26 @@
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
+import trio
 from tests.sandbox.house import Cluster, engine_pod, running
 
+from kthena_sandbox.client import Client
+from kthena_sandbox.controllers.endpointslices import Endpoints
+from kthena_sandbox.controllers.run import utc_now
+from kthena_sandbox.events import EventRecorder
 from kthena_sandbox.kinds import (
     ENDPOINT_SLICES,
     ENDPOINTS,
+    NODES,
     PODS,
     SERVICES,
     Document,
     Key,
     uid_of,
 )
+from kthena_sandbox.mirror import Mirror
 
 WEB = Key("default", "web")
 _SPEC = {"selector": {"app": "a"}, "ports": [{"port": 80, "targetPort": 8000}]}
@@ -114,3 +123,49 @@ async def test_the_api_server_is_the_endpoint_of_the_service_kubernetes(tmp_path
         (document,) = await cluster.until(there)
         host, port = document["endpoints"][0]["addresses"][0], document["ports"][0]["port"]
         assert (host, port) == cluster.client.address
+
+
+async def test_endpoints_go_even_if_their_service_goes_while_they_are_written(
+    tmp_path: Path,
+) -> None:
+    key, forgotten, written = Key("default", "s"), trio.Event(), trio.Event()
+
+    def is_of_endpoints(request: httpx.Request) -> bool:
+        return request.method == "POST" and request.url.path.endswith("/endpoints")
+
+    async def let_the_service_go(request: httpx.Request) -> None:
+        if is_of_endpoints(request):
+            await cluster.client.delete(SERVICES, key)
+            await forgotten.wait()
+
+    async def note_the_answer(response: httpx.Response) -> None:
+        if is_of_endpoints(response.request):
+            assert response.status_code == 201
+            written.set()
+
+    def note_the_end(before: Document | None, after: Document | None) -> None:
+        if after is None:
+            forgotten.set()
+
+    hooks: dict[str, list[Callable[..., Any]]] = {
+        "request": [let_the_service_go], "response": [note_the_answer],
+    }  # fmt: skip
+    async with (
+        running(tmp_path) as cluster,
+        httpx.AsyncClient(base_url=cluster.url, trust_env=False, event_hooks=hooks) as http,
+        trio.open_nursery() as nursery,
+    ):
+        client = Client(http)
+        kinds = (SERVICES, ENDPOINT_SLICES, ENDPOINTS, NODES)
+        mirrors = {kind: Mirror(client, kind) for kind in kinds}
+        pods = Mirror(client, PODS)
+        controller = Endpoints(client, mirrors, pods, EventRecorder(client, "c", utc_now))
+        mirrors[SERVICES].subscribe(note_the_end)
+        for mirror in (*mirrors.values(), pods):
+            nursery.start_soon(mirror.run)
+        nursery.start_soon(controller.loop.run)
+        spec = {"selector": {"app": "a"}, "ports": [{"port": 80}]}
+        await cluster.create(SERVICES, "s", spec=spec)
+        await written.wait()
+        await cluster.gone(ENDPOINTS, key)
+        nursery.cancel_scope.cancel()
